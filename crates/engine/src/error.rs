@@ -1,0 +1,104 @@
+use std::path::PathBuf;
+
+/// Everything that can go wrong between a permitted command and its rows.
+///
+/// A user's mistake carries a message for the user. [`Error::Internal`] is our mistake: its cause is logged when the
+/// value is made, and only the query id leaves the server.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The text is no SQL statement of this dialect.
+    #[error("{message}")]
+    Syntax {
+        /// What the parser stumbled on, with line and column where it knows them.
+        message: String,
+    },
+    /// The statement, a parameter or an option is well-formed, but makes no sense here, or its evaluation failed on
+    /// the values it met (division by zero, a cast that does not fit).
+    #[error("{message}")]
+    InvalidInput {
+        /// What is wrong and what is possible instead.
+        message: String,
+    },
+    /// A table, schema, statement, setting or session that does not exist.
+    #[error("{message}")]
+    NotFound {
+        /// What was looked for, where, and the nearest name.
+        message: String,
+    },
+    /// SQL that this server understands but does not do.
+    #[error("{message}")]
+    Unsupported {
+        /// What it is, and what to do instead where there is something.
+        message: String,
+    },
+    /// A write to something that can only be read.
+    #[error("{message}")]
+    ReadOnly {
+        /// The table or file, and why it is read-only.
+        message: String,
+    },
+    /// The user may not do this.
+    #[error("{message}")]
+    Denied {
+        /// What was denied; it does not tell whether the thing exists.
+        message: String,
+    },
+    /// A request above one of the documented limits.
+    #[error("{what} of {value} is above the limit of {allowed} ({limit})")]
+    TooLarge {
+        /// What was measured, in words.
+        what: &'static str,
+        /// The configuration key of the limit.
+        limit: &'static str,
+        /// What the request needs.
+        value: u64,
+        /// What is allowed.
+        allowed: u64,
+    },
+    /// Memory, spill space, sessions or statements are used up.
+    #[error("{message}")]
+    ResourcesExhausted {
+        /// What is used up, by what, and the configuration key that bounds it.
+        message: String,
+    },
+    /// The query was cancelled before its end.
+    #[error("the query was cancelled")]
+    Cancelled,
+    /// The query ran longer than `query.timeout`, or than the session's `timeout`.
+    #[error(
+        "the query was stopped after {} s, the time it is allowed (query.timeout)",
+        seconds
+    )]
+    DeadlineExceeded {
+        /// The time that was allowed, in seconds.
+        seconds: f64,
+    },
+    /// A file that cannot be read.
+    #[error("file '{}': {why}", file.display())]
+    BrokenData {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A table is no longer what the statement was planned on.
+    #[error("{message}")]
+    Conflict {
+        /// What changed, and that planning again helps.
+        message: String,
+    },
+    /// The server is going down and takes no new work.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+    /// Our mistake.
+    #[error("internal error; the server's log has the cause under query id {query_id}")]
+    Internal {
+        /// Under which the cause was logged.
+        query_id: String,
+        /// The cause, for the log only.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
