@@ -1,0 +1,83 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::Schema;
+use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::error::Result;
+use datafusion::logical_expr::TableType;
+
+use crate::{Catalog, TableKind};
+
+/// The catalog as DataFusion's own metadata tables want to see it.
+#[derive(Debug)]
+pub(crate) struct View {
+    catalog: Catalog,
+}
+
+impl View {
+    pub(crate) fn new(catalog: Catalog) -> Self {
+        Self { catalog }
+    }
+}
+
+impl CatalogProvider for View {
+    fn schema_names(&self) -> Vec<String> {
+        self.catalog.schema_names()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        let known = self
+            .catalog
+            .schema_names()
+            .iter()
+            .any(|schema| schema == name);
+        known.then(|| {
+            Arc::new(SchemaView {
+                catalog: self.catalog.clone(),
+                schema: name.to_owned(),
+            }) as _
+        })
+    }
+}
+
+#[derive(Debug)]
+struct SchemaView {
+    catalog: Catalog,
+    schema: String,
+}
+
+#[async_trait]
+impl SchemaProvider for SchemaView {
+    fn table_names(&self) -> Vec<String> {
+        self.catalog
+            .known_tables(&self.schema)
+            .into_iter()
+            .map(|entry| entry.name)
+            .collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        Ok(match self.catalog.table(&self.schema, name).await {
+            Ok(found) => found.map(|table| table.provider),
+            Err(_) => Some(Arc::new(EmptyTable::new(Arc::new(Schema::empty())))),
+        })
+    }
+
+    async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
+        let entry = self
+            .catalog
+            .known_tables(&self.schema)
+            .into_iter()
+            .find(|entry| entry.name == name);
+        Ok(entry.map(|entry| match entry.kind {
+            TableKind::Table | TableKind::SystemTable => TableType::Base,
+            TableKind::View => TableType::View,
+            TableKind::Temporary => TableType::Temporary,
+        }))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.table_names().iter().any(|known| known == name)
+    }
+}
