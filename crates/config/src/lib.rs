@@ -1,1 +1,64 @@
-//! config
+//! Every key that an operator can set: its type, default, meaning and validation.
+//!
+//! Owns: the [`Config`], the order of its layers (defaults, file, environment, flags), the report of everything that is
+//! wrong with them, the JSON schema and the example file, both made from the doc comments of the keys.
+//! Refuses to know: what the keys are used for; the runtime, Arrow and gRPC.
+//!
+//! Reading order: `config` (the sections, one file each), `value` (how durations, sizes and counts are written),
+//! `keys` (the list of all keys, taken from the schema), [`load()`] (layers to a `Config`), `validate` (rules between keys),
+//! [`Problems`] (what is reported), `schema` and `example` (what is printed).
+//!
+//! # How a key is described
+//!
+//! The doc comment of a key is a sentence, then notes, then a last line ``Default: `value`.``, or `Default: none` with
+//! what that means. It is the key's documentation, its description in the JSON schema and its comment in the example file.
+
+mod admin;
+mod auth;
+mod config;
+mod example;
+mod fields;
+mod keys;
+mod load;
+mod log;
+mod memory;
+mod mounts;
+mod problem;
+mod query;
+mod schema;
+mod secret;
+mod sessions;
+mod shutdown;
+mod statements;
+mod tickets;
+mod tls;
+mod users;
+mod validate;
+mod value;
+mod wire;
+
+pub use admin::Admin;
+pub use auth::{Auth, AuthMode};
+pub use config::Config;
+pub use example::example_toml;
+pub use load::{Check, Sources, load, load_checked};
+pub use log::{Log, LogFormat};
+pub use memory::Memory;
+pub use mounts::{Mount, MountFormat, MountKind};
+pub use problem::{Origin, Problem, Problems};
+pub use query::Query;
+pub use schema::json_schema;
+pub use secret::Secret;
+pub use sessions::Sessions;
+pub use shutdown::Shutdown;
+pub use statements::Statements;
+pub use tickets::Tickets;
+pub use tls::{Tls, TlsMode};
+pub use users::User;
+pub use wire::Wire;
+
+/// The one error of this crate: everything that is wrong with a configuration.
+pub type Error = Problems;
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,87 @@
+use std::fmt::Write;
+
+use toml::Value;
+
+use crate::keys::{self, Key, Level, Node};
+
+const WIDTH: usize = 100;
+/// Names for the entries of the sections that the operator fills.
+const NAMES: [(&str, &str); 2] = [("users", "ada"), ("mounts", "sales")];
+
+/// A configuration file with every key at its default, each with its description; keys that have no default are there
+/// as comments. The file in `config/` is this text.
+pub fn example_toml() -> String {
+    let mut text = String::new();
+    comment(&mut text, &keys::top().about);
+    text.push_str("#\n");
+    comment(
+        &mut text,
+        "Lines of the form `#key = value` are examples of keys that have no default.",
+    );
+    for (name, node) in &keys::top().members {
+        text.push('\n');
+        match node {
+            Node::Key(key) => write_key(&mut text, name, key, false),
+            Node::Section(level) => {
+                comment(&mut text, &level.about);
+                line(&mut text, &format!("[{name}]"));
+                members(&mut text, level, false);
+            }
+            Node::Entries { about, entry } => {
+                comment(&mut text, about);
+                let example = NAMES.iter().find(|(section, _)| section == name);
+                let example = example.map_or("name", |(_, example)| example);
+                line(&mut text, &format!("#[{name}.{example}]"));
+                members(&mut text, entry, true);
+            }
+        }
+    }
+    text
+}
+
+fn members(text: &mut String, level: &Level, commented: bool) {
+    for (index, (name, node)) in level.members.iter().enumerate() {
+        if let Node::Key(key) = node {
+            if index > 0 {
+                text.push('\n');
+            }
+            write_key(text, name, key, commented);
+        }
+    }
+}
+
+fn write_key(text: &mut String, name: &str, key: &Key, commented: bool) {
+    comment(text, &key.about);
+    match (&key.default, &key.example) {
+        (Some(default), _) if !commented => line(text, &assignment(name, default)),
+        (Some(value), _) | (None, Some(value)) => {
+            line(text, &format!("#{}", assignment(name, value)));
+        }
+        (None, None) => line(text, &format!("#{name} =")),
+    }
+}
+
+fn assignment(name: &str, value: &Value) -> String {
+    format!("{name} = {value}")
+}
+
+/// Doc comments are wrapped for code; here each of their sentences starts a line, as in the source.
+fn comment(text: &mut String, about: &str) {
+    for paragraph in about.lines() {
+        let mut current = String::from("#");
+        for word in paragraph.split_whitespace() {
+            if current.len() + 1 + word.len() > WIDTH {
+                line(text, &current);
+                current = String::from("#");
+            }
+            // Writing to a String cannot fail.
+            let _ = write!(current, " {word}");
+        }
+        line(text, &current);
+    }
+}
+
+fn line(text: &mut String, line: &str) {
+    text.push_str(line);
+    text.push('\n');
+}

@@ -1,0 +1,40 @@
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::value::{MemoryText, SizeText, memory_size, size};
+
+/// Section `memory`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Memory {
+    /// How much memory all queries together may take; what needs more spills to disk or fails with a clear error.
+    /// `auto` is 60 % of the machine's memory, or of the container's limit where that is lower.
+    /// Default: `auto`.
+    #[serde(with = "memory_size")]
+    #[schemars(with = "MemoryText", extend("x-minimum" = "16MiB"))]
+    pub limit: u64,
+
+    /// Directory for what queries spill; it is emptied at every start.
+    /// Default: none, which means `spill` in the data directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"/var/tmp/godwit-spill")]
+    pub spill_dir: Option<PathBuf>,
+
+    /// How much disk space all queries together may take for spilling.
+    /// Default: `20GiB`.
+    #[serde(with = "size")]
+    #[schemars(with = "SizeText", extend("x-minimum" = "1MiB"))]
+    pub spill_limit: u64,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            limit: memory_size::auto(),
+            spill_dir: None,
+            spill_limit: 20 << 30,
+        }
+    }
+}

@@ -1,0 +1,26 @@
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::value::{DurationText, duration};
+
+/// Section `shutdown`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Shutdown {
+    /// How long running queries may go on after the signal to stop; then they are cancelled.
+    /// A second signal ends the server at once.
+    /// Default: `10s`.
+    #[serde(with = "duration")]
+    #[schemars(with = "DurationText", extend("x-maximum" = "1d"))]
+    pub grace: Duration,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self {
+            grace: Duration::from_secs(10),
+        }
+    }
+}
