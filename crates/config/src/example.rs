@@ -1,5 +1,3 @@
-use std::fmt::Write;
-
 use toml::Value;
 
 use crate::keys::{self, Key, Level, Node};
@@ -65,20 +63,28 @@ fn assignment(name: &str, value: &Value) -> String {
     format!("{name} = {value}")
 }
 
-/// Doc comments are wrapped for code; here each of their sentences starts a line, as in the source.
+/// Doc comments are wrapped for code; here their text flows anew, with the default in a line of its own.
 fn comment(text: &mut String, about: &str) {
-    for paragraph in about.lines() {
-        let mut current = String::from("#");
-        for word in paragraph.split_whitespace() {
+    let mut current = String::from("#");
+    for source in about.lines() {
+        let ends = source.is_empty() || source.starts_with("Default: ");
+        if ends && current != "#" {
+            line(text, &current);
+            current.truncate(1);
+        }
+        if source.is_empty() {
+            line(text, "#");
+        }
+        for word in source.split_whitespace() {
             if current.len() + 1 + word.len() > WIDTH {
                 line(text, &current);
-                current = String::from("#");
+                current.truncate(1);
             }
-            // Writing to a String cannot fail.
-            let _ = write!(current, " {word}");
+            current.push(' ');
+            current.push_str(word);
         }
-        line(text, &current);
     }
+    line(text, &current);
 }
 
 fn line(text: &mut String, line: &str) {

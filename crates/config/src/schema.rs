@@ -11,12 +11,13 @@ pub fn json_schema() -> Value {
         .into_generator()
         .into_root_schema_for::<Config>()
         .to_value();
-    drop_null(&mut schema);
+    tidy(&mut schema);
     schema
 }
 
-/// TOML has no null: a key that may be left out is left out. `schemars` describes such keys as "or null".
-fn drop_null(schema: &mut Value) {
+/// TOML has no null: a key that may be left out is left out, while `schemars` describes such keys as "or null".
+/// The default of a section says nothing that those of its keys do not say.
+fn tidy(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
             if let Some(Value::Array(types)) = members.get_mut("type") {
@@ -26,10 +27,12 @@ fn drop_null(schema: &mut Value) {
                     members.insert("type".to_owned(), only);
                 }
             }
-            members.retain(|name, value| !(name == "default" && value.is_null()));
-            members.values_mut().for_each(drop_null);
+            members.retain(|name, value| {
+                !(name == "default" && (value.is_null() || value.is_object()))
+            });
+            members.values_mut().for_each(tidy);
         }
-        Value::Array(items) => items.iter_mut().for_each(drop_null),
+        Value::Array(items) => items.iter_mut().for_each(tidy),
         _ => {}
     }
 }

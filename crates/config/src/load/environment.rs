@@ -1,15 +1,16 @@
 use toml::Value;
 
-use crate::keys;
+use crate::Secret;
+use crate::keys::{self, Found};
 use crate::problem::Origin;
-use crate::{Secret, keys::Found};
 
+use super::settings::PASSWORD;
 use super::{Settings, flags};
 
 const PREFIX: &str = "GODWIT_";
 /// Variables that steer the project's own tests and benchmarks.
 const OURS: [&str; 2] = ["GODWIT_TEST_", "GODWIT_BENCH_"];
-const PASSWORD: &str = "GODWIT_ADMIN_PASSWORD";
+const PASSWORD_VARIABLE: &str = "GODWIT_ADMIN_PASSWORD";
 const MOUNTS: &str = "GODWIT_MOUNTS";
 
 /// Reads the `GODWIT_*` variables into the settings.
@@ -22,7 +23,7 @@ pub(crate) fn read(variables: &[(String, String)], settings: &mut Settings) {
     variables.sort();
     for (name, text) in variables {
         let origin = Origin::Environment(name.clone());
-        if name == PASSWORD {
+        if name == PASSWORD_VARIABLE {
             password(text, origin, settings);
         } else if text.contains('\u{fffd}') {
             settings.problem(&[], None, origin, "must be valid UTF-8");
@@ -43,7 +44,7 @@ pub(crate) fn read(variables: &[(String, String)], settings: &mut Settings) {
 
 fn password(text: &str, origin: Origin, settings: &mut Settings) {
     if text.is_empty() || text.contains('\u{fffd}') {
-        let path = ["admin".to_owned(), "password".to_owned()];
+        let path = PASSWORD.map(str::to_owned);
         let value = Value::String(text.to_owned());
         let allowed = "must be a text that is not empty, in UTF-8";
         settings.problem(&path, Some(&value), origin, allowed);
@@ -57,7 +58,7 @@ fn unknown(name: &str, origin: Origin, settings: &mut Settings) {
     let entries = matches!(keys::find(&[section.to_lowercase()]), Found::Entries);
     let known: Vec<String> = keys::fixed()
         .map(|(path, _)| keys::variable(&path))
-        .chain([PASSWORD.to_owned(), MOUNTS.to_owned()])
+        .chain([PASSWORD_VARIABLE.to_owned(), MOUNTS.to_owned()])
         .collect();
     let allowed = if entries {
         format!(

@@ -11,6 +11,12 @@ use crate::{Check, Config, Secret};
 /// How much of a wrong value a message shows.
 const SHOWN: usize = 80;
 
+/// Not a key, so that the password never stands in a file that also holds other things, or in a list of processes.
+pub(crate) const PASSWORD: [&str; 2] = ["admin", "password"];
+
+const PASSWORD_HAS_NO_KEY: &str = "unknown key; a password is only read from the environment variable \
+     GODWIT_ADMIN_PASSWORD, or from the file that admin.password_file names";
+
 /// What the layers read so far have set, and what was wrong with it.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -100,6 +106,10 @@ impl Settings {
         let Some((name, above)) = path.split_last() else {
             return;
         };
+        if path == PASSWORD {
+            self.problem(path, value, origin, PASSWORD_HAS_NO_KEY);
+            return;
+        }
         let siblings = keys::names(above);
         let elsewhere: Vec<Vec<String>> = keys::fixed()
             .map(|(path, _)| path)
@@ -123,7 +133,7 @@ impl Settings {
                 continue;
             };
             for name in &level.required {
-                let key = [path.as_slice(), &[name.clone()]].concat();
+                let key = [path.as_slice(), std::slice::from_ref(name)].concat();
                 if !self.set.contains_key(&key) && !self.bad.contains(&key) {
                     self.bad.insert(key.clone());
                     self.problem(&key, None, origin.clone(), "missing; the key is required");
@@ -197,11 +207,7 @@ impl Settings {
 
 /// A value as a message shows it: one line, shortened, secrets hidden.
 pub(crate) fn show(path: &[String], value: &Value) -> String {
-    if path
-        .last()
-        .is_some_and(|name| name.contains("password_hash"))
-        || path == ["admin", "password"]
-    {
+    if is_secret(path) {
         return HIDDEN.to_owned();
     }
     let text = match value {
@@ -212,6 +218,14 @@ pub(crate) fn show(path: &[String], value: &Value) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
+}
+
+/// Whether a value may be a secret: also under a mistyped key, or written where it does not belong.
+fn is_secret(path: &[String]) -> bool {
+    path.first().is_some_and(|section| section == "users")
+        || path
+            .last()
+            .is_some_and(|name| name.contains("pass") && name != "password_file")
 }
 
 pub(crate) fn one_line(text: &str) -> String {
@@ -227,7 +241,7 @@ fn place_required(table: &mut Table, path: &[String]) {
         return;
     };
     for name in &level.required {
-        let path = [&path[..2], &[name.clone()]].concat();
+        let path = [&path[..2], std::slice::from_ref(name)].concat();
         if let Found::Key(key) = keys::find(&path)
             && let Some(example) = &key.example
         {

@@ -17,7 +17,7 @@ impl JsonSchema for CountText {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "integer"], "x-kind": "count-or-auto" })
+        json_schema!({ "type": ["string", "integer"], "x-kind": "count-or-auto", "pattern": "^auto$" })
     }
 }
 

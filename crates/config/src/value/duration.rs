@@ -18,7 +18,7 @@ impl JsonSchema for DurationText {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "x-kind": "duration" })
+        json_schema!({ "type": "string", "x-kind": "duration", "pattern": "^([0-9]+ *[a-z]+ *)+$" })
     }
 }
 

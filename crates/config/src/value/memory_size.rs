@@ -22,7 +22,7 @@ impl JsonSchema for MemoryText {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "integer"], "x-kind": "size-or-auto" })
+        json_schema!({ "type": ["string", "integer"], "x-kind": "size-or-auto", "pattern": "^(auto|[0-9]+ *([KMGTkmgt]?[Bb]|[KMGTkmgt][Ii][Bb])?)$" })
     }
 }
 
@@ -83,4 +83,37 @@ fn limits(root: &Path) -> Vec<u64> {
         .iter()
         .filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::available;
+
+    #[test]
+    fn the_lowest_limit_counts() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        assert_eq!(available(root.path()), 8 << 30);
+        write(
+            "proc/meminfo",
+            "MemTotal:       16777216 kB\nMemFree: 1 kB\n",
+        );
+        assert_eq!(available(root.path()), 16 << 30);
+        write("proc/self/cgroup", "0::/system.slice/godwit.service\n");
+        write(
+            "sys/fs/cgroup/system.slice/godwit.service/memory.max",
+            "max\n",
+        );
+        assert_eq!(available(root.path()), 16 << 30);
+        write("sys/fs/cgroup/system.slice/memory.max", "4294967296\n");
+        assert_eq!(available(root.path()), 4 << 30);
+        write("sys/fs/cgroup/memory/memory.limit_in_bytes", "2147483648\n");
+        assert_eq!(available(root.path()), 2 << 30);
+    }
 }

@@ -17,7 +17,7 @@ impl JsonSchema for SizeText {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "integer"], "x-kind": "size" })
+        json_schema!({ "type": ["string", "integer"], "x-kind": "size", "pattern": "^[0-9]+ *([KMGTkmgt]?[Bb]|[KMGTkmgt][Ii][Bb])?$" })
     }
 }
 
@@ -93,7 +93,6 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::{format, parse};
 
