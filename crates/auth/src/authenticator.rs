@@ -1,0 +1,247 @@
+use std::{fmt, path::Path, time::SystemTime};
+
+use godwit_config::{AuthMode, Config};
+
+use crate::{
+    credentials::{Basic, Credentials},
+    error::{Error, Result},
+    identity::{ANONYMOUS, Identity, Intent, Permit, Via},
+    logins::Logins,
+    storage::Storage,
+    token::{BearerToken, Tokens, Verified},
+    users::{FirstStart, Users},
+};
+
+const MAC_KEY_FILE: &str = "mac.key";
+/// The subject of anonymous tokens. No user can have that name, so they are worthless once users are asked for.
+const NOBODY: &str = "";
+
+/// Judges who calls and what they may do.
+pub struct Authenticator {
+    mode: AuthMode,
+    users: Users,
+    logins: Logins,
+    tokens: Tokens,
+    mac_key: [u8; 32],
+}
+
+/// A login that succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// Who logged in.
+    pub identity: Identity,
+    /// The token to call with from now on. `None` only when nobody has to log in and the caller sent no credentials.
+    pub token: Option<BearerToken>,
+}
+
+/// A call whose caller is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authenticated {
+    /// Who calls.
+    pub identity: Identity,
+    /// A token to use instead of the caller's, because that is past half of its life. It names the same session.
+    pub refreshed: Option<BearerToken>,
+}
+
+impl Authenticator {
+    /// Reads the users and the secret keys; makes what is missing in the directory `auth` of `data_dir`. Blocks for
+    /// file access and, with an admin's password in the configuration, for one password hash.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when a file cannot be read, made or trusted; [`Error::Password`] when a configured password or
+    /// hash cannot be used.
+    pub fn start(config: &Config, data_dir: &Path) -> Result<(Self, FirstStart)> {
+        let storage = Storage::open(data_dir)?;
+        let tokens = Tokens::open(&storage, config.auth.token_ttl)?;
+        let mac_key = open_mac_key(&storage)?;
+        let (users, first_start) = match config.auth.mode {
+            AuthMode::Password => Users::open(config, &storage)?,
+            AuthMode::Off => (Users::none()?, FirstStart::None),
+        };
+        let authenticator = Self {
+            mode: config.auth.mode,
+            users,
+            logins: Logins::new(&config.auth),
+            tokens,
+            mac_key,
+        };
+        Ok((authenticator, first_start))
+    }
+
+    /// Judges the authorization header of a handshake, and gives a token for it. A name and a password begin a new
+    /// session; a token keeps its session.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] or [`Error::Busy`].
+    pub async fn login(&self, authorization: Option<&str>) -> Result<Login> {
+        let credentials = authorization.and_then(Credentials::decode);
+        let now = SystemTime::now();
+        if self.mode == AuthMode::Off {
+            return self.login_anonymous(authorization.is_some(), credentials.as_ref(), now);
+        }
+        match credentials.ok_or(Error::Unauthenticated)? {
+            Credentials::Basic(basic) => {
+                self.logins.verify(&self.users, &basic).await?;
+                self.new_session(basic.user(), Via::Basic, now)
+            }
+            Credentials::Bearer(token) => {
+                let Authenticated {
+                    identity,
+                    refreshed,
+                } = self.bearer(token, now)?;
+                let token = refreshed.unwrap_or_else(|| BearerToken::received(token));
+                Ok(Login {
+                    identity,
+                    token: Some(token),
+                })
+            }
+        }
+    }
+
+    /// Judges the authorization header of any other call.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] or [`Error::Busy`].
+    pub async fn authenticate(&self, authorization: Option<&str>) -> Result<Authenticated> {
+        let credentials = authorization.and_then(Credentials::decode);
+        let now = SystemTime::now();
+        if self.mode == AuthMode::Off {
+            return self.anonymous(credentials.as_ref(), now);
+        }
+        match credentials.ok_or(Error::Unauthenticated)? {
+            Credentials::Basic(basic) => self.basic(&basic).await,
+            Credentials::Bearer(token) => self.bearer(token, now),
+        }
+    }
+
+    /// Decides whether a caller may do something.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] when the user no longer exists.
+    pub fn authorize(&self, identity: &Identity, intent: Intent) -> Result<Permit> {
+        let known = match self.mode {
+            AuthMode::Off => identity.via() == Via::Anonymous,
+            AuthMode::Password => {
+                identity.via() != Via::Anonymous && self.users.exists(identity.user())
+            }
+        };
+        if !known {
+            let user = identity.user().to_owned();
+            return Err(Error::Denied { user });
+        }
+        Ok(Permit::new(identity.clone(), intent))
+    }
+
+    /// The key for what the server seals: tickets, handles and cookies.
+    #[must_use]
+    pub fn mac_key(&self) -> [u8; 32] {
+        self.mac_key
+    }
+}
+
+impl Authenticator {
+    fn new_session(&self, user: &str, via: Via, now: SystemTime) -> Result<Login> {
+        let session = rand::random();
+        let subject = if via == Via::Anonymous { NOBODY } else { user };
+        let token = self.tokens.issue(subject, session, now)?;
+        Ok(Login {
+            identity: Identity::new(user, Some(session), via),
+            token: Some(token),
+        })
+    }
+
+    async fn basic(&self, basic: &Basic) -> Result<Authenticated> {
+        self.logins.verify(&self.users, basic).await?;
+        Ok(Authenticated {
+            identity: Identity::new(basic.user(), None, Via::Basic),
+            refreshed: None,
+        })
+    }
+
+    fn bearer(&self, token: &str, now: SystemTime) -> Result<Authenticated> {
+        let verified = self.tokens.verify(token, now);
+        let verified = verified
+            .filter(|v| self.users.exists(&v.user))
+            .ok_or(Error::Unauthenticated)?;
+        Ok(Authenticated {
+            refreshed: self.refresh(&verified, now)?,
+            identity: Identity::new(verified.user, Some(verified.session), Via::Bearer),
+        })
+    }
+
+    /// Nobody is turned away. A token of an anonymous login still tells which session is meant.
+    fn anonymous(
+        &self,
+        credentials: Option<&Credentials<'_>>,
+        now: SystemTime,
+    ) -> Result<Authenticated> {
+        let verified = match credentials {
+            Some(Credentials::Bearer(token)) => {
+                self.tokens.verify(token, now).filter(|v| v.user == NOBODY)
+            }
+            Some(Credentials::Basic(_)) | None => None,
+        };
+        let refreshed = match &verified {
+            Some(verified) => self.refresh(verified, now)?,
+            None => None,
+        };
+        Ok(Authenticated {
+            identity: Identity::new(ANONYMOUS, verified.map(|v| v.session), Via::Anonymous),
+            refreshed,
+        })
+    }
+
+    /// Clients that sent credentials, whatever they are, expect a token for them.
+    fn login_anonymous(
+        &self,
+        sent: bool,
+        credentials: Option<&Credentials<'_>>,
+        now: SystemTime,
+    ) -> Result<Login> {
+        let Authenticated {
+            identity,
+            refreshed,
+        } = self.anonymous(credentials, now)?;
+        match credentials {
+            Some(Credentials::Bearer(token)) if identity.session().is_some() => {
+                let token = refreshed.unwrap_or_else(|| BearerToken::received(token));
+                Ok(Login {
+                    identity,
+                    token: Some(token),
+                })
+            }
+            _ if sent => self.new_session(ANONYMOUS, Via::Anonymous, now),
+            _ => Ok(Login {
+                identity,
+                token: None,
+            }),
+        }
+    }
+
+    fn refresh(&self, verified: &Verified, now: SystemTime) -> Result<Option<BearerToken>> {
+        let Verified { user, session, due } = verified;
+        due.then(|| self.tokens.issue(user, *session, now))
+            .transpose()
+    }
+}
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { mode, users, .. } = self;
+        f.debug_struct("Authenticator")
+            .field("mode", mode)
+            .field("users", users)
+            .finish_non_exhaustive()
+    }
+}
+
+fn open_mac_key(storage: &Storage) -> Result<[u8; 32]> {
+    if let Some(content) = storage.read(MAC_KEY_FILE)? {
+        let key = content.as_slice().try_into();
+        return key
+            .map_err(|_| Error::storage(&storage.path(MAC_KEY_FILE), "not a key of 32 bytes"));
+    }
+    let key: [u8; 32] = rand::random();
+    storage.create(MAC_KEY_FILE, &key)?;
+    Ok(key)
+}

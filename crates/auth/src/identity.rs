@@ -1,0 +1,100 @@
+use std::sync::Arc;
+
+/// The user that everyone is when `auth.mode` is `off`.
+pub const ANONYMOUS: &str = "anonymous";
+
+/// Who calls, proved. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    user: Arc<str>,
+    session: Option<[u8; 16]>,
+    via: Via,
+}
+
+/// How the caller proved it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Via {
+    /// A token that this server signed.
+    Bearer,
+    /// A user name and a password.
+    Basic,
+    /// Not at all: `auth.mode` is `off`.
+    Anonymous,
+}
+
+/// What a caller wants to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Intent {
+    /// Read rows.
+    Query,
+    /// Change rows or definitions.
+    Update,
+    /// Prepare, bind or close a statement.
+    Prepare,
+    /// Ask what exists.
+    Metadata,
+    /// Read or change the session.
+    Session,
+    /// Append a stream of rows.
+    Ingest,
+}
+
+/// Proof that [`Authenticator::authorize`](crate::Authenticator::authorize) allowed an intent. Nothing else makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permit {
+    identity: Identity,
+    intent: Intent,
+}
+
+impl Identity {
+    pub(crate) fn new(user: impl Into<Arc<str>>, session: Option<[u8; 16]>, via: Via) -> Self {
+        Self {
+            user: user.into(),
+            session,
+            via,
+        }
+    }
+
+    /// The user's name.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The session that the caller's token names: a login makes one, and renewed tokens keep it. `None` without a
+    /// token; such callers are told apart by a cookie, if at all.
+    #[must_use]
+    pub fn session(&self) -> Option<[u8; 16]> {
+        self.session
+    }
+
+    /// How the caller proved it.
+    #[must_use]
+    pub fn via(&self) -> Via {
+        self.via
+    }
+}
+
+impl Permit {
+    pub(crate) fn new(identity: Identity, intent: Intent) -> Self {
+        Self { identity, intent }
+    }
+
+    /// Who is allowed.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The name of who is allowed.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        self.identity.user()
+    }
+
+    /// What is allowed.
+    #[must_use]
+    pub fn intent(&self) -> Intent {
+        self.intent
+    }
+}
