@@ -251,6 +251,15 @@ impl Command {
                     .prepared_statement_handle,
             },
             "CommandStatementIngest" => Self::Ingest(packed.read_small()?),
+            "CommandStatementSubstraitPlan" => Self::Unsupported {
+                name: "CommandStatementSubstraitPlan",
+            },
+            _ => return Self::metadata(packed),
+        })
+    }
+
+    fn metadata(packed: &Packed) -> Result<Self> {
+        Ok(match packed.name() {
             "CommandGetCatalogs" => packed
                 .read_small::<CommandGetCatalogs>()
                 .map(|_| Self::Catalogs)?,
@@ -283,9 +292,6 @@ impl Command {
             },
             "CommandGetXdbcTypeInfo" => Self::XdbcTypeInfo {
                 data_type: packed.read_small::<CommandGetXdbcTypeInfo>()?.data_type,
-            },
-            "CommandStatementSubstraitPlan" => Self::Unsupported {
-                name: "CommandStatementSubstraitPlan",
             },
             _ => {
                 return Err(Error::UnknownCommand {

@@ -69,3 +69,51 @@ pub fn find(header: &str) -> Option<&str> {
         (name.trim() == NAME).then_some(unquoted.unwrap_or(value))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealer() -> Sealer {
+        Sealer::new(&[7; 32])
+    }
+
+    #[test]
+    fn a_cookie_survives_the_wire_and_is_plain_text() {
+        let cookie = SessionCookie {
+            user: "ann".to_owned(),
+            session: SessionId::random(),
+        };
+        let value = cookie.seal(&sealer());
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        assert!(value.chars().all(plain), "{value}");
+        assert_eq!(SessionCookie::open(&sealer(), &value), Ok(cookie));
+    }
+
+    #[test]
+    fn other_values_are_refused() {
+        let foreign = URL_SAFE_NO_PAD.encode(sealer().seal(Purpose::Ticket, b""));
+        let forged = SessionCookie::open(&sealer(), &foreign);
+        assert!(matches!(forged, Err(Error::Forged { .. })));
+        let malformed = SessionCookie::open(&sealer(), "not base64!");
+        assert!(matches!(malformed, Err(Error::Malformed { .. })));
+        let large = SessionCookie::open(&sealer(), &"A".repeat(MAX_BYTES + 1));
+        assert!(matches!(large, Err(Error::TooLarge { .. })));
+    }
+
+    #[test]
+    fn the_cookie_is_found_among_others() {
+        for (header, found) in [
+            ("arrow_flight_session_id=abc", Some("abc")),
+            ("a=b; arrow_flight_session_id=abc; c=d", Some("abc")),
+            ("a=b;arrow_flight_session_id = \"abc\" ", Some("abc")),
+            ("arrow_flight_session_id=x=y", Some("x=y")),
+            ("arrow_flight_session_id=", Some("")),
+            ("xarrow_flight_session_id=abc", None),
+            ("arrow_flight_session_id", None),
+            ("", None),
+        ] {
+            assert_eq!(find(header), found, "{header}");
+        }
+    }
+}

@@ -59,3 +59,42 @@ impl Descriptor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(parts: &[&str]) -> FlightDescriptor {
+        FlightDescriptor::new_path(parts.iter().map(|&part| part.to_owned()).collect())
+    }
+
+    #[test]
+    fn descriptors_survive_the_wire() {
+        let path = ["godwit", "main", "a.b"].map(str::to_owned).to_vec();
+        for descriptor in [
+            Descriptor::Command(Command::TableTypes),
+            Descriptor::Path(path[2..].to_vec()),
+            Descriptor::Path(path),
+        ] {
+            assert_eq!(Descriptor::decode(&descriptor.encode()), Ok(descriptor));
+        }
+    }
+
+    #[test]
+    fn a_path_has_one_to_three_parts() {
+        for parts in [[].as_slice(), &["a", "b", "c", "d"], &[""], &["a", ""]] {
+            let decoded = Descriptor::decode(&path(parts));
+            assert!(matches!(decoded, Err(Error::Malformed { .. })), "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn other_descriptors_are_malformed() {
+        for number in [0, 3, -1, i32::MAX] {
+            let mut descriptor = FlightDescriptor::new_cmd("SELECT 1");
+            descriptor.r#type = number;
+            let decoded = Descriptor::decode(&descriptor);
+            assert!(matches!(decoded, Err(Error::Malformed { .. })), "{number}");
+        }
+    }
+}

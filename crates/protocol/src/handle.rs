@@ -49,3 +49,29 @@ impl PreparedHandle {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_survives_the_wire_and_nothing_else_passes() {
+        let sealer = Sealer::new(&[7; 32]);
+        let handle = PreparedHandle {
+            user: "ann".to_owned(),
+            session: SessionId::random(),
+            statement: StatementId::random(),
+        };
+        let sealed = handle.seal(&sealer);
+        assert_eq!(PreparedHandle::open(&sealer, &sealed), Ok(handle));
+        assert!(matches!(
+            PreparedHandle::open(&sealer, b""),
+            Err(Error::Forged { .. })
+        ));
+        for payload in [b"".as_slice(), b"\xff"] {
+            let sealed = sealer.seal(Purpose::Handle, payload);
+            let opened = PreparedHandle::open(&sealer, &sealed);
+            assert!(matches!(opened, Err(Error::Malformed { .. })));
+        }
+    }
+}

@@ -65,3 +65,27 @@ id!(
     StatementId,
     "statement id"
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_shown_as_hexadecimal() {
+        let mut bytes = [0; 16];
+        bytes[1] = 0xab;
+        let id = SessionId::from_bytes(bytes);
+        assert_eq!(id.to_string(), "00ab0000000000000000000000000000");
+        assert_eq!(
+            format!("{id:?}"),
+            "SessionId(00ab0000000000000000000000000000)"
+        );
+        assert_eq!(SessionId::decode(id.as_bytes()), Ok(id));
+        assert!(SessionId::decode(&bytes[1..]).is_err());
+    }
+
+    #[test]
+    fn random_ids_differ() {
+        assert_ne!(StatementId::random(), StatementId::random());
+    }
+}

@@ -26,6 +26,8 @@ mod packed;
 pub mod put;
 pub mod seal;
 pub mod session;
+#[cfg(test)]
+mod tests;
 pub mod ticket;
 mod wire;
 

@@ -28,3 +28,17 @@ pub fn bind_result(handle: Bytes) -> PutResult {
         app_metadata: result.encode_to_vec().into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_bare_messages() {
+        let update = DoPutUpdateResult::decode(update_result(-1).app_metadata).unwrap();
+        assert_eq!(update.record_count, -1);
+        let handle = Bytes::from_static(b"h");
+        let bind = DoPutPreparedStatementResult::decode(bind_result(handle.clone()).app_metadata);
+        assert_eq!(bind.unwrap().prepared_statement_handle, Some(handle));
+    }
+}

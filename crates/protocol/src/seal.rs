@@ -105,3 +105,68 @@ impl Purpose {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PURPOSES: [Purpose; 3] = [Purpose::Ticket, Purpose::Handle, Purpose::Cookie];
+
+    fn sealer() -> Sealer {
+        Sealer::new(&[7; 32])
+    }
+
+    #[test]
+    fn what_is_sealed_opens_for_its_purpose_only() {
+        for payload in [b"".as_slice(), b"x", &[0xff; 1000]] {
+            for made_for in PURPOSES {
+                let sealed = sealer().seal(made_for, payload);
+                for opened_for in PURPOSES {
+                    let opened = sealer().open(opened_for, &sealed);
+                    assert_eq!(opened.is_ok(), made_for == opened_for);
+                }
+                assert_eq!(sealer().open(made_for, &sealed).unwrap(), payload);
+            }
+        }
+    }
+
+    #[test]
+    fn any_change_is_noticed() {
+        let sealed = sealer().seal(Purpose::Ticket, b"payload");
+        let forged = Err(Error::Forged { what: "ticket" });
+        for bit in 0..sealed.len() * 8 {
+            let mut changed = sealed.to_vec();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(sealer().open(Purpose::Ticket, &changed), forged);
+        }
+        for len in 0..sealed.len() {
+            assert_eq!(sealer().open(Purpose::Ticket, &sealed[..len]), forged);
+            assert_eq!(sealer().open(Purpose::Ticket, &sealed[len + 1..]), forged);
+        }
+        let longer = [&sealed, b"x".as_slice()].concat();
+        assert_eq!(sealer().open(Purpose::Ticket, &longer), forged);
+        assert_eq!(Sealer::new(&[8; 32]).open(Purpose::Ticket, &sealed), forged);
+    }
+
+    #[test]
+    fn another_version_is_refused_even_when_genuine() {
+        let signed = [VERSION + 1, b'x'];
+        let mac = sealer().mac_of(Purpose::Ticket, &signed);
+        let sealed = [signed.as_slice(), &mac].concat();
+        let opened = sealer().open(Purpose::Ticket, &sealed);
+        assert_eq!(opened, Err(Error::Forged { what: "ticket" }));
+    }
+
+    #[test]
+    fn the_code_is_hmac_sha256_with_the_key() {
+        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&[7; 32]).unwrap();
+        mac.update(b"H\x01payload");
+        let sealed = sealer().seal(Purpose::Handle, b"payload");
+        assert_eq!(sealed[8..], mac.finalize().into_bytes()[..]);
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        assert_eq!(format!("{:?}", sealer()), "Sealer(…)");
+    }
+}

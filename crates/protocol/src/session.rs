@@ -156,3 +156,74 @@ impl OptionValue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one_of_each() -> BTreeMap<String, OptionValue> {
+        let values = [
+            OptionValue::Text("ö".to_owned()),
+            OptionValue::Text(String::new()),
+            OptionValue::Bool(false),
+            OptionValue::Int(i64::MIN),
+            OptionValue::Double(-0.5),
+            OptionValue::TextList(vec![]),
+            OptionValue::TextList(vec!["a".to_owned(), String::new()]),
+        ];
+        let named = values.into_iter().enumerate();
+        named
+            .map(|(i, value)| (format!("option {i}"), value))
+            .collect()
+    }
+
+    #[test]
+    fn changes_survive_the_wire() {
+        let mut changes: OptionChanges = one_of_each()
+            .into_iter()
+            .map(|(k, v)| (k, Some(v)))
+            .collect();
+        changes.insert("erased".to_owned(), None);
+        assert_eq!(decode_set(&encode_set(&changes)), Ok(changes));
+    }
+
+    #[test]
+    fn integers_have_eight_bytes_as_the_specification_says() {
+        let changes = OptionChanges::from([("i".to_owned(), Some(OptionValue::Int(1)))]);
+        // Entry 1 { key 1: "i", value 2: { int64_value 3: fixed64 1 } }
+        let expected = b"\x0a\x0e\x0a\x01i\x12\x09\x19\x01\0\0\0\0\0\0\0";
+        assert_eq!(encode_set(&changes), expected.as_slice());
+    }
+
+    #[test]
+    fn the_answer_lists_every_option() {
+        let options = one_of_each();
+        let result = GetSessionOptionsResult::decode(encode_get_result(&options)).unwrap();
+        let decoded = result.session_options.into_iter();
+        let decoded: BTreeMap<_, _> = decoded
+            .map(|(name, value)| (name, OptionValue::decode(value.option_value.unwrap())))
+            .collect();
+        assert_eq!(decoded, options);
+    }
+
+    #[test]
+    fn failures_and_states_have_the_numbers_of_the_specification() {
+        for (error, number) in [
+            (OptionError::InvalidName, 1),
+            (OptionError::InvalidValue, 2),
+            (OptionError::Failed, 3),
+        ] {
+            let failures = BTreeMap::from([("o".to_owned(), error)]);
+            let result = SetSessionOptionsResult::decode(encode_set_result(&failures)).unwrap();
+            assert_eq!(result.errors["o"].value, number);
+        }
+        for (status, number) in [
+            (CloseStatus::Closed, 1),
+            (CloseStatus::Closing, 2),
+            (CloseStatus::NotCloseable, 3),
+        ] {
+            let result = CloseSessionResult::decode(encode_close_result(status)).unwrap();
+            assert_eq!(result.status, number);
+        }
+    }
+}

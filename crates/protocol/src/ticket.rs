@@ -137,3 +137,117 @@ impl TicketBody {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXPIRY: Duration = Duration::from_millis(1_800_000_000_123);
+
+    fn sealer() -> Sealer {
+        Sealer::new(&[7; 32])
+    }
+
+    fn ticket(body: TicketBody) -> Ticket {
+        Ticket {
+            user: "ann".to_owned(),
+            expires_at: UNIX_EPOCH + EXPIRY,
+            body,
+        }
+    }
+
+    fn query(parameters: Option<Bytes>) -> TicketBody {
+        TicketBody::Query {
+            statement: StatementId::random(),
+            query: "SELECT 1".to_owned(),
+            parameters,
+            fingerprint: rand::random(),
+            snapshot: u64::MAX,
+        }
+    }
+
+    fn open_message(message: &wire::Ticket) -> Result<Ticket> {
+        let sealed = sealer().seal(Purpose::Ticket, &message.encode_to_vec());
+        Ticket::open(&sealer(), &sealed, UNIX_EPOCH)
+    }
+
+    #[test]
+    fn every_body_survives_the_wire() {
+        let command = Bytes::from_static(b"\x00command");
+        for body in [
+            query(None),
+            query(Some(Bytes::new())),
+            query(Some(Bytes::from_static(b"rows"))),
+            TicketBody::Outcome { rows: -1 },
+            TicketBody::Outcome { rows: i64::MAX },
+            TicketBody::Metadata { command },
+        ] {
+            let ticket = ticket(body);
+            let sealed = ticket.seal(&sealer());
+            assert_eq!(Ticket::open(&sealer(), &sealed, UNIX_EPOCH), Ok(ticket));
+        }
+    }
+
+    #[test]
+    fn a_ticket_expires_on_the_millisecond() {
+        let sealed = ticket(TicketBody::Outcome { rows: 1 }).seal(&sealer());
+        let open_at = |since| Ticket::open(&sealer(), &sealed, UNIX_EPOCH + since);
+        assert!(open_at(EXPIRY - Duration::from_millis(1)).is_ok());
+        assert_eq!(open_at(EXPIRY), Err(Error::Expired { what: "ticket" }));
+    }
+
+    #[test]
+    fn times_that_the_wire_cannot_hold_are_expired() {
+        let mut early = ticket(TicketBody::Outcome { rows: 1 });
+        early.expires_at = UNIX_EPOCH - Duration::from_secs(1);
+        let opened = Ticket::open(&sealer(), &early.seal(&sealer()), UNIX_EPOCH);
+        assert_eq!(opened, Err(Error::Expired { what: "ticket" }));
+    }
+
+    #[test]
+    fn genuine_bytes_that_are_no_ticket_are_malformed() {
+        let good = wire::Ticket {
+            user: "ann".to_owned(),
+            expires_at_ms: 1,
+            body: Some(query(None).encode()),
+        };
+        assert!(open_message(&good).is_ok());
+        let short = |statement: usize, fingerprint: usize| {
+            Some(Body::Query(wire::QueryTicket {
+                statement: vec![0; statement].into(),
+                fingerprint: vec![0; fingerprint].into(),
+                ..wire::QueryTicket::default()
+            }))
+        };
+        for body in [
+            None,
+            short(15, 32),
+            short(17, 32),
+            short(16, 31),
+            short(16, 33),
+        ] {
+            let ticket = wire::Ticket {
+                body,
+                ..good.clone()
+            };
+            let opened = open_message(&ticket);
+            assert!(matches!(opened, Err(Error::Malformed { .. })), "{opened:?}");
+        }
+        let garbage = sealer().seal(Purpose::Ticket, b"\xff");
+        let opened = Ticket::open(&sealer(), &garbage, UNIX_EPOCH);
+        assert!(matches!(opened, Err(Error::Malformed { .. })));
+    }
+
+    #[test]
+    fn an_expiry_at_the_end_of_time_does_not_overflow() {
+        let ticket = wire::Ticket {
+            user: String::new(),
+            expires_at_ms: u64::MAX,
+            body: Some(TicketBody::Outcome { rows: 0 }.encode()),
+        };
+        assert!(matches!(
+            open_message(&ticket),
+            Ok(_) | Err(Error::Malformed { .. })
+        ));
+    }
+}
