@@ -1,0 +1,76 @@
+# The doors of the house; `make help` names them.
+#
+# Everything is built in one profile, release, into one target directory outside the clone, so that nothing is compiled
+# twice: not between `make demo` and `make test`, and not between two clones.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/godwit/target
+VENV ?= $(CURDIR)/.venv
+
+BINARY := $(CARGO_TARGET_DIR)/release/godwit
+PHASE := tests/phase
+CARGO := cargo
+MAVEN := mvn --batch-mode --quiet --file tests/jdbc/pom.xml
+
+# The tests' packages need Python 3.11 or later.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo "$$python" && break; done)
+
+.PHONY: help
+help: ## name these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
+	@echo
+	@echo "build directory: $(CARGO_TARGET_DIR)"
+
+.PHONY: demo
+demo: build ## build the server, make TPC-H data once, serve it on 127.0.0.1:8815
+	@exec "$(BINARY)" demo
+
+.PHONY: build
+build: ## build the server
+	@$(PHASE) "build the server" $(CARGO) build --release --locked --workspace --bins
+
+.PHONY: test
+test: test-rust test-clients ## every test: Rust's own, then real clients against the real server
+
+.PHONY: test-rust
+test-rust: ## Rust's own tests
+	@$(PHASE) "Rust tests" $(CARGO) test --release --locked --workspace
+
+# After the Rust tests, because what those compile is most of what the server needs.
+.PHONY: test-clients
+test-clients: tests-ready $(if $(filter test,$(MAKECMDGOALS)),| test-rust) ## real clients against the real server
+	@$(MAKE) --no-print-directory build
+	@GODWIT_TEST_BINARY="$${GODWIT_TEST_BINARY:-$(BINARY)}" \
+		$(PHASE) "client tests" "$(VENV)/bin/python" -m pytest -p no:cacheprovider tests $(PYTEST_FLAGS)
+
+.PHONY: lint
+lint: ## formatting and clippy, warnings are errors
+	@$(PHASE) "formatting" $(CARGO) fmt --all --check
+	@$(PHASE) "clippy" $(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+
+.PHONY: check
+check: lint ## lint, then test
+	@$(MAKE) --no-print-directory test
+
+# What the client tests need beside the server: their Python packages and the JDBC driver.
+.PHONY: tests-ready
+tests-ready: $(VENV)/installed tests/jdbc/target/installed
+
+$(VENV)/installed: tests/requirements.txt
+	@test -n "$(PYTHON)" || { echo "the tests need Python 3.11 or later with its venv module" >&2; exit 1; }
+	@$(PHASE) "Python packages" bash -c '$(PYTHON) -m venv --clear "$(VENV)" \
+		&& "$(VENV)/bin/pip" install --quiet --disable-pip-version-check --requirement tests/requirements.txt \
+		&& "$(VENV)/bin/pip" check'
+	@touch $@
+
+tests/jdbc/target/installed: tests/jdbc/pom.xml $(shell find tests/jdbc/src -name '*.java' 2>/dev/null)
+	@command -v java mvn >/dev/null || { echo "the tests need a JDK (17 or later) and Maven" >&2; exit 1; }
+	@$(PHASE) "JDBC driver" bash -c '$(MAVEN) --offline process-classes >/dev/null 2>&1 || $(MAVEN) process-classes'
+	@touch $@

@@ -1,0 +1,2 @@
+package godwit;
+public final class Checks { public static void main(String[] a) {} }
