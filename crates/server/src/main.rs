@@ -1,2 +1,29 @@
-//! server
-fn main() {}
+//! The process: arguments, telemetry, wiring, listeners, signals, drain.
+//!
+//! Owns: the subcommands of `godwit` and their exit codes, everything that is made once at start (data directory and its
+//! lock, certificate, runtime, listener) and the order in which a server stops. Refuses to know: what a query is.
+//!
+//! Reading order: `cli` (subcommands and flags), `error` (exit codes), `serve` (the way from a configuration to a running
+//! server), the parts that it uses (`data_dir`, `tls`, `signals`, `address`, `telemetry`), `demo`.
+
+mod address;
+mod cli;
+mod config_command;
+mod data_dir;
+mod demo;
+mod error;
+mod hash_password;
+mod serve;
+mod signals;
+mod telemetry;
+mod terminal;
+mod tls;
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    cli::run()
+}

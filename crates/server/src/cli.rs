@@ -1,0 +1,106 @@
+//! Subcommands and flags. Values are not judged here: a flag is one more source of the configuration.
+
+mod flags;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use crate::error::Result;
+use crate::terminal::note;
+use crate::{config_command, demo, hash_password, serve};
+use flags::Flags;
+
+/// An Arrow Flight SQL server.
+#[derive(Debug, Parser)]
+#[command(name = "godwit", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until a signal comes (SIGINT or SIGTERM).
+    Serve {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Make TPC-H data once, serve it, and show how to connect.
+    Demo {
+        #[command(flatten)]
+        flags: Flags,
+        /// Size of the data: 1 is about 1 GB as text, 300 MB as Parquet.
+        #[arg(long, value_name = "FACTOR", default_value = "0.1")]
+        scale: String,
+    },
+    /// Look at the configuration.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Read a password from standard input and print its hash for `users.NAME.password_hash`.
+    HashPassword,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Report everything that is wrong with the configuration, as `serve` would.
+    Check(Box<Flags>),
+    /// Print the JSON schema of the configuration file.
+    Schema,
+    /// Print a configuration file with every key, its meaning and its default.
+    Example,
+}
+
+/// Does what the command line asks for.
+pub(crate) fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    match dispatch(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            note(&error);
+            error.exit_code()
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<()> {
+    match command {
+        Command::Serve { flags } => serve::run(flags.load()?),
+        Command::Demo { flags, scale } => demo::run(flags.load()?, &scale),
+        Command::Config { command } => match command {
+            ConfigCommand::Check(flags) => config_command::check(&flags.load()?),
+            ConfigCommand::Schema => config_command::schema(),
+            ConfigCommand::Example => {
+                config_command::example();
+                Ok(())
+            }
+        },
+        Command::HashPassword => hash_password::run(),
+    }
+}
+
+/// Help and version are answers; anything else is a mistake in the command line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    // Printing can only fail where nobody reads.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ => ExitCode::from(64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,118 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use godwit_config::{Config, Sources, load_checked};
+
+use crate::error::Result;
+use crate::telemetry::FILTER_CHECK;
+
+/// Flags that set keys of the configuration. They win over the environment, which wins over the file.
+#[derive(Debug, Default, Args)]
+pub(super) struct Flags {
+    /// Configuration file; `godwit config example` prints one.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address and port; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Directory for all that the server keeps.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// A file, directory, glob or hive tree to query; may be given many times.
+    #[arg(long, value_name = "NAME=PATH")]
+    mount: Vec<String>,
+    /// Name of the admin user.
+    #[arg(long, value_name = "NAME")]
+    admin_user: Option<String>,
+    /// File that holds the admin's password.
+    #[arg(long, value_name = "FILE")]
+    admin_password_file: Option<String>,
+    /// text or json.
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Which log lines, such as `info,godwit_flight=debug`.
+    #[arg(long, value_name = "FILTER")]
+    log_filter: Option<String>,
+    /// off, files or auto.
+    #[arg(long, value_name = "MODE")]
+    tls_mode: Option<String>,
+    /// Certificate chain in PEM form.
+    #[arg(long, value_name = "FILE")]
+    tls_cert_file: Option<String>,
+    /// Private key in PEM form.
+    #[arg(long, value_name = "FILE")]
+    tls_key_file: Option<String>,
+}
+
+impl Flags {
+    /// The configuration of this process.
+    pub(super) fn load(self) -> Result<Config> {
+        let (file, flags) = self.into_sources();
+        let sources = Sources::of_process(file, flags);
+        Ok(load_checked(&sources, &[FILTER_CHECK])?)
+    }
+
+    fn into_sources(self) -> (Option<PathBuf>, Vec<(String, String, String)>) {
+        let single = [
+            ("listen", "--listen", self.listen),
+            ("data_dir", "--data-dir", self.data_dir),
+            ("admin.user", "--admin-user", self.admin_user),
+            (
+                "admin.password_file",
+                "--admin-password-file",
+                self.admin_password_file,
+            ),
+            ("log.format", "--log-format", self.log_format),
+            ("log.filter", "--log-filter", self.log_filter),
+            ("tls.mode", "--tls-mode", self.tls_mode),
+            ("tls.cert_file", "--tls-cert-file", self.tls_cert_file),
+            ("tls.key_file", "--tls-key-file", self.tls_key_file),
+        ];
+        let single = single
+            .into_iter()
+            .filter_map(|(key, flag, value)| Some((key, flag, value?)));
+        let mounts = self
+            .mount
+            .into_iter()
+            .map(|mount| ("mounts", "--mount", mount));
+        let flags = single
+            .chain(mounts)
+            .map(|(key, flag, value)| (key.to_owned(), value, flag.to_owned()))
+            .collect();
+        (self.config, flags)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use godwit_config::{Sources, load};
+
+    use super::Flags;
+
+    #[test]
+    fn every_flag_sets_a_key() {
+        let value = || Some("x".to_owned());
+        let flags = Flags {
+            config: None,
+            listen: value(),
+            data_dir: value(),
+            mount: vec!["a=x".to_owned(), "b=y".to_owned()],
+            admin_user: value(),
+            admin_password_file: value(),
+            log_format: value(),
+            log_filter: value(),
+            tls_mode: value(),
+            tls_cert_file: value(),
+            tls_key_file: value(),
+        };
+        let (file, flags) = flags.into_sources();
+        assert_eq!(file, None);
+        assert_eq!(flags.len(), 11);
+        let sources = Sources {
+            flags,
+            ..Sources::default()
+        };
+        let problems = load(&sources).unwrap_err().to_string();
+        assert!(!problems.contains("unknown"), "{problems}");
+    }
+}

@@ -1,0 +1,69 @@
+//! From a configuration to a running server, and to its end.
+
+mod drain;
+mod start;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use godwit_config::Config;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::data_dir::DataDir;
+use crate::error::{Error, Result};
+use crate::terminal::{note, say};
+use crate::tls::Encryption;
+use crate::{address, telemetry, tls};
+use drain::Ended;
+
+/// How long tasks of connections may take to notice that the server has ended.
+const LEFTOVERS: Duration = Duration::from_secs(1);
+
+/// Serves until a signal comes.
+pub(crate) fn run(config: Config) -> Result<()> {
+    telemetry::start(&config.log);
+    let data_dir = DataDir::open(&config.data_dir)?;
+    serve(&config, &data_dir, |_, _| {})
+}
+
+/// Serves from a data directory that the caller holds. `ready` is called once the server accepts calls, with its address
+/// and, if it is encrypted, how.
+pub(crate) fn serve(
+    config: &Config,
+    data_dir: &DataDir,
+    ready: impl FnOnce(SocketAddr, Option<&Encryption>),
+) -> Result<()> {
+    let encryption = tls::load(&config.tls, data_dir.path())?;
+    if let Some(encryption) = &encryption {
+        note(format_args!(
+            "tls certificate sha256 fingerprint {}",
+            encryption.fingerprint
+        ));
+    }
+    let authenticator = start::authenticator(config, data_dir.path())?;
+    let runtime = runtime()?;
+    // Engine and server are dropped on this thread, off the runtime: the engine's own runtime must not be dropped on it.
+    let tls = encryption.as_ref().map(|encryption| encryption.tls.clone());
+    let started = runtime.block_on(start::server(config, authenticator, tls))?;
+    tracing::info!(address = %started.address, data_dir = %data_dir.path().display(), "serving");
+    say(address::ready_line(started.address, encryption.is_some()));
+    ready(started.address, encryption.as_ref());
+    let engine = started.engine.clone();
+    let ended = runtime.block_on(drain::serve(started, config.shutdown.grace))?;
+    if ended == Ended::AtOnce {
+        // A second signal: nothing is waited for, neither threads nor destructors.
+        std::process::exit(0);
+    }
+    runtime.shutdown_timeout(LEFTOVERS);
+    drop(engine);
+    Ok(())
+}
+
+/// The runtime of connections; queries run on the engine's.
+fn runtime() -> Result<Runtime> {
+    Builder::new_multi_thread()
+        .thread_name("godwit-io")
+        .enable_all()
+        .build()
+        .map_err(|why| Error::internal(format!("cannot start threads: {why}")))
+}

@@ -1,0 +1,62 @@
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::start::Started;
+use crate::error::{Error, Result};
+
+/// How long connections may take to close after the last query has ended.
+const LINGER: Duration = Duration::from_secs(3);
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// After its queries, or after the grace that they had.
+    Drained,
+    /// At a second signal.
+    AtOnce,
+}
+
+/// Serves until a signal comes, then takes no new calls and lets running queries end for the grace.
+pub(super) async fn serve(started: Started, grace: Duration) -> Result<Ended> {
+    let Started {
+        engine,
+        flight,
+        listener,
+        tls,
+        mut signals,
+        ..
+    } = started;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped = async {
+        // A dropped sender means the same.
+        let _ = stopped.await;
+    };
+    let serving = godwit_flight::serve(flight, listener, tls, grace + LINGER, stopped);
+    let mut serving = std::pin::pin!(serving);
+    tokio::select! {
+        ended = &mut serving => return finished(ended),
+        signal = signals.next() => {
+            tracing::info!(signal, running = engine.running(), ?grace, "stopping");
+        }
+    }
+    drop(stop);
+    let drained = async {
+        let (ended, ()) = tokio::join!(&mut serving, engine.shutdown(grace));
+        finished(ended)
+    };
+    tokio::select! {
+        ended = drained => ended,
+        signal = signals.next() => {
+            tracing::warn!(signal, "stopping at once");
+            Ok(Ended::AtOnce)
+        }
+    }
+}
+
+fn finished(ended: godwit_flight::Result<()>) -> Result<Ended> {
+    match ended {
+        Ok(()) => Ok(Ended::Drained),
+        Err(why) => Err(Error::internal(why)),
+    }
+}
