@@ -1,4 +1,4 @@
-use std::{fmt, path::Path, time::SystemTime};
+use std::{fmt, path::Path, sync::Arc, time::SystemTime};
 
 use godwit_config::{AuthMode, Config};
 
@@ -7,6 +7,7 @@ use crate::{
     error::{Error, Result},
     identity::{ANONYMOUS, Identity, Intent, Permit, Via},
     logins::Logins,
+    password::{Argon2id, Check},
     storage::Storage,
     token::{BearerToken, Tokens, Verified},
     users::{FirstStart, Users},
@@ -51,6 +52,14 @@ impl Authenticator {
     /// [`Error::Storage`] when a file cannot be read, made or trusted; [`Error::Password`] when a configured password or
     /// hash cannot be used.
     pub fn start(config: &Config, data_dir: &Path) -> Result<(Self, FirstStart)> {
+        Self::start_with(config, data_dir, Arc::new(Argon2id))
+    }
+
+    pub(crate) fn start_with(
+        config: &Config,
+        data_dir: &Path,
+        check: Arc<dyn Check>,
+    ) -> Result<(Self, FirstStart)> {
         let storage = Storage::open(data_dir)?;
         let tokens = Tokens::open(&storage, config.auth.token_ttl)?;
         let mac_key = open_mac_key(&storage)?;
@@ -61,7 +70,7 @@ impl Authenticator {
         let authenticator = Self {
             mode: config.auth.mode,
             users,
-            logins: Logins::new(&config.auth),
+            logins: Logins::new(&config.auth, check),
             tokens,
             mac_key,
         };
@@ -245,3 +254,6 @@ fn open_mac_key(storage: &Storage) -> Result<[u8; 32]> {
     storage.create(MAC_KEY_FILE, &key)?;
     Ok(key)
 }
+
+#[cfg(test)]
+mod tests;

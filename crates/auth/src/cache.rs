@@ -70,3 +70,45 @@ impl fmt::Debug for Cache {
         f.write_str("Cache(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TTL: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn it_knows_the_right_password_for_as_long_as_told() {
+        let cache = Cache::new(TTL);
+        let start = Instant::now();
+        let soon = start + TTL - Duration::from_millis(1);
+        assert!(!cache.knows("ann", "pw", start));
+        cache.put("ann", "pw", start);
+        assert!(cache.knows("ann", "pw", soon));
+        for (user, password) in [("ann", "wrong"), ("ann", ""), ("bob", "pw"), ("an", "npw")] {
+            assert!(!cache.knows(user, password, soon), "{user}");
+        }
+        assert!(!cache.knows("ann", "pw", start + TTL));
+        assert!(cache.entries.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn it_holds_one_entry_a_user() {
+        let cache = Cache::new(TTL);
+        let now = Instant::now();
+        for i in 0..100 {
+            cache.put("ann", &i.to_string(), now);
+        }
+        assert_eq!(cache.entries.lock().unwrap().len(), 1);
+        assert!(cache.knows("ann", "99", now) && !cache.knows("ann", "98", now));
+    }
+
+    #[test]
+    fn without_time_it_remembers_nothing() {
+        let cache = Cache::new(Duration::ZERO);
+        let now = Instant::now();
+        cache.put("ann", "pw", now);
+        assert!(!cache.knows("ann", "pw", now));
+        assert!(cache.entries.lock().unwrap().is_empty());
+    }
+}

@@ -86,3 +86,79 @@ impl fmt::Debug for Credentials<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn basic(header: &str) -> Option<(String, String)> {
+        match Credentials::decode(header)? {
+            Credentials::Basic(basic) => {
+                Some((basic.user().to_owned(), basic.password().to_owned()))
+            }
+            Credentials::Bearer(_) => None,
+        }
+    }
+
+    #[test]
+    fn basic_is_read_in_every_spelling() {
+        for (header, user, password) in [
+            ("Basic dXNlcjpwdw==", "user", "pw"),
+            ("Basic dXNlcjpwdw", "user", "pw"),
+            ("basic dXNlcjpwdw=", "user", "pw"),
+            ("BASIC   dXNlcjpwdw  ", "user", "pw"),
+            ("Basic dXNlcjpwOnc6", "user", "p:w:"),
+            ("Basic dXNlcjo=", "user", ""),
+            ("Basic OnB3", "", "pw"),
+            ("Basic w7xzZXI6cMOk", "üser", "pä"),
+            // The same bytes in both alphabets.
+            ("Basic dTo+Pj8/", "u", ">>??"),
+            ("Basic dTo-Pj8_", "u", ">>??"),
+        ] {
+            let expected = (user.to_owned(), password.to_owned());
+            assert_eq!(basic(header), Some(expected), "{header}");
+        }
+    }
+
+    #[test]
+    fn bearer_is_read_in_every_spelling() {
+        for header in ["Bearer a.b.c", "bearer a.b.c", "BEARER  a.b.c "] {
+            let credentials = Credentials::decode(header);
+            assert!(
+                matches!(credentials, Some(Credentials::Bearer("a.b.c"))),
+                "{header}"
+            );
+        }
+    }
+
+    #[test]
+    fn everything_else_makes_no_sense() {
+        let long = format!("Basic {}", "A".repeat(MAX_HEADER));
+        for header in [
+            "",
+            " ",
+            "Basic",
+            "Bearer",
+            "Basic ",
+            "Basic ====",
+            "Basic !!!!",
+            "Basic dXNlcg==",
+            "Basic /////w==",
+            "Basic dTo+Pj8_",
+            "Basic dTo=x",
+            "Digest dXNlcjpwdw==",
+            "dXNlcjpwdw==",
+            &long,
+        ] {
+            assert!(Credentials::decode(header).is_none(), "{header}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let shown = format!("{:?}", Credentials::decode("Basic dXNlcjpzZWNyZXQ="));
+        assert_eq!(shown, "Some(Basic(\"user\", …))");
+        let shown = format!("{:?}", Credentials::decode("Bearer secret"));
+        assert_eq!(shown, "Some(Bearer(…))");
+    }
+}

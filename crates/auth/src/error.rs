@@ -4,7 +4,6 @@ use thiserror::Error;
 
 /// Why a caller was turned away, or why the server cannot judge callers. No text of it holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
 pub enum Error {
     /// Missing, malformed, wrong or expired credentials: one answer for all, so that it tells nothing about users.
     #[error("not authenticated: a valid user name and password, or a valid token, is required")]

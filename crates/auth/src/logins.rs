@@ -8,7 +8,7 @@ use crate::{
     cache::Cache,
     credentials::Basic,
     error::{Error, Result},
-    password::{Argon2id, Check},
+    password::Check,
     users::Users,
 };
 
@@ -25,11 +25,7 @@ pub(crate) struct Logins {
 }
 
 impl Logins {
-    pub(crate) fn new(auth: &Auth) -> Self {
-        Self::with_check(auth, Arc::new(Argon2id))
-    }
-
-    pub(crate) fn with_check(auth: &Auth, check: Arc<dyn Check>) -> Self {
+    pub(crate) fn new(auth: &Auth, check: Arc<dyn Check>) -> Self {
         let slots = auth.login_concurrency.max(1);
         Self {
             check,
@@ -63,13 +59,13 @@ impl Logins {
         let check = Arc::clone(&self.check);
         let hash = users.hash_or_dummy(basic.user());
         let password = Zeroizing::new(basic.password().to_owned());
-        let right = tokio::task::spawn_blocking(move || {
-            // The slot stays taken until the work is done, even if the caller has gone.
-            let _slot = slot;
-            check.check(&hash, &password)
-        });
-        let right = right.await.map_err(Error::internal)?;
+        let work = tokio::task::spawn_blocking(move || (check.check(&hash, &password), slot));
+        // The slot is given back after the cache knows; if the caller goes away before, when the work is done.
+        let (right, _slot) = work.await.map_err(Error::internal)?;
         if !(right && users.exists(basic.user())) {
+            // A name that is nobody's may be a password typed in the wrong place.
+            let user = Some(basic.user()).filter(|user| users.exists(user));
+            tracing::info!(user, "login refused");
             return Err(Error::Unauthenticated);
         }
         self.cache
@@ -77,3 +73,6 @@ impl Logins {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

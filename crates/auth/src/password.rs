@@ -119,3 +119,83 @@ impl Check for Argon2id {
 fn salt() -> Result<SaltString> {
     SaltString::encode_b64(&rand::random::<[u8; 16]>()).map_err(Error::internal)
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use argon2::{Algorithm, Version};
+
+    use super::*;
+
+    /// A hash that is cheap to check.
+    pub(crate) fn cheap_hash(password: &str) -> String {
+        let params = Params::new(8, 1, 1, None).unwrap();
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        argon2
+            .hash_password(password.as_bytes(), &salt().unwrap())
+            .unwrap()
+            .to_string()
+    }
+
+    #[test]
+    fn a_new_hash_has_the_owasp_parameters_and_its_own_salt() {
+        let hash = hash_password("correct horse").unwrap();
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}"
+        );
+        assert_eq!(check_password_hash(&hash), Ok(()));
+        assert_eq!(cost(&hash), Ok(Cost::DEFAULT));
+        assert_ne!(hash, hash_password("correct horse").unwrap());
+        assert!(Argon2id.check(&hash, "correct horse"));
+        assert!(!Argon2id.check(&hash, "correct horse "));
+        assert!(!Argon2id.check(&hash, ""));
+    }
+
+    #[test]
+    fn an_empty_password_has_no_hash() {
+        assert!(matches!(hash_password(""), Err(Error::Password { .. })));
+    }
+
+    #[test]
+    fn hashes_of_other_costs_are_accepted_within_bounds() {
+        const TAIL: &str = "$c29tZSBzYWx0IDE2Qg$PZtICKp4kOGR8vd21ACm1sHZlvT3zSeeZoFTx5oXZPk";
+        for (head, accepted) in [
+            ("$argon2id$v=19$m=8,t=1,p=1", true),
+            ("$argon2id$v=19$m=65536,t=3,p=4", true),
+            ("$argon2id$v=19$m=262144,t=16,p=16", true),
+            ("$argon2id$v=19$m=262145,t=1,p=1", false),
+            ("$argon2id$v=19$m=4294967295,t=1,p=1", false),
+            ("$argon2id$v=19$m=19456,t=17,p=1", false),
+            ("$argon2id$v=19$m=19456,t=2,p=17", false),
+            ("$argon2id$v=19$m=19456,t=2,p=4294967295", false),
+            ("$argon2id$v=19$m=15,t=2,p=2", false),
+            ("$argon2id$v=19$m=0,t=2,p=1", false),
+            ("$argon2id$v=19$m=19456,t=0,p=1", false),
+            ("$argon2id$v=19$m=19456,t=2", false),
+            ("$argon2id$v=16$m=19456,t=2,p=1", false),
+            ("$argon2id$m=19456,t=2,p=1", false),
+            ("$argon2i$v=19$m=19456,t=2,p=1", false),
+            ("$argon2d$v=19$m=19456,t=2,p=1", false),
+            ("$scrypt$v=19$m=19456,t=2,p=1", false),
+            ("plain text", false),
+            ("", false),
+        ] {
+            let checked = check_password_hash(&format!("{head}{TAIL}"));
+            assert_eq!(checked.is_ok(), accepted, "{head}: {checked:?}");
+            let shown = format!("{checked:?}");
+            assert!(!shown.contains("PZtICKp4"), "{shown}");
+        }
+        assert!(check_password_hash("$argon2id$v=19$m=8,t=1,p=1").is_err());
+        assert!(check_password_hash("$argon2id$v=19$m=8,t=1,p=1$c29tZSBzYWx0IDE2Qg").is_err());
+    }
+
+    #[test]
+    fn a_dummy_costs_as_much_and_has_no_password() {
+        let real = cheap_hash("x");
+        let cost_of_real = cost(&real).unwrap();
+        let dummy = cost_of_real.dummy_hash().unwrap();
+        assert_eq!(cost(&dummy), Ok(cost_of_real));
+        assert_eq!(dummy.len(), real.len());
+        assert!(!Argon2id.check(&dummy, "x") && !Argon2id.check(&dummy, ""));
+    }
+}

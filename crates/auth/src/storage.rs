@@ -109,3 +109,81 @@ fn check_mode(path: &Path, mode: u32, wanted: u32) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn what_is_made_belongs_to_its_owner_alone() {
+        let data = tempfile::tempdir().unwrap();
+        let storage = Storage::open(&data.path().join("deep/data")).unwrap();
+        assert_eq!(mode(&storage.dir), 0o700);
+        assert_eq!(storage.read("key"), Ok(None));
+        storage.create("key", b"secret\0").unwrap();
+        assert_eq!(mode(&storage.path("key")), 0o600);
+        let read = storage.read("key").unwrap().unwrap();
+        assert_eq!(read.as_slice(), b"secret\0");
+        let names: Vec<_> = fs::read_dir(&storage.dir)
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["key"], "no drafts stay");
+        assert!(Storage::open(&data.path().join("deep/data")).is_ok());
+    }
+
+    #[test]
+    fn an_interrupted_start_is_no_obstacle() {
+        let data = tempfile::tempdir().unwrap();
+        let storage = Storage::open(data.path()).unwrap();
+        let draft = storage.path("key.pem.tmp");
+        fs::write(&draft, "half").unwrap();
+        set_mode(&draft, 0o644);
+        storage.create("key.pem", b"whole").unwrap();
+        assert_eq!(mode(&storage.path("key.pem")), 0o600);
+        assert!(!draft.exists());
+    }
+
+    #[test]
+    fn what_others_can_read_is_refused_with_its_path_and_mode() {
+        let data = tempfile::tempdir().unwrap();
+        let storage = Storage::open(data.path()).unwrap();
+        storage.create("key", b"secret").unwrap();
+        for mode in [0o640, 0o604, 0o660, 0o610, 0o602] {
+            set_mode(&storage.path("key"), mode);
+            let message = storage.read("key").unwrap_err().to_string();
+            assert!(message.contains("auth/key: mode 0"), "{message}");
+            assert!(message.contains(&format!("{mode:04o}")), "{message}");
+            assert!(!message.contains("secret"), "{message}");
+        }
+        set_mode(&storage.path("key"), 0o400);
+        assert!(storage.read("key").is_ok());
+        set_mode(&storage.dir, 0o750);
+        let message = Storage::open(data.path()).unwrap_err().to_string();
+        assert!(message.contains("auth: mode 0750"), "{message}");
+    }
+
+    #[test]
+    fn a_file_that_is_none_of_ours_is_refused() {
+        let data = tempfile::tempdir().unwrap();
+        let storage = Storage::open(data.path()).unwrap();
+        storage
+            .create("key", &vec![0; MAX_FILE as usize + 1])
+            .unwrap();
+        assert!(matches!(storage.read("key"), Err(Error::Storage { .. })));
+        fs::create_dir(storage.path("dir")).unwrap();
+        set_mode(&storage.path("dir"), 0o700);
+        assert!(matches!(storage.read("dir"), Err(Error::Storage { .. })));
+        fs::write(data.path().join("file"), "").unwrap();
+        let blocked = Storage::open(&data.path().join("file"));
+        assert!(matches!(blocked, Err(Error::Storage { .. })));
+    }
+}

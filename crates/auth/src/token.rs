@@ -201,3 +201,6 @@ fn key_in(pem: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
     let key = der.strip_prefix(&PKCS8_HEAD)?;
     key.try_into().ok().map(Zeroizing::new)
 }
+
+#[cfg(test)]
+mod tests;

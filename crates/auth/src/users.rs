@@ -102,7 +102,7 @@ impl fmt::Debug for Users {
 /// The hash of the password that the configuration gives the admin.
 fn configured_admin(admin: &Admin) -> Result<Option<String>> {
     if let Some(password) = &admin.password {
-        return hash_of("the admin's password", password.expose()).map(Some);
+        return hash_of("admin.password", password.expose()).map(Some);
     }
     let Some(path) = &admin.password_file else {
         return Ok(None);
@@ -163,3 +163,6 @@ fn stored_admin(path: &Path, content: &[u8], name: &str) -> Result<String> {
         .map_err(|why| Error::storage(path, format_args!("password_hash: {why}")))?;
     Ok(stored.password_hash)
 }
+
+#[cfg(test)]
+mod tests;

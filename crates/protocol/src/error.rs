@@ -2,7 +2,6 @@ use thiserror::Error;
 
 /// Why bytes were refused, or could not be made.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
 pub enum Error {
     /// The bytes do not have the form that `what` must have.
     #[error("malformed {what}: {why}")]

@@ -1,0 +1,197 @@
+use std::{fs, path::PathBuf};
+
+use godwit_config::User;
+
+use super::*;
+use crate::password::{Argon2id, Check, tests::cheap_hash};
+
+struct House {
+    data: tempfile::TempDir,
+    config: Config,
+}
+
+impl House {
+    fn new() -> Self {
+        Self {
+            data: tempfile::tempdir().unwrap(),
+            config: Config::default(),
+        }
+    }
+
+    fn with_user(mut self, name: &str, hash: &str) -> Self {
+        let password_hash = Secret::new(hash);
+        self.config
+            .users
+            .insert(name.to_owned(), User { password_hash });
+        self
+    }
+
+    fn open(&self) -> Result<(Users, FirstStart)> {
+        Users::open(&self.config, &Storage::open(self.data.path())?)
+    }
+
+    fn admin_file(&self) -> PathBuf {
+        self.data.path().join("auth").join(FILE)
+    }
+
+    fn password_file(&mut self, content: &[u8]) {
+        let path = self.data.path().join("password");
+        fs::write(&path, content).unwrap();
+        self.config.admin.password_file = Some(path);
+    }
+}
+
+fn right(users: &Users, user: &str, password: &str) -> bool {
+    Argon2id.check(&users.hash_or_dummy(user), password)
+}
+
+#[test]
+fn without_users_the_first_start_makes_an_admin_and_shows_it_once() {
+    let house = House::new();
+    let (users, first_start) = house.open().unwrap();
+    let FirstStart::AdminCreated { user, password } = &first_start else {
+        panic!("no admin was made");
+    };
+    assert_eq!(user, "admin");
+    assert_eq!(password.expose().len(), 20);
+    let url_safe = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    assert!(password.expose().chars().all(url_safe));
+    assert!(right(&users, "admin", password.expose()));
+    assert!(!format!("{first_start:?}").contains(password.expose()));
+    let stored = fs::read_to_string(house.admin_file()).unwrap();
+    assert!(!stored.contains(password.expose()));
+
+    let (users, second_start) = house.open().unwrap();
+    assert_eq!(second_start, FirstStart::None);
+    assert!(right(&users, "admin", password.expose()));
+}
+
+#[test]
+fn an_admin_without_a_password_gets_one_under_the_configured_name() {
+    let mut house = House::new().with_user("bob", &cheap_hash("b"));
+    house.config.admin.user = Some("root".to_owned());
+    let (users, first_start) = house.open().unwrap();
+    assert!(matches!(first_start, FirstStart::AdminCreated { user, .. } if user == "root"));
+    assert!(users.exists("root") && users.exists("bob") && !users.exists("admin"));
+
+    house.config.admin.user = Some("boss".to_owned());
+    let message = house.open().unwrap_err().to_string();
+    assert!(
+        message.contains("root") && message.contains("boss"),
+        "{message}"
+    );
+}
+
+#[test]
+fn with_users_nothing_is_made() {
+    let house = House::new().with_user("bob", &cheap_hash("b"));
+    let (users, first_start) = house.open().unwrap();
+    assert_eq!(first_start, FirstStart::None);
+    assert!(users.exists("bob") && !users.exists("admin"));
+    assert!(right(&users, "bob", "b") && !right(&users, "bob", "c"));
+    assert!(!house.admin_file().exists());
+}
+
+#[test]
+fn the_admins_password_comes_from_the_environment() {
+    let mut house = House::new();
+    house.config.admin.password = Some(Secret::new(" pass word\n"));
+    let (users, first_start) = house.open().unwrap();
+    assert_eq!(first_start, FirstStart::None);
+    assert!(
+        right(&users, "admin", " pass word\n"),
+        "taken to the letter"
+    );
+    assert!(!house.admin_file().exists(), "kept in memory only");
+}
+
+#[test]
+fn the_admins_password_comes_from_a_file_without_its_line_break() {
+    for (content, password) in [
+        (b"pw".as_slice(), "pw"),
+        (b"pw\n", "pw"),
+        (b"pw\r\n", "pw"),
+        (b" p w \n\n", " p w \n"),
+    ] {
+        let mut house = House::new();
+        house.config.admin.user = Some("root".to_owned());
+        house.password_file(content);
+        let (users, _) = house.open().unwrap();
+        assert!(right(&users, "root", password), "{password:?}");
+    }
+}
+
+#[test]
+fn unusable_password_files_are_reported_by_path_or_key() {
+    for content in [b"".as_slice(), b"\n", b"\xff\xfe", &[b'x'; 100_000]] {
+        let mut house = House::new();
+        house.password_file(content);
+        let message = house.open().unwrap_err().to_string();
+        assert!(message.contains("password"), "{message}");
+    }
+    let mut house = House::new();
+    house.config.admin.password_file = Some(house.data.path().join("missing"));
+    let message = house.open().unwrap_err().to_string();
+    assert!(message.contains("missing"), "{message}");
+}
+
+#[test]
+fn hashes_that_cannot_be_used_are_reported_by_key_and_not_shown() {
+    let huge = "$argon2id$v=19$m=4000000,t=2,p=1$c29tZSBzYWx0IDE2Qg$PZtICKp4kOGR8vd21ACm1sHZlvT3zSeeZoFTx5oXZPk";
+    let message = House::new()
+        .with_user("bob", huge)
+        .open()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("users.bob.password_hash") && message.contains("4000000"),
+        "{message}"
+    );
+    assert!(!message.contains("PZtICKp4"), "{message}");
+}
+
+#[test]
+fn a_broken_admin_file_is_reported_and_not_replaced() {
+    let hash = cheap_hash("x");
+    let weird = hash.replace("argon2id", "argon2i");
+    for content in [
+        String::new(),
+        "{".to_owned(),
+        format!("{{\"user\": \"admin\", \"password_hash\": \"{hash}\""),
+        format!("{{\"user\": \"admin\", \"password_hash\": \"{hash}\", \"more\": 1}}"),
+        format!("{{\"user\": \"admin\", \"password_hash\": \"{weird}\"}}"),
+        format!("{{\"user\": \"admin\", \"password_hash\": [\"{hash}\"]}}"),
+    ] {
+        let house = House::new();
+        let storage = Storage::open(house.data.path()).unwrap();
+        storage.create(FILE, content.as_bytes()).unwrap();
+        let message = house.open().unwrap_err().to_string();
+        assert!(message.contains("admin.json"), "{message}");
+        assert!(
+            !message.contains(hash.rsplit('$').next().unwrap()),
+            "{message}"
+        );
+        assert_eq!(fs::read_to_string(house.admin_file()).unwrap(), content);
+    }
+}
+
+#[test]
+fn an_unknown_user_costs_as_much_as_the_costliest() {
+    let costly = Cost::DEFAULT.dummy_hash().unwrap();
+    let house = House::new()
+        .with_user("a", &cheap_hash("a"))
+        .with_user("b", &costly);
+    let house = house.with_user("c", &cheap_hash("c"));
+    let (users, _) = house.open().unwrap();
+    assert_eq!(cost(&users.hash_or_dummy("nobody")), Ok(Cost::DEFAULT));
+    assert_ne!(users.hash_or_dummy("nobody").as_ref(), costly);
+}
+
+#[test]
+fn debug_shows_names_only() {
+    let (users, _) = House::new()
+        .with_user("bob", &cheap_hash("b"))
+        .open()
+        .unwrap();
+    assert_eq!(format!("{users:?}"), "{\"bob\"}");
+}
