@@ -19,8 +19,8 @@ pub struct Mount {
     pub kind: MountKind,
 
     /// Format of the files.
-    /// `auto` goes by the end of each name: .parquet, .csv, .tsv, .ndjson, .jsonl, .arrow, .arrows, .feather, .avro, the text
-    /// formats also with .gz or .zst.
+    /// `auto` goes by the end of each name: .parquet, .parq, .pq; .csv, .tsv; .ndjson, .jsonl, .json; .arrow, .arrows,
+    /// .feather, .ipc; .avro. The text formats may be compressed: .gz, .bz2, .xz, .zst after that.
     /// Default: `auto`.
     #[serde(default)]
     pub format: MountFormat,
@@ -30,7 +30,8 @@ pub struct Mount {
     #[serde(default = "yes")]
     pub header: bool,
 
-    /// The character between two fields of a CSV file, in ASCII.
+    /// The character between two fields of a CSV file, in ASCII. The fields of a .tsv file are between tabs where this
+    /// is left at its default.
     /// Default: `,`.
     #[serde(default = "comma")]
     pub delimiter: char,

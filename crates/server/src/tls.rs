@@ -28,8 +28,9 @@ pub(crate) fn load(tls: &Tls, data_dir: &Path) -> Result<Option<Encryption>> {
         TlsMode::Files => Ok(files(tls)?.map(|pair| encryption(pair, None))),
         TlsMode::Auto => {
             let pair = self_signed::open(data_dir)?;
-            let path = Some(pair.cert_path.clone());
-            Ok(Some(encryption(pair, path)))
+            // Absolute, so that it can be pasted wherever a client runs on this machine.
+            let path = std::path::absolute(&pair.cert_path).unwrap_or(pair.cert_path.clone());
+            Ok(Some(encryption(pair, Some(path))))
         }
     }
 }
