@@ -1,9 +1,7 @@
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
-
 /// Why a caller was turned away, or why the server cannot judge callers. No text of it holds a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Missing, malformed, wrong or expired credentials: one answer for all, so that it tells nothing about users.
     #[error("not authenticated: a valid user name and password, or a valid token, is required")]

@@ -1,7 +1,5 @@
-use thiserror::Error;
-
 /// Why bytes were refused, or could not be made.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The bytes do not have the form that `what` must have.
     #[error("malformed {what}: {why}")]
