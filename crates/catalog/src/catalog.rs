@@ -3,8 +3,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use datafusion::catalog::{CatalogProvider, TableProvider};
 use datafusion::execution::runtime_env::RuntimeEnv;
+use futures::future::join_all;
+use godwit_config::{Config, MountKind};
 
+use crate::mount::{Contents, Mount, State};
 use crate::provider::View;
+use crate::system::{MOUNTS, MountsTable};
 use crate::{DEFAULT_SCHEMA, FILES, Result, SYSTEM, TEMP};
 
 /// All tables of a server. A clone is cheap and sees the same tables.
@@ -51,57 +55,99 @@ pub struct ResolvedTable {
 
 #[derive(Debug)]
 struct Inner {
+    mounts: BTreeMap<String, Mount>,
     system: RwLock<BTreeMap<String, Arc<dyn TableProvider>>>,
 }
 
 impl Catalog {
-    /// Lists every mount once. A broken mount is reported in `system.mounts` and when it is queried, never here.
-    pub async fn open(config: &godwit_config::Config, runtime: Arc<RuntimeEnv>) -> Result<Self> {
-        let _ = (config, runtime);
-        Ok(Self {
+    /// Lists every mount once. A broken mount is reported in the log, in `system.mounts` and when it is queried, never
+    /// here. Files are read through the runtime's store for `file://`.
+    pub async fn open(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<Self> {
+        let mount = |(name, mount): (&String, _)| {
+            (name.clone(), Mount::new(name, mount, Arc::clone(&runtime)))
+        };
+        let mounts = config.mounts.iter().map(mount).collect();
+        let catalog = Self {
             inner: Arc::new(Inner {
+                mounts,
                 system: RwLock::default(),
             }),
-        })
+        };
+        for (mount, state) in catalog.listed().await {
+            if let Contents::Unreadable(error) = &state.contents {
+                tracing::warn!(mount = mount.name, %error, "mount cannot be read");
+            }
+            for note in &state.notes {
+                tracing::warn!(mount = mount.name, note, "mount is not complete");
+            }
+        }
+        Ok(catalog)
     }
 
     /// Lists every mount again. Names that are asked for through [`Self::schema_names`] and [`Self::provider`]
     /// come from the last listing, so call this before answering a question about names.
-    pub async fn refresh(&self) {}
+    pub async fn refresh(&self) {
+        self.listed().await;
+    }
 
     /// Every schema as of the last listing, sorted.
     pub fn schema_names(&self) -> Vec<String> {
-        let mut names = vec![
-            FILES.to_owned(),
-            DEFAULT_SCHEMA.to_owned(),
-            SYSTEM.to_owned(),
-            TEMP.to_owned(),
-        ];
+        let mut names: Vec<_> = [FILES, DEFAULT_SCHEMA, SYSTEM, TEMP]
+            .map(str::to_owned)
+            .into();
+        let schemas = self
+            .inner
+            .mounts
+            .values()
+            .map(|mount| mount.known().schema(mount).to_owned());
+        names.extend(schemas.filter(|schema| schema != FILES));
         names.sort();
         names
     }
 
     /// The tables of a schema, by a new listing, sorted by name; none when there is no such schema.
     pub async fn table_names(&self, schema: &str) -> Vec<TableEntry> {
+        match schema {
+            FILES => self.refresh().await,
+            _ => {
+                if let Some(mount) = self.inner.mounts.get(schema) {
+                    mount.current().await;
+                }
+            }
+        }
         self.known_tables(schema)
     }
 
     /// A table as it is now. `None` when there is no such name; an error when there is, but what is behind it
     /// cannot be read.
     pub async fn table(&self, schema: &str, name: &str) -> Result<Option<ResolvedTable>> {
-        if schema != SYSTEM {
-            return Ok(None);
+        if schema == SYSTEM {
+            return Ok(self.system_table(name));
         }
-        let system = self
-            .inner
-            .system
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        Ok(system.get(name).map(|provider| ResolvedTable {
-            provider: Arc::clone(provider),
-            kind: TableKind::SystemTable,
-            snapshot: 0,
-        }))
+        let mount = if schema == FILES { name } else { schema };
+        let Some(mount) = self.inner.mounts.get(mount) else {
+            return Ok(None);
+        };
+        let state = mount.current().await;
+        let table = match &state.contents {
+            Contents::Table(table) if schema == FILES => Some(table),
+            Contents::Schema(tables) if schema != FILES => tables.get(name),
+            // Nothing tells which of the two it would have been, so both names lead to the reason.
+            Contents::Unreadable(error) if mount.config.kind == MountKind::Auto => {
+                return Err(error.clone());
+            }
+            Contents::Unreadable(error) if state.schema(mount) == schema => {
+                return Err(error.clone());
+            }
+            Contents::Table(_)
+            | Contents::Schema(_)
+            | Contents::Unreadable(_)
+            | Contents::Empty => None,
+        };
+        match table {
+            Some(table) => Box::pin(mount.resolve(table)).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The same tables for `information_schema`: names as of the last listing, a broken table without columns.
@@ -118,23 +164,63 @@ impl Catalog {
             .insert(name.to_owned(), table);
     }
 
-    /// The tables of a schema as of the last listing.
+    /// The tables of a schema as of the last listing, sorted by name.
     pub(crate) fn known_tables(&self, schema: &str) -> Vec<TableEntry> {
-        if schema != SYSTEM {
-            return Vec::new();
+        let entry = |kind| {
+            move |name| TableEntry {
+                schema: schema.to_owned(),
+                name,
+                kind,
+            }
+        };
+        if schema == SYSTEM {
+            let system = self
+                .inner
+                .system
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            let mut names: Vec<_> = system.keys().cloned().collect();
+            names.push(MOUNTS.to_owned());
+            names.sort();
+            names.dedup();
+            return names
+                .into_iter()
+                .map(entry(TableKind::SystemTable))
+                .collect();
         }
+        let mounts = self
+            .inner
+            .mounts
+            .values()
+            .map(|mount| (mount, mount.known()));
+        let in_schema = mounts.filter(|(mount, state)| state.schema(mount) == schema);
+        in_schema
+            .flat_map(|(mount, state)| state.table_names(mount))
+            .map(entry(TableKind::Table))
+            .collect()
+    }
+
+    /// Every mount with what it is now, in the order of their names.
+    pub(crate) async fn listed(&self) -> Vec<(&Mount, Arc<State>)> {
+        let mounts = self.inner.mounts.values();
+        join_all(mounts.map(|mount| Box::pin(async move { (mount, mount.current().await) }))).await
+    }
+
+    fn system_table(&self, name: &str) -> Option<ResolvedTable> {
         let system = self
             .inner
             .system
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        system
-            .keys()
-            .map(|name| TableEntry {
-                schema: SYSTEM.to_owned(),
-                name: name.clone(),
-                kind: TableKind::SystemTable,
-            })
-            .collect()
+        let provider = match system.get(name) {
+            Some(provider) => Arc::clone(provider),
+            None if name == MOUNTS => Arc::new(MountsTable::new(self.clone())),
+            None => return None,
+        };
+        Some(ResolvedTable {
+            provider,
+            kind: TableKind::SystemTable,
+            snapshot: 0,
+        })
     }
 }

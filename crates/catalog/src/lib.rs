@@ -4,11 +4,27 @@
 //! decides which files a query sees, the snapshot ids that tell one listing from another, and `system.mounts`.
 //! Refuses to know: sessions, SQL text, permissions, gRPC.
 //!
-//! Reading order: [`catalog`](Catalog) (names to tables), `provider` (the same for `information_schema`).
+//! Reading order, from names down to bytes:
+//! - `catalog`: names to tables; `provider`: the same for `information_schema`; `system`: `system.mounts`.
+//! - `mount`: a mount through time; `listing` and `pattern`: what its path holds; `format`: what names tell;
+//!   `shape`: table or schema; `partition`: what folders spell.
+//! - `infer`: what is in a file; `merge`: one column out of two; `table`: files as a table that the engine scans.
+//! - `blame`: errors that name the file.
 
+mod blame;
 mod catalog;
 mod error;
+mod format;
+mod infer;
+mod listing;
+mod merge;
+mod mount;
+mod partition;
+mod pattern;
 mod provider;
+mod shape;
+mod system;
+mod table;
 
 pub use catalog::{Catalog, ResolvedTable, TableEntry, TableKind};
 pub use error::{Error, Result};

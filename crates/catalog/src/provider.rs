@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::Schema;
-use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
-use datafusion::datasource::empty::EmptyTable;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::catalog::{CatalogProvider, SchemaProvider, Session, TableProvider};
 use datafusion::error::Result;
-use datafusion::logical_expr::TableType;
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
 
-use crate::{Catalog, TableKind};
+use crate::{Catalog, Error, TableKind};
 
 /// The catalog as DataFusion's own metadata tables want to see it.
 #[derive(Debug)]
@@ -60,10 +60,14 @@ impl SchemaProvider for SchemaView {
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         Ok(match self.catalog.table(&self.schema, name).await {
             Ok(found) => found.map(|table| table.provider),
-            Err(_) => Some(Arc::new(EmptyTable::new(Arc::new(Schema::empty())))),
+            Err(error) => Some(Arc::new(BrokenTable {
+                schema: Arc::new(Schema::empty()),
+                error,
+            })),
         })
     }
 
+    /// Answered without looking into any file: listing the tables must stay cheap.
     async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
         let entry = self
             .catalog
@@ -79,5 +83,33 @@ impl SchemaProvider for SchemaView {
 
     fn table_exist(&self, name: &str) -> bool {
         self.table_names().iter().any(|known| known == name)
+    }
+}
+
+/// Stands for a table that cannot be read, so that the metadata of the others can: one error would end the whole walk.
+#[derive(Debug)]
+struct BrokenTable {
+    schema: SchemaRef,
+    error: Error,
+}
+
+#[async_trait]
+impl TableProvider for BrokenTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        _: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Err(self.error.clone().into())
     }
 }
