@@ -1,1 +1,28 @@
-//! flight
+//! The gRPC door: from a call on the wire to a permitted request of the engine, and from its rows to messages.
+//!
+//! Owns: the RPCs of Arrow Flight, the Flight SQL metadata commands, the form that values have on the wire, the layers
+//! around every call, and the one translation of errors into gRPC codes. Refuses to know: how SQL is planned or run, how
+//! credentials are checked, how tickets and commands are laid out in bytes.
+//!
+//! In reading order: [`serve()`], the one entrance; `service` ([`Flight`], an RPC to its file in `rpc`); `call` (who
+//! calls, in which session); `layers` (what happens before and after each RPC); `rpc`, one file an RPC; `tickets`
+//! (what a FlightInfo holds); `metadata`, one file a command; `encode` (engine batches to messages); `status` (errors
+//! to codes).
+
+mod call;
+mod encode;
+mod error;
+mod layers;
+mod metadata;
+mod options;
+mod rpc;
+mod running;
+mod serve;
+mod service;
+mod status;
+mod tickets;
+
+pub use error::{Error, Result};
+pub use options::FlightOptions;
+pub use serve::{Tls, serve};
+pub use service::Flight;

@@ -1,0 +1,111 @@
+//! Who calls, and what that lets a call do.
+
+use std::sync::Arc;
+
+use godwit_auth::{Identity, Intent, Permit};
+use godwit_engine::{Session, SessionKey};
+use godwit_protocol::handle::PreparedHandle;
+use godwit_protocol::ticket::Ticket;
+use tonic::{Request, Status};
+
+use crate::status::{QueryId, status};
+use crate::{Error, Flight, Result};
+
+/// One call by a known caller: what the layers found out.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) id: QueryId,
+    pub(crate) identity: Identity,
+    pub(crate) key: SessionKey,
+}
+
+impl Call {
+    /// What the layers found out about this request.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED when no layer let the caller in, so that an RPC outside the layers stays closed.
+    #[expect(
+        clippy::result_large_err,
+        reason = "tonic's own error type, and made at most once a call"
+    )]
+    pub(crate) fn of<T>(request: &Request<T>) -> Result<Self, Status> {
+        let id = Self::query_id(request);
+        let extensions = request.extensions();
+        match (extensions.get::<Identity>(), extensions.get::<SessionKey>()) {
+            (Some(identity), Some(key)) => Ok(Self {
+                id,
+                identity: identity.clone(),
+                key: *key,
+            }),
+            _ => Err(status(&godwit_auth::Error::Unauthenticated.into(), id)),
+        }
+    }
+
+    /// The name of this call.
+    pub(crate) fn query_id<T>(request: &Request<T>) -> QueryId {
+        let given = request.extensions().get::<QueryId>();
+        given.copied().unwrap_or_else(QueryId::random)
+    }
+
+    pub(crate) fn user(&self) -> &str {
+        self.identity.user()
+    }
+
+    /// Leave for one intent.
+    ///
+    /// # Errors
+    /// When the caller may not do that, or no longer exists.
+    pub(crate) fn permit(&self, flight: &Flight, intent: Intent) -> Result<Permit> {
+        Ok(flight.authenticator.authorize(&self.identity, intent)?)
+    }
+
+    /// The caller's session, made when this is its first use.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub(crate) fn session(&self, flight: &Flight) -> Result<Arc<Session>> {
+        Ok(flight.engine.sessions().open(self.user(), self.key)?)
+    }
+
+    /// The statement that a handle names, with the session that holds it. That is the caller's session, or the one
+    /// for calls without any: a client that keeps cookies may have prepared before it got one.
+    ///
+    /// # Errors
+    /// When the handle is forged or another user's, or its session is gone.
+    pub(crate) fn prepared(
+        &self,
+        flight: &Flight,
+        handle: &[u8],
+    ) -> Result<(Arc<Session>, PreparedHandle)> {
+        let handle = PreparedHandle::open(&flight.sealer, handle)?;
+        self.owns(&handle.user, "prepared statement handle")?;
+        for key in [self.key, SessionKey::Stateless] {
+            let session = flight.engine.sessions().open(self.user(), key)?;
+            if session.id() == handle.session {
+                return Ok((session, handle));
+            }
+        }
+        let message = "the prepared statement is not of this session, or its session has ended; prepare it again";
+        Err(godwit_engine::Error::NotFound {
+            message: message.to_owned(),
+        }
+        .into())
+    }
+
+    /// Opens a sealed ticket of this caller.
+    ///
+    /// # Errors
+    /// When it is forged, expired or another user's.
+    pub(crate) fn ticket(&self, flight: &Flight, sealed: &[u8]) -> Result<Ticket> {
+        let ticket = Ticket::open(&flight.sealer, sealed, std::time::SystemTime::now())?;
+        self.owns(&ticket.user, "ticket")?;
+        Ok(ticket)
+    }
+
+    fn owns(&self, user: &str, what: &'static str) -> Result<()> {
+        if user == self.user() {
+            return Ok(());
+        }
+        Err(Error::OtherUser { what })
+    }
+}

@@ -1,0 +1,165 @@
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow_flight::FlightData;
+use futures::{Stream, StreamExt};
+
+use super::{LARGEST_MESSAGE, WireSchema, convert::convert, ipc::Writer, size::message_bytes};
+use crate::{Error, Result};
+
+/// The most that a single row may take: offsets of the classic types have 31 bits, and so has the length of a message
+/// in several clients.
+const LARGEST_ROW: usize = i32::MAX as usize - (1 << 20);
+
+/// The messages of a result: its schema, then its rows, in messages of about the wanted size.
+///
+/// Batches that are larger are cut, by the bytes that are really sent. Smaller ones are joined, but only with those
+/// that are there already: rows never wait for others. It takes from its source no more than it needs for the next
+/// message.
+pub(crate) struct Messages<S> {
+    source: S,
+    ended: bool,
+    schema: WireSchema,
+    writer: Writer,
+    target: usize,
+    limit: usize,
+    /// What is left of the engine's last batch, not in wire form yet, the next part at the end; each with the number
+    /// of rows to take of it at once.
+    todo: Vec<(RecordBatch, usize)>,
+    /// In wire form, each too small for a message of its own, with the bytes they take together.
+    small: Vec<RecordBatch>,
+    small_bytes: usize,
+    ready: VecDeque<FlightData>,
+}
+
+impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
+    /// `schema` is what the rows are brought into, `message_bytes` the size that messages aim at.
+    pub(crate) fn new(source: S, schema: WireSchema, message_bytes: usize) -> Self {
+        let target = message_bytes.clamp(1, LARGEST_MESSAGE);
+        let mut writer = Writer::new();
+        let ready = VecDeque::from([writer.schema(schema.schema())]);
+        Self {
+            source,
+            ended: false,
+            schema,
+            writer,
+            target,
+            limit: target.saturating_mul(2).min(LARGEST_MESSAGE),
+            todo: Vec::new(),
+            small: Vec::new(),
+            small_bytes: 0,
+            ready,
+        }
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<FlightData>>> {
+        loop {
+            if let Some(message) = self.ready.pop_front() {
+                return Poll::Ready(Some(Ok(message)));
+            }
+            if let Some((batch, rows)) = self.todo.pop() {
+                self.advance(&batch, rows)?;
+                continue;
+            }
+            if self.ended {
+                self.flush()?;
+                return Poll::Ready(self.ready.pop_front().map(Ok));
+            }
+            match self.source.poll_next_unpin(cx) {
+                Poll::Ready(Some(batch)) => self.start(batch?),
+                Poll::Ready(None) => self.ended = true,
+                Poll::Pending if self.small.is_empty() => return Poll::Pending,
+                Poll::Pending => self.flush()?,
+            }
+        }
+    }
+
+    /// Decides how many rows of a new batch are brought into wire form at once: about one message.
+    fn start(&mut self, batch: RecordBatch) {
+        let rows = batch.num_rows();
+        if rows > 0 {
+            let pieces = message_bytes(&batch).div_ceil(self.target).clamp(1, rows);
+            self.todo.push((batch, rows.div_ceil(pieces)));
+        }
+    }
+
+    fn advance(&mut self, batch: &RecordBatch, rows: usize) -> Result<()> {
+        let rows = rows.min(batch.num_rows());
+        let left = batch.num_rows() - rows;
+        if left > 0 {
+            self.todo.push((batch.slice(rows, left), rows));
+        }
+        let piece = batch.slice(0, rows);
+        let bytes = message_bytes(&piece);
+        if bytes > self.limit && rows > 1 {
+            // Rows of very different size: cut again before copying into wire form.
+            self.todo.push((piece, rows.div_ceil(2)));
+            return Ok(());
+        }
+        if bytes > LARGEST_ROW {
+            return Err(Error::TooLarge {
+                what: "a row",
+                size: bytes,
+                limit: LARGEST_ROW,
+                key: "",
+            });
+        }
+        let piece = convert(&piece, &self.schema)?;
+        self.accept(piece)
+    }
+
+    /// Takes a batch in wire form, whose size is now known exactly.
+    fn accept(&mut self, batch: RecordBatch) -> Result<()> {
+        let bytes = message_bytes(&batch);
+        let rows = batch.num_rows();
+        if bytes > self.limit && rows > 1 {
+            let half = rows.div_ceil(2);
+            self.accept(batch.slice(0, half))?;
+            return self.accept(batch.slice(half, rows - half));
+        }
+        if self.small_bytes + bytes > self.target {
+            self.flush()?;
+        }
+        self.small_bytes += bytes;
+        self.small.push(batch);
+        if self.small_bytes > self.target / 4 * 3 {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.small_bytes = 0;
+        match std::mem::take(&mut self.small).as_slice() {
+            [] => Ok(()),
+            [one] => Ok(self.writer.batch(one, &mut self.ready)?),
+            many => {
+                let joined = concat_batches(self.schema.schema(), many)?;
+                Ok(self.writer.batch(&joined, &mut self.ready)?)
+            }
+        }
+    }
+}
+
+impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Stream for Messages<S> {
+    type Item = Result<FlightData>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let polled = this.poll_message(cx);
+        if let Poll::Ready(Some(Err(_))) = &polled {
+            // After an error the stream is over; rows that were cut or joined before it are not sent.
+            this.ended = true;
+            this.todo.clear();
+            this.small.clear();
+            this.ready.clear();
+        }
+        polled
+    }
+}
+
+#[cfg(test)]
+mod tests;

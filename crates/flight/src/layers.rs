@@ -1,0 +1,76 @@
+//! What happens around every RPC, from the outside in: `trace` names and times the call, `framing` puts a useful code on
+//! messages that gRPC itself refuses, `authenticate` finds out who calls, `session` in which session.
+
+mod authenticate;
+mod framing;
+mod session;
+mod trace;
+
+pub(crate) use session::forget;
+
+use std::pin::Pin;
+
+use http::{Request, Response};
+use tonic::Status;
+use tonic::body::Body;
+use tower::{Layer, Service};
+
+use crate::Flight;
+
+/// All layers in their order.
+#[derive(Debug, Clone)]
+pub(crate) struct Layers {
+    flight: Flight,
+}
+
+impl Layers {
+    pub(crate) fn new(flight: Flight) -> Self {
+        Self { flight }
+    }
+}
+
+impl<S: Inner> Layer<S> for Layers {
+    type Service = trace::Trace<framing::Framing<authenticate::Authenticate<session::Sessions<S>>>>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let session = session::Sessions::new(inner, self.flight.clone());
+        let authenticate = authenticate::Authenticate::new(session, self.flight.clone());
+        trace::Trace::new(framing::Framing::new(authenticate))
+    }
+}
+
+/// A service that a layer can be put around.
+pub(crate) trait Inner:
+    Service<Request<Body>, Response = Response<Body>, Error: Send, Future: Send> + Clone + Send + 'static
+{
+}
+
+impl<S> Inner for S where
+    S: Service<Request<Body>, Response = Response<Body>, Error: Send, Future: Send>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
+type Answer<E> = Pin<Box<dyn Future<Output = Result<Response<Body>, E>> + Send>>;
+
+/// The service that was polled ready, leaving a clone in its place: a clone need not be ready.
+fn take_ready<S: Clone>(inner: &mut S) -> S {
+    let clone = inner.clone();
+    std::mem::replace(inner, clone)
+}
+
+/// The RPC that a path names; `unknown` for what is none.
+fn rpc(path: &str) -> &str {
+    path.strip_prefix("/arrow.flight.protocol.FlightService/")
+        .filter(|name| name.bytes().all(|byte| byte.is_ascii_alphabetic()))
+        .unwrap_or("unknown")
+}
+
+/// Whether the answer is no failure, as far as its headers tell. What they carry besides must not go with a failure:
+/// some clients show all headers to the user then.
+fn succeeds<B>(response: &Response<B>) -> bool {
+    let status = response.headers().get(Status::GRPC_STATUS);
+    status.is_none_or(|code| code.as_bytes() == b"0")
+}

@@ -1,0 +1,123 @@
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower::Service;
+use tracing::{Instrument, Span, field};
+
+use super::{Answer, Inner, rpc, take_ready};
+use crate::status::QueryId;
+
+/// Gives each call its id and its span, and one line in the log when it has ended, with its code. A call ends with its
+/// last byte, not with its headers.
+#[derive(Debug, Clone)]
+pub(crate) struct Trace<S> {
+    inner: S,
+}
+
+impl<S> Trace<S> {
+    pub(crate) fn new(inner: S) -> Self {
+        Self { inner }
+    }
+}
+
+impl<S: Inner> Service<Request<Body>> for Trace<S> {
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Answer<S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let mut inner = take_ready(&mut self.inner);
+        let id = QueryId::random();
+        request.extensions_mut().insert(id);
+        let name = rpc(request.uri().path());
+        let span = tracing::info_span!("rpc", rpc = name, query_id = %id, user = field::Empty);
+        let mut ending = Ending {
+            span: span.clone(),
+            started: Instant::now(),
+            logged: false,
+        };
+        let answer = async move {
+            let response = inner.call(request).await?;
+            ending.see(response.headers());
+            Ok(response.map(|body| Body::new(Traced { body, ending })))
+        };
+        Box::pin(answer.instrument(span))
+    }
+}
+
+/// The end of a call, told once: by its status, or by its being dropped.
+#[derive(Debug)]
+struct Ending {
+    span: Span,
+    started: Instant,
+    logged: bool,
+}
+
+impl Ending {
+    fn see(&mut self, headers: &HeaderMap) {
+        if let Some(status) = Status::from_header_map(headers) {
+            self.tell(status.code(), status.message());
+        }
+    }
+
+    fn tell(&mut self, code: Code, message: &str) {
+        if std::mem::replace(&mut self.logged, true) {
+            return;
+        }
+        let elapsed_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let _entered = self.span.enter();
+        match code {
+            Code::Ok => tracing::debug!(elapsed_ms, "done"),
+            _ => tracing::info!(elapsed_ms, ?code, message, "failed"),
+        }
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.tell(Code::Cancelled, "the client went away");
+    }
+}
+
+struct Traced {
+    body: Body,
+    ending: Ending,
+}
+
+impl HttpBody for Traced {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = &mut *self;
+        let span = this.ending.span.clone();
+        let polled = span.in_scope(|| Pin::new(&mut this.body).poll_frame(cx));
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(trailers) = frame.trailers_ref()
+        {
+            this.ending.see(trailers);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

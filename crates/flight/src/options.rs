@@ -1,0 +1,38 @@
+use std::time::Duration;
+
+use godwit_config::{Config, TlsMode};
+
+/// What the configuration says to this crate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlightOptions {
+    /// How long a ticket can be used: `tickets.ttl`.
+    pub ticket_ttl: Duration,
+    /// Largest message from a client, and the most that the bound parameters of a statement may take together, in
+    /// bytes: `wire.max_request_bytes`.
+    pub max_request_bytes: usize,
+    /// Size that the messages of a result aim at, in bytes: `wire.message_bytes`.
+    pub message_bytes: usize,
+    /// Longest SQL text, in bytes, as clients are told: `query.max_sql_bytes`.
+    pub max_sql_bytes: u64,
+    /// Prepared statements in a session, as clients are told: `statements.max_per_session`.
+    pub max_statements: usize,
+    /// Idle life of a prepared statement, as clients are told: `statements.idle_timeout`.
+    pub statement_idle_timeout: Duration,
+    /// Whether clients come over TLS, so that cookies need never travel without it: `tls.mode`.
+    pub secure_cookies: bool,
+}
+
+impl From<&Config> for FlightOptions {
+    fn from(config: &Config) -> Self {
+        let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
+        Self {
+            ticket_ttl: config.tickets.ttl,
+            max_request_bytes: bytes(config.wire.max_request_bytes),
+            message_bytes: bytes(config.wire.message_bytes),
+            max_sql_bytes: config.query.max_sql_bytes,
+            max_statements: config.statements.max_per_session,
+            statement_idle_timeout: config.statements.idle_timeout,
+            secure_cookies: config.tls.mode != TlsMode::Off,
+        }
+    }
+}

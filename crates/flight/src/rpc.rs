@@ -1,0 +1,56 @@
+//! The RPCs, one file each. Each `run` takes the service, the call and the decoded message.
+
+pub(crate) mod do_action;
+pub(crate) mod do_exchange;
+pub(crate) mod do_get;
+pub(crate) mod do_put;
+pub(crate) mod get_flight_info;
+pub(crate) mod get_schema;
+pub(crate) mod handshake;
+pub(crate) mod list_actions;
+pub(crate) mod list_flights;
+pub(crate) mod poll_flight_info;
+
+use bytes::Bytes;
+
+use crate::{Error, Result};
+
+/// The SQL that a PATH descriptor stands for.
+fn select_all(path: &[String]) -> String {
+    let parts = path.iter().map(|part| format!("\"{}\"", part.replace('"', "\"\"")));
+    format!("SELECT * FROM {}", parts.collect::<Vec<_>>().join("."))
+}
+
+/// Refuses a transaction, since nobody can have begun one. An empty id is how some clients say "none".
+fn no_transaction(transaction: Option<&Bytes>) -> Result<()> {
+    match transaction {
+        Some(id) if !id.is_empty() => Err(Error::not_served(NO_TRANSACTIONS)),
+        _ => Ok(()),
+    }
+}
+
+const NO_TRANSACTIONS: &str =
+    "this server has no transactions: it has no tables that can be written";
+
+/// A command that belongs to another RPC, or to none.
+fn misplaced(command: &'static str, rpc: &str) -> Error {
+    Error::Invalid(format!("{command} cannot be used with {rpc}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_quoted() {
+        let path = ["files".to_owned(), "odd \"name\"; DROP".to_owned()];
+        assert_eq!(select_all(&path), r#"SELECT * FROM "files"."odd ""name""; DROP""#);
+    }
+
+    #[test]
+    fn only_a_real_transaction_is_refused() {
+        assert!(no_transaction(None).is_ok());
+        assert!(no_transaction(Some(&Bytes::new())).is_ok());
+        assert!(no_transaction(Some(&Bytes::from_static(b"t"))).is_err());
+    }
+}

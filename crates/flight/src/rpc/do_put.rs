@@ -1,0 +1,120 @@
+use arrow_flight::{FlightData, PutResult};
+use futures::{StreamExt, stream};
+use godwit_auth::Intent;
+use godwit_engine::StatementKind;
+use godwit_protocol::put::{bind_result, update_result};
+use godwit_protocol::{Command, Descriptor};
+use tonic::Streaming;
+
+use super::{misplaced, no_transaction};
+use crate::call::Call;
+use crate::service::{Answers, answers};
+use crate::{Error, Flight, Result};
+
+mod upload;
+
+const NO_TABLES: &str = "this server has no writable tables: mounted files can only be read";
+
+/// Runs an update, or binds parameters, or both, by the descriptor of the first message.
+///
+/// # Errors
+/// Whatever is wrong with the descriptor, the statement or the rows.
+pub(crate) async fn run(
+    flight: &Flight,
+    call: &Call,
+    mut messages: Streaming<FlightData>,
+) -> Result<Answers<PutResult>> {
+    let first = messages.message().await.map_err(Error::Request)?;
+    let Some(first) = first else {
+        return Err(Error::Invalid("DoPut without any message".to_owned()));
+    };
+    let Some(descriptor) = &first.flight_descriptor else {
+        let text = "the first message of DoPut must have a descriptor";
+        return Err(Error::Invalid(text.to_owned()));
+    };
+    let command = match Descriptor::decode(descriptor)? {
+        Descriptor::Path(_) => return Err(Error::not_served(NO_TABLES)),
+        Descriptor::Command(command) => command,
+    };
+    match command {
+        Command::Update { query, transaction } => {
+            no_transaction(transaction.as_ref())?;
+            let rows = update(flight, call, &query).await?;
+            Ok(early(call, update_result(rows), messages))
+        }
+        Command::Prepared { handle } => {
+            bind(flight, call, &handle, first, messages).await?;
+            // The same handle: some clients take the new one unseen, others keep the old one.
+            Ok(answers(call.id, stream::iter([Ok(bind_result(handle))])))
+        }
+        Command::PreparedUpdate { handle } => {
+            let rows = prepared_update(flight, call, &handle, first, messages).await?;
+            Ok(answers(call.id, stream::iter([Ok(update_result(rows))])))
+        }
+        Command::Ingest(_) => Err(Error::not_served(NO_TABLES)),
+        Command::Unsupported { name } => Err(crate::metadata::unsupported(name)),
+        command => Err(misplaced(command.name(), "DoPut")),
+    }
+}
+
+/// The answer goes out before the client has ended its own stream: some clients wait for it first. Then the call stays
+/// open until they do end it.
+fn early(
+    call: &Call,
+    result: PutResult,
+    messages: Streaming<FlightData>,
+) -> Answers<PutResult> {
+    let rest = messages.filter_map(async |_| None);
+    answers(call.id, stream::iter([Ok(result)]).chain(rest))
+}
+
+async fn update(flight: &Flight, call: &Call, sql: &str) -> Result<i64> {
+    let session = call.session(flight)?;
+    let permit = call.permit(flight, Intent::Update)?;
+    let statement = flight.engine.describe(&session, &permit, sql).await?;
+    if statement.kind == StatementKind::Query {
+        return Err(returns_rows());
+    }
+    Ok(flight.engine.execute(&session, &permit, &statement).await?.rows)
+}
+
+async fn bind(
+    flight: &Flight,
+    call: &Call,
+    handle: &[u8],
+    first: FlightData,
+    messages: Streaming<FlightData>,
+) -> Result<()> {
+    let (session, handle) = call.prepared(flight, handle)?;
+    let permit = call.permit(flight, Intent::Prepare)?;
+    let limit = flight.options.max_request_bytes;
+    let rows = upload::read(first, messages, limit).await?;
+    Ok(flight.engine.bind(&session, &permit, handle.statement, rows)?)
+}
+
+async fn prepared_update(
+    flight: &Flight,
+    call: &Call,
+    handle: &[u8],
+    first: FlightData,
+    messages: Streaming<FlightData>,
+) -> Result<i64> {
+    let (session, handle) = call.prepared(flight, handle)?;
+    let id = handle.statement;
+    let permit = call.permit(flight, Intent::Update)?;
+    if flight.engine.prepared(&session, &permit, id)?.kind == StatementKind::Query {
+        return Err(returns_rows());
+    }
+    let limit = flight.options.max_request_bytes;
+    let rows = upload::read(first, messages, limit).await?;
+    // No batch, or batches without columns, is how clients say "no parameters": run once.
+    if rows.iter().any(|batch| batch.num_columns() > 0) {
+        flight.engine.bind(&session, &permit, id, rows)?;
+    }
+    Ok(flight.engine.execute_prepared(&session, &permit, id).await?.rows)
+}
+
+fn returns_rows() -> Error {
+    let text = "this statement returns rows; run it as a query, with GetFlightInfo and DoGet";
+    Error::Invalid(text.to_owned())
+}

@@ -1,0 +1,61 @@
+use arrow::datatypes::SchemaRef;
+use arrow_flight::{FlightDescriptor, SchemaResult};
+use godwit_auth::Intent;
+use godwit_engine::StatementKind;
+use godwit_protocol::action::schema_message;
+use godwit_protocol::{Command, Descriptor};
+
+use super::{misplaced, no_transaction, select_all};
+use crate::call::Call;
+use crate::encode::Profile;
+use crate::{Flight, Result, metadata};
+
+/// The schema that GetFlightInfo names for the same descriptor. Nothing is run.
+///
+/// # Errors
+/// Whatever is wrong with the descriptor or the statement.
+pub(crate) async fn run(
+    flight: &Flight,
+    call: &Call,
+    descriptor: FlightDescriptor,
+) -> Result<SchemaResult> {
+    let schema = match Descriptor::decode(&descriptor)? {
+        Descriptor::Path(path) => statement(flight, call, &select_all(&path)).await?,
+        Descriptor::Command(Command::Statement { query, transaction }) => {
+            no_transaction(transaction.as_ref())?;
+            statement(flight, call, &query).await?
+        }
+        Descriptor::Command(Command::Prepared { handle }) => prepared(flight, call, &handle)?,
+        Descriptor::Command(
+            command @ (Command::Update { .. } | Command::PreparedUpdate { .. } | Command::Ingest(_)),
+        ) => return Err(misplaced(command.name(), "GetSchema")),
+        Descriptor::Command(command) => {
+            call.permit(flight, Intent::Metadata)?;
+            metadata::schema(&command)?
+        }
+    };
+    Ok(SchemaResult {
+        schema: schema_message(&schema)?,
+    })
+}
+
+async fn statement(flight: &Flight, call: &Call, sql: &str) -> Result<SchemaRef> {
+    let session = call.session(flight)?;
+    let permit = call.permit(flight, Intent::Query)?;
+    let statement = flight.engine.describe(&session, &permit, sql).await?;
+    let schema = Profile::Compat.wire_schema(&statement.schema);
+    Ok(SchemaRef::clone(schema.schema()))
+}
+
+fn prepared(flight: &Flight, call: &Call, handle: &[u8]) -> Result<SchemaRef> {
+    let (session, handle) = call.prepared(flight, handle)?;
+    let permit = call.permit(flight, Intent::Query)?;
+    let prepared = flight.engine.prepared(&session, &permit, handle.statement)?;
+    Ok(match prepared.kind {
+        StatementKind::Query => {
+            let schema = Profile::Compat.wire_schema(&prepared.dataset_schema);
+            SchemaRef::clone(schema.schema())
+        }
+        StatementKind::Effect => metadata::outcome::schema(),
+    })
+}

@@ -1,0 +1,114 @@
+use std::time::Duration;
+
+use arrow_flight::flight_service_server::FlightServiceServer;
+use futures::StreamExt;
+use tokio::net::TcpListener;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Identity, Server, ServerTlsConfig};
+
+use crate::layers::Layers;
+use crate::{Error, Flight, Result};
+
+/// HTTP/2 windows: what a client may send before the server has read it, a stream and a connection. Large, because the
+/// time of an upload over a distant link is what they bound.
+const STREAM_WINDOW: u32 = 16 << 20;
+const CONNECTION_WINDOW: u32 = 32 << 20;
+const LARGEST_FRAME: u32 = 1 << 20;
+/// All headers of a request together, as HTTP/2 counts them. Tokens and cookies are below 2 KiB.
+const LARGEST_HEADERS: u32 = 32 << 10;
+/// Calls at the same time on one connection, streams included.
+const STREAMS_PER_CONNECTION: u32 = 1024;
+/// Calls of one connection that are between their request and the first byte of their answer.
+const CALLS_PER_CONNECTION: usize = 256;
+/// A connection that does not answer a ping is given up, so that its queries end.
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_WAIT: Duration = Duration::from_secs(20);
+const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
+/// After a failed accept, for want of file descriptors for example, the next is not tried at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A certificate chain and its private key, both PEM.
+#[derive(Clone)]
+pub struct Tls {
+    /// The server's certificate and those up to its root.
+    pub certificate_pem: Vec<u8>,
+    /// The private key.
+    pub key_pem: Vec<u8>,
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tls(…)")
+    }
+}
+
+/// Serves on a listener that is bound already, until `shutdown` is ready: then no connection and no call is taken any
+/// more, those that run get the grace to end, and after it the function returns whatever is left of them.
+///
+/// # Errors
+/// [`Error::Serve`] when the certificate or its key cannot be used, or the listener fails.
+pub async fn serve(
+    flight: Flight,
+    listener: TcpListener,
+    tls: Option<Tls>,
+    grace: Duration,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<()> {
+    let mut server = Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(LARGEST_FRAME)
+        .http2_max_header_list_size(LARGEST_HEADERS)
+        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
+        .http2_keepalive_interval(Some(PING_EVERY))
+        .http2_keepalive_timeout(Some(PING_WAIT));
+    if let Some(tls) = tls {
+        let identity = Identity::from_pem(tls.certificate_pem, tls.key_pem);
+        let config = ServerTlsConfig::new()
+            .identity(identity)
+            .timeout(TLS_HANDSHAKE);
+        server = server.tls_config(config).map_err(failed)?;
+    }
+    let largest_request = flight.options.max_request_bytes;
+    let layers = Layers::new(flight.clone());
+    // A row that is larger than a message may be is still sent: only the client knows what it accepts.
+    let service = FlightServiceServer::new(flight)
+        .max_decoding_message_size(largest_request)
+        .max_encoding_message_size(usize::MAX);
+
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = incoming.then(async |accepted| {
+        if accepted.is_err() {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+        }
+        accepted
+    });
+    let stopping = tokio_util::sync::CancellationToken::new();
+    let signal = {
+        let stopping = stopping.clone();
+        async move {
+            shutdown.await;
+            stopping.cancel();
+        }
+    };
+    let running = server
+        .layer(layers)
+        .add_service(service)
+        .serve_with_incoming_shutdown(incoming, signal);
+    let out_of_time = async {
+        stopping.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        ended = running => ended.map_err(failed),
+        () = out_of_time => {
+            tracing::warn!(grace_s = grace.as_secs_f64(), "connections are left open after the grace period");
+            Ok(())
+        }
+    }
+}
+
+fn failed(error: tonic::transport::Error) -> Error {
+    Error::Serve(Box::new(error))
+}

@@ -1,0 +1,140 @@
+//! What a FlightInfo holds: the schema, one endpoint without a location, and in it a sealed ticket. No other shape is
+//! taken by every client.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arrow::datatypes::Schema;
+use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, Ticket as FlightTicket};
+use bytes::Bytes;
+use godwit_engine::Statement;
+use godwit_protocol::action::schema_message;
+use godwit_protocol::schema_fingerprint;
+use godwit_protocol::ticket::{Ticket, TicketBody};
+
+use crate::call::Call;
+use crate::encode::{Profile, WireSchema};
+use crate::{Error, Flight, Result};
+
+/// The most that bound parameters may take in a ticket. A FlightInfo must stay below the 4 MiB that clients accept.
+const LARGEST_PARAMETERS: usize = 2 << 20;
+
+/// What a FlightInfo says about its rows besides the schema.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Facts {
+    /// Rows, or -1.
+    pub(crate) rows: i64,
+    /// Bytes, or -1.
+    pub(crate) bytes: i64,
+    /// Whether their order matters.
+    pub(crate) ordered: bool,
+}
+
+impl Facts {
+    pub(crate) const UNKNOWN: Self = Self {
+        rows: -1,
+        bytes: -1,
+        ordered: false,
+    };
+    /// One row: the count of an effect.
+    pub(crate) const ONE_ROW: Self = Self {
+        rows: 1,
+        ..Self::UNKNOWN
+    };
+
+    fn of(statement: &Statement) -> Self {
+        let known = |hint: Option<u64>| hint.and_then(|n| i64::try_from(n).ok()).unwrap_or(-1);
+        Self {
+            rows: known(statement.rows_hint()),
+            bytes: known(statement.bytes_hint()),
+            ordered: statement.ordered(),
+        }
+    }
+}
+
+/// The FlightInfo of a described query.
+///
+/// # Errors
+/// When its parameters are too large for a ticket.
+pub(crate) fn query_info(
+    flight: &Flight,
+    call: &Call,
+    descriptor: FlightDescriptor,
+    statement: &Statement,
+) -> Result<FlightInfo> {
+    let schema = Profile::Compat.wire_schema(&statement.schema);
+    let parameters = statement.parameters_ipc();
+    let size = parameters.as_ref().map_or(0, Bytes::len);
+    if size > LARGEST_PARAMETERS {
+        return Err(Error::TooLarge {
+            what: "bound parameters",
+            size,
+            limit: LARGEST_PARAMETERS,
+            key: "",
+        });
+    }
+    let body = TicketBody::Query {
+        statement: statement.id,
+        query: statement.sql.to_string(),
+        parameters,
+        fingerprint: fingerprint(&schema),
+        snapshot: statement.snapshot,
+    };
+    info(flight, call, descriptor, schema.schema(), body, Facts::of(statement))
+}
+
+/// The FlightInfo of anything.
+///
+/// # Errors
+/// When the schema has no IPC form.
+pub(crate) fn info(
+    flight: &Flight,
+    call: &Call,
+    descriptor: FlightDescriptor,
+    schema: &Schema,
+    body: TicketBody,
+    facts: Facts,
+) -> Result<FlightInfo> {
+    Ok(FlightInfo {
+        schema: schema_message(schema)?,
+        flight_descriptor: Some(descriptor),
+        endpoint: vec![endpoint(flight, call, body)],
+        total_records: facts.rows,
+        total_bytes: facts.bytes,
+        ordered: facts.ordered,
+        app_metadata: Bytes::new(),
+    })
+}
+
+/// An endpoint whose ticket is good for `tickets.ttl` from now.
+pub(crate) fn endpoint(flight: &Flight, call: &Call, body: TicketBody) -> FlightEndpoint {
+    let ticket = Ticket {
+        user: call.user().to_owned(),
+        expires_at: SystemTime::now() + flight.options.ticket_ttl,
+        body,
+    };
+    let since_epoch = ticket.expires_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    FlightEndpoint {
+        ticket: Some(FlightTicket {
+            ticket: ticket.seal(&flight.sealer),
+        }),
+        location: Vec::new(),
+        expiration_time: i64::try_from(since_epoch.as_secs()).ok().map(|seconds| {
+            prost_types::Timestamp {
+                seconds,
+                nanos: 0,
+            }
+        }),
+        app_metadata: Bytes::new(),
+    }
+}
+
+/// What a ticket remembers of the schema that was promised.
+pub(crate) fn fingerprint(schema: &WireSchema) -> [u8; 32] {
+    schema_fingerprint(schema.schema())
+}
+
+/// Whether bytes are, or were meant to be, a sealed ticket. Sealed bytes start with a version number; text and packed
+/// commands never start with a control character below tab.
+pub(crate) fn is_sealed(ticket: &[u8]) -> bool {
+    ticket.first().is_some_and(|first| *first < b'\t')
+}
