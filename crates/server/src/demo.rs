@@ -7,8 +7,11 @@ mod progress;
 mod snippets;
 mod tables;
 
+use std::env;
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::process::Command;
 
 use godwit_config::{AuthMode, Config, Mount, MountKind, Origin, Problem, Problems};
 
@@ -38,13 +41,25 @@ pub(crate) fn run(mut config: Config, scale: &str) -> Result<()> {
     telemetry::start(&config.log);
     let data_dir = DataDir::open(&config.data_dir)?;
     let tables = generate::ensure(data_dir.path(), scale)?;
-    let mut mount = Mount::new(tables);
+    if tables.made {
+        restart();
+    }
+    let mut mount = Mount::new(tables.dir);
     mount.kind = MountKind::Schema;
     config.mounts.insert(SCHEMA.to_owned(), mount);
     let credentials = credentials(&mut config, &data_dir)?;
     serve::serve(&config, &data_dir, |address, encryption| {
         note(welcome(address, encryption, &credentials));
     })
+}
+
+/// Runs this program anew in the same process: the generator keeps 300 MB of text for as long as its program runs. Returns
+/// only where that cannot be done, which is no reason not to serve.
+fn restart() {
+    if let Ok(program) = env::current_exe() {
+        let why = Command::new(program).args(env::args_os().skip(1)).exec();
+        tracing::debug!(%why, "serving with the generator's memory");
+    }
 }
 
 /// Where the operator configures no way to log in, the demo keeps a password of its own that every start can show.
