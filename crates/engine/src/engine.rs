@@ -3,19 +3,27 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use godwit_auth::Permit;
-use godwit_catalog::TableEntry;
+use godwit_catalog::{CATALOG, TableEntry};
 use godwit_config::Config;
 use godwit_protocol::StatementId;
 
+use crate::bind::Bound;
+use crate::inner::Inner;
+use crate::statement::Body;
 use crate::{
     Error, FunctionNames, Outcome, Prepared, QueryStream, Result, SchemaEntry, Session, Sessions,
-    Statement, TableInfo,
+    Statement, TableInfo, metadata,
 };
 
+/// How long a cancelled query may take to notice.
+const CANCEL_GRACE: Duration = Duration::from_secs(1);
+
 /// The query engine of a server. A clone is cheap and is the same engine.
+///
+/// Its methods are to be called inside a tokio runtime with a clock; the work itself happens on the engine's own.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    sessions: Arc<Sessions>,
+    inner: Arc<Inner>,
 }
 
 impl Engine {
@@ -24,15 +32,13 @@ impl Engine {
     /// # Errors
     /// When a directory cannot be made or the configuration asks for something impossible.
     pub async fn start(config: &Config) -> Result<Self> {
-        let _ = config;
-        Ok(Self {
-            sessions: Arc::new(Sessions {}),
-        })
+        let inner = Inner::start(config).await?;
+        Ok(Self { inner })
     }
 
     /// The sessions of this server.
     pub fn sessions(&self) -> &Sessions {
-        &self.sessions
+        &self.inner.sessions
     }
 
     /// Parses, checks and analyses one statement. Nothing is run. The plan is kept for [`Self::resume`].
@@ -45,8 +51,13 @@ impl Engine {
         permit: &Permit,
         sql: &str,
     ) -> Result<Statement> {
-        let _ = (session, permit, sql);
-        Err(Error::ShuttingDown)
+        self.admit(session, permit)?;
+        let id = StatementId::random();
+        let sql = sql.to_owned();
+        self.plan(session, id, |inner, session| async move {
+            inner.describe(&session, id, &sql, None).await
+        })
+        .await
     }
 
     /// Prepares one statement, with or without parameters, in the session.
@@ -59,8 +70,13 @@ impl Engine {
         permit: &Permit,
         sql: &str,
     ) -> Result<Prepared> {
-        let _ = (session, permit, sql);
-        Err(Error::ShuttingDown)
+        self.admit(session, permit)?;
+        let id = StatementId::random();
+        let sql = sql.to_owned();
+        self.plan(session, id, |inner, session| async move {
+            inner.prepare(&session, &sql).await
+        })
+        .await
     }
 
     /// A prepared statement of the session.
@@ -73,8 +89,8 @@ impl Engine {
         permit: &Permit,
         id: StatementId,
     ) -> Result<Prepared> {
-        let _ = (session, permit, id);
-        Err(Error::ShuttingDown)
+        self.admit(session, permit)?;
+        session.statements().get(id).map(|entry| entry.prepared)
     }
 
     /// Forgets a prepared statement.
@@ -87,15 +103,15 @@ impl Engine {
         permit: &Permit,
         id: StatementId,
     ) -> Result<()> {
-        let _ = (session, permit, id);
-        Err(Error::ShuttingDown)
+        self.admit(session, permit)?;
+        session.statements().remove(id)
     }
 
     /// Binds rows of parameters, by position; they stay until the next bind. Every column is cast to the type that
-    /// was advertised; unions and dictionaries are unwrapped. No columns at all means no parameters.
+    /// was advertised; unions and dictionaries are unwrapped.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] when the number of columns is wrong or a value does not fit.
+    /// [`Error::InvalidInput`] when the number of columns is wrong or a value does not fit; [`Error::TooLarge`].
     pub fn bind(
         &self,
         session: &Arc<Session>,
@@ -103,8 +119,10 @@ impl Engine {
         id: StatementId,
         parameters: Vec<RecordBatch>,
     ) -> Result<()> {
-        let _ = (session, permit, id, parameters);
-        Err(Error::ShuttingDown)
+        self.admit(session, permit)?;
+        let schema = session.statements().get(id)?.prepared.parameter_schema;
+        let bound = Bound::cast(&schema, &parameters, self.inner.max_parameter_bytes)?;
+        session.statements().bind(id, bound.map(Arc::new))
     }
 
     /// The prepared statement with its bound rows, ready to run.
@@ -118,15 +136,18 @@ impl Engine {
         permit: &Permit,
         id: StatementId,
     ) -> Result<Statement> {
-        let _ = (session, permit, id);
-        Err(Error::ShuttingDown)
+        self.admit(session, permit)?;
+        self.plan(session, id, |inner, session| async move {
+            inner.instantiate(&session, id).await
+        })
+        .await
     }
 
     /// The statement behind a ticket: from the plan cache, or planned again from its text and parameters (an Arrow
     /// IPC stream), in which case its snapshot and schema may be others than the ticket's.
     ///
     /// # Errors
-    /// As [`Self::describe`].
+    /// As [`Self::describe`]; [`Error::Denied`] when it is another user's.
     pub async fn resume(
         &self,
         session: &Arc<Session>,
@@ -135,8 +156,18 @@ impl Engine {
         sql: &str,
         parameters: Option<&[u8]>,
     ) -> Result<Statement> {
-        let _ = (session, permit, id, sql, parameters);
-        Err(Error::ShuttingDown)
+        self.admit(session, permit)?;
+        if let Some(statement) = self.inner.plans.get(id) {
+            check_owner(&statement, permit)?;
+            return Ok(statement);
+        }
+        let (sql, parameters) = (sql.to_owned(), parameters.map(<[u8]>::to_vec));
+        let again = |inner: Arc<Inner>, session: Arc<Session>| async move {
+            inner
+                .describe(&session, id, &sql, parameters.as_deref())
+                .await
+        };
+        self.plan(session, id, again).await
     }
 
     /// Runs a query. Dropping the future or the stream cancels it.
@@ -150,8 +181,14 @@ impl Engine {
         permit: &Permit,
         statement: &Statement,
     ) -> Result<QueryStream> {
-        let _ = (session, permit, statement);
-        Err(Error::ShuttingDown)
+        self.admit(session, permit)?;
+        check_owner(statement, permit)?;
+        match statement.body() {
+            Body::Query(plan) => self.inner.query(statement, plan).await,
+            Body::Effect(_) => Err(Error::invalid(
+                "the statement gives no rows; it is to be executed, not queried",
+            )),
+        }
     }
 
     /// Runs an effect. A statement's effect happens once; a second call is refused.
@@ -164,22 +201,32 @@ impl Engine {
         permit: &Permit,
         statement: &Statement,
     ) -> Result<Outcome> {
-        let _ = (session, permit, statement);
-        Err(Error::ShuttingDown)
+        self.admit(session, permit)?;
+        check_owner(statement, permit)?;
+        match statement.body() {
+            Body::Effect(_) if !statement.claim() => Err(Error::invalid(
+                "the statement has run; its effect happens once",
+            )),
+            Body::Effect(change) => session.apply(change).map(|()| Outcome { rows: 0 }),
+            Body::Query(_) => Err(gives_rows()),
+        }
     }
 
     /// Runs a prepared effect, once for every bound row; the outcome counts all of them.
     ///
     /// # Errors
-    /// As [`Self::instantiate`] and [`Self::execute`].
+    /// As [`Self::prepared`] and [`Self::execute`].
     pub async fn execute_prepared(
         &self,
         session: &Arc<Session>,
         permit: &Permit,
         id: StatementId,
     ) -> Result<Outcome> {
-        let _ = (session, permit, id);
-        Err(Error::ShuttingDown)
+        self.admit(session, permit)?;
+        match session.statements().get(id)?.body {
+            Body::Effect(change) => session.apply(&change).map(|()| Outcome { rows: 0 }),
+            Body::Query(_) => Err(gives_rows()),
+        }
     }
 
     /// All schemas, sorted.
@@ -187,8 +234,17 @@ impl Engine {
     /// # Errors
     /// [`Error::ShuttingDown`], or an internal one.
     pub async fn schemas(&self, permit: &Permit) -> Result<Vec<SchemaEntry>> {
-        let _ = permit;
-        Err(Error::ShuttingDown)
+        let names = self.list(permit, |inner| async move {
+            inner.planner.catalog.refresh().await;
+            Ok(inner.planner.catalog.schema_names())
+        });
+        let schemas = names.await?.into_iter();
+        Ok(schemas
+            .map(|schema| SchemaEntry {
+                catalog: CATALOG.to_owned(),
+                schema,
+            })
+            .collect())
     }
 
     /// The tables that pass the filter, sorted by schema and name; with their columns when these are wanted. A table
@@ -202,27 +258,110 @@ impl Engine {
         want_schema: bool,
         filter: &(dyn Fn(&TableEntry) -> bool + Send + Sync),
     ) -> Result<Vec<TableInfo>> {
-        let _ = (permit, want_schema, filter);
-        Err(Error::ShuttingDown)
+        let entries = self.list(permit, |inner| async move {
+            Ok(metadata::entries(&inner.planner.catalog).await)
+        });
+        let mut entries = entries.await?;
+        entries.retain(filter);
+        self.list(permit, move |inner| async move {
+            let mut tables = Vec::with_capacity(entries.len());
+            for entry in entries {
+                tables.push(metadata::info(&inner.planner.catalog, entry, want_schema).await);
+            }
+            Ok(tables)
+        })
+        .await
     }
 
     /// The functions of the dialect.
     pub fn function_names(&self) -> FunctionNames {
-        FunctionNames::default()
+        metadata::function_names(&self.inner.base)
     }
 
     /// The reserved words of the dialect that SQL:1999 does not have, sorted.
     pub fn keywords(&self) -> Vec<String> {
-        Vec::new()
+        metadata::keywords()
     }
 
     /// Takes no new work, lets running queries end for the grace, then cancels what is left.
     pub async fn shutdown(&self, grace: Duration) {
-        let _ = grace;
+        let running = &self.inner.running;
+        running.close();
+        if tokio::time::timeout(grace, running.idle()).await.is_err() {
+            tracing::warn!(queries = running.len(), "cancelling what still runs");
+            running.cancel_all();
+            if tokio::time::timeout(CANCEL_GRACE, running.idle())
+                .await
+                .is_err()
+            {
+                tracing::warn!(
+                    queries = running.len(),
+                    "some queries do not notice that they are cancelled"
+                );
+            }
+        }
+        self.inner.runtime.stop();
     }
 
     /// How many queries run at this moment.
     pub fn running(&self) -> usize {
-        0
+        self.inner.running.len()
     }
+
+    /// Whether the call may be made at all: by the session's own user, while the server takes work.
+    fn admit(&self, session: &Session, permit: &Permit) -> Result<()> {
+        self.inner.running.check_open()?;
+        if session.user() != permit.user() {
+            return Err(Error::Denied {
+                message: "the session belongs to another user".to_owned(),
+            });
+        }
+        session.touch();
+        Ok(())
+    }
+
+    /// Runs planning work on the query runtime, for no longer than a statement may take.
+    async fn plan<T, F>(
+        &self,
+        session: &Arc<Session>,
+        id: StatementId,
+        work: impl FnOnce(Arc<Inner>, Arc<Session>) -> F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let timeout = session.state().timeout();
+        let work = work(Arc::clone(&self.inner), Arc::clone(session));
+        self.inner.runtime.run(&id.to_string(), timeout, work).await
+    }
+
+    async fn list<T, F>(&self, permit: &Permit, work: impl FnOnce(Arc<Inner>) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.inner.running.check_open()?;
+        tracing::debug!(user = permit.user(), "listing");
+        self.inner
+            .runtime
+            .run("list", None, work(Arc::clone(&self.inner)))
+            .await
+    }
+}
+
+fn check_owner(statement: &Statement, permit: &Permit) -> Result<()> {
+    if statement.user() == permit.user() {
+        Ok(())
+    } else {
+        Err(Error::Denied {
+            message: "the statement belongs to another user".to_owned(),
+        })
+    }
+}
+
+fn gives_rows() -> Error {
+    Error::invalid(
+        "the statement gives rows and changes nothing; it is to be queried, not executed",
+    )
 }

@@ -1,10 +1,14 @@
+use std::error::Error as StdError;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+mod translate;
 
 /// Everything that can go wrong between a permitted command and its rows.
 ///
 /// A user's mistake carries a message for the user. [`Error::Internal`] is our mistake: its cause is logged when the
 /// value is made, and only the query id leaves the server.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The text is no SQL statement of this dialect.
     #[error("{message}")]
@@ -65,19 +69,16 @@ pub enum Error {
     #[error("the query was cancelled")]
     Cancelled,
     /// The query ran longer than `query.timeout`, or than the session's `timeout`.
-    #[error(
-        "the query was stopped after {} s, the time it is allowed (query.timeout)",
-        seconds
-    )]
+    #[error("the query was stopped after {seconds} s, the time it is allowed")]
     DeadlineExceeded {
         /// The time that was allowed, in seconds.
         seconds: f64,
     },
     /// A file that cannot be read.
-    #[error("file '{}': {why}", file.display())]
+    #[error("{}{why}", named(file.as_ref()))]
     BrokenData {
-        /// The file.
-        file: PathBuf,
+        /// The file, where the reader knows it.
+        file: Option<PathBuf>,
         /// What is wrong with it.
         why: String,
     },
@@ -96,9 +97,59 @@ pub enum Error {
         /// Under which the cause was logged.
         query_id: String,
         /// The cause, for the log only.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Arc<dyn StdError + Send + Sync>,
     },
 }
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub(crate) fn syntax(message: impl Into<String>) -> Self {
+        Self::Syntax {
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::InvalidInput {
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::NotFound {
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn unsupported(message: impl Into<String>) -> Self {
+        Self::Unsupported {
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn exhausted(message: impl Into<String>) -> Self {
+        Self::ResourcesExhausted {
+            message: message.into(),
+        }
+    }
+
+    /// Our mistake: the one place where its cause is logged.
+    pub(crate) fn internal(
+        query_id: &str,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        let source: Arc<dyn StdError + Send + Sync> = Arc::from(source.into());
+        tracing::error!(query_id, error = %source, "internal error");
+        Self::Internal {
+            query_id: query_id.to_owned(),
+            source,
+        }
+    }
+}
+
+fn named(file: Option<&PathBuf>) -> String {
+    file.map(|file| format!("file '{}': ", file.display()))
+        .unwrap_or_default()
+}

@@ -3,14 +3,42 @@
 //! Owns: the query runtime and its memory, sessions with their settings and prepared statements, the SQL dialect
 //! (what is parsed, what is refused), names to tables, planning, parameters, running and cancelling. Refuses to know:
 //! gRPC, wire encodings, who a user is and what a user may do (a [`godwit_auth::Permit`] says so).
+//!
+//! In reading order: [`Engine`] and `inner`, the way of a statement; `session`, `settings` and `prepared`, what is kept
+//! between two calls; `parse`, `depth` and `placeholders`, text to a tree; `check`, what is refused; `names` and
+//! `provider`, what names stand for; `plan`, `infer`, `duplicates`, `show` and `size`, a tree to a plan; `bind`, values
+//! for parameters; `run`, `conform` and `query`, a plan to its rows; `runtime`, `running`, `memory`, `deep` and `cache`,
+//! what it all runs on; `metadata` and `system`, what is told about it; [`Error`].
 
+mod bind;
+mod cache;
+mod check;
+mod conform;
+mod deep;
+mod depth;
+mod duplicates;
 mod engine;
 mod error;
+mod infer;
+mod inner;
+mod memory;
 mod metadata;
+mod names;
+mod parse;
+mod placeholders;
+mod plan;
 mod prepared;
+mod provider;
 mod query;
+mod run;
+mod running;
+mod runtime;
 mod session;
+mod settings;
+mod show;
+mod size;
 mod statement;
+mod system;
 
 pub use engine::Engine;
 pub use error::{Error, Result};

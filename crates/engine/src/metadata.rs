@@ -1,5 +1,11 @@
+use std::collections::BTreeSet;
+
 use arrow::datatypes::SchemaRef;
-use godwit_catalog::TableKind;
+use datafusion::execution::SessionState;
+use datafusion::sql::sqlparser::keywords::{RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS};
+use godwit_catalog::{CATALOG, Catalog, TableEntry, TableKind};
+
+use crate::Error;
 
 /// A schema of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,3 +45,118 @@ pub struct FunctionNames {
     /// About the server and the session.
     pub system: Vec<String>,
 }
+
+/// All tables, by a new listing, sorted by schema and name.
+pub(crate) async fn entries(catalog: &Catalog) -> Vec<TableEntry> {
+    catalog.refresh().await;
+    let mut entries = Vec::new();
+    for schema in catalog.schema_names() {
+        entries.extend(catalog.table_names(&schema).await);
+    }
+    entries.sort();
+    entries
+}
+
+/// A table with its columns where they are wanted.
+pub(crate) async fn info(catalog: &Catalog, entry: TableEntry, want_schema: bool) -> TableInfo {
+    let TableEntry { schema, name, kind } = entry;
+    let mut info = TableInfo {
+        catalog: CATALOG.to_owned(),
+        schema,
+        name,
+        kind,
+        arrow_schema: None,
+        error: None,
+    };
+    if want_schema {
+        match catalog.table(&info.schema, &info.name).await {
+            Ok(Some(table)) => info.arrow_schema = Some(table.provider.schema()),
+            Ok(None) => info.error = Some("the table has vanished".to_owned()),
+            Err(error) => info.error = Some(Error::from_catalog(&error).to_string()),
+        }
+    }
+    info
+}
+
+/// The functions by what their documentation files them under.
+pub(crate) fn function_names(session: &SessionState) -> FunctionNames {
+    let mut names = FunctionNames::default();
+    for (name, function) in session.scalar_functions() {
+        let Some(documentation) = function.documentation() else {
+            continue;
+        };
+        let group = match documentation.doc_section.label {
+            "Math Functions" => &mut names.numeric,
+            "String Functions"
+            | "Regular Expression Functions"
+            | "Binary String Functions"
+            | "Unicode Functions" => &mut names.string,
+            "Time and Date Functions" => &mut names.datetime,
+            "Other Functions" => &mut names.system,
+            _ => continue,
+        };
+        group.push(name.clone());
+    }
+    for group in [
+        &mut names.numeric,
+        &mut names.string,
+        &mut names.datetime,
+        &mut names.system,
+    ] {
+        group.sort();
+    }
+    names
+}
+
+/// Words that cannot be a name without quotes, as far as SQL:1999 does not reserve them.
+pub(crate) fn keywords() -> Vec<String> {
+    let reserved = RESERVED_FOR_COLUMN_ALIAS
+        .iter()
+        .chain(RESERVED_FOR_TABLE_ALIAS);
+    let words: BTreeSet<_> = reserved.map(|keyword| format!("{keyword:?}")).collect();
+    words
+        .into_iter()
+        .filter(|word| !SQL_1999.contains(&word.as_str()))
+        .collect()
+}
+
+/// The reserved words of SQL:1999 among those that the parser reserves.
+const SQL_1999: [&str; 37] = [
+    "AS",
+    "ALL",
+    "AND",
+    "ANY",
+    "BETWEEN",
+    "BY",
+    "CONNECT",
+    "CROSS",
+    "END",
+    "EXCEPT",
+    "EXECUTE",
+    "FETCH",
+    "FOR",
+    "FROM",
+    "FULL",
+    "GROUP",
+    "HAVING",
+    "IN",
+    "INNER",
+    "INTERSECT",
+    "INTO",
+    "JOIN",
+    "LEFT",
+    "NATURAL",
+    "NOT",
+    "ON",
+    "OR",
+    "ORDER",
+    "OUTER",
+    "RIGHT",
+    "SELECT",
+    "SESSION",
+    "SET",
+    "UNION",
+    "USING",
+    "WHERE",
+    "WITH",
+];

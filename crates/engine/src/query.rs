@@ -1,20 +1,53 @@
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::Stream;
+use tokio::sync::mpsc;
 
-use crate::Result;
+use crate::runtime::Task;
+use crate::{Error, Result};
+
+/// How many batches wait between a query and its reader.
+pub(crate) const WAITING_BATCHES: usize = 2;
 
 /// The rows of a running query, as they are made. At most two batches wait to be taken; dropping the stream cancels
 /// the query.
-#[derive(Debug)]
 pub struct QueryStream {
     schema: SchemaRef,
+    query_id: String,
+    messages: mpsc::Receiver<Message>,
+    task: Task<()>,
+    ended: bool,
+}
+
+/// What a query sends its reader.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Batch(RecordBatch),
+    Failed(Error),
+    /// All rows were sent. A channel that closes without it belongs to a query that was cut off.
+    Finished,
 }
 
 impl QueryStream {
+    pub(crate) fn new(
+        schema: SchemaRef,
+        query_id: String,
+        messages: mpsc::Receiver<Message>,
+        task: Task<()>,
+    ) -> Self {
+        Self {
+            schema,
+            query_id,
+            messages,
+            task,
+            ended: false,
+        }
+    }
+
     /// Schema of every batch: the statement's, to the nullability.
     pub fn schema(&self) -> SchemaRef {
         SchemaRef::clone(&self.schema)
@@ -24,7 +57,30 @@ impl QueryStream {
 impl Stream for QueryStream {
     type Item = Result<RecordBatch>;
 
-    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(None)
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let item = match self.messages.poll_recv(context) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Some(Message::Batch(batch))) => return Poll::Ready(Some(Ok(batch))),
+            Poll::Ready(Some(Message::Finished)) => None,
+            Poll::Ready(Some(Message::Failed(error))) => Some(Err(error)),
+            Poll::Ready(None) => match Pin::new(&mut self.task).poll(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) => Some(Err(Error::Cancelled)),
+                Poll::Ready(Err(error)) => Some(Err(Error::from_join(&error, &self.query_id))),
+            },
+        };
+        self.ended = true;
+        Poll::Ready(item)
+    }
+}
+
+impl fmt::Debug for QueryStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueryStream")
+            .field("query_id", &self.query_id)
+            .finish_non_exhaustive()
     }
 }

@@ -1,63 +1,76 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use datafusion::execution::SessionState;
 use godwit_protocol::SessionId;
 use godwit_protocol::session::OptionValue;
 
-use crate::Result;
+use crate::check::SettingChange;
+use crate::prepared::Store;
+use crate::settings::{Setting, Settings};
+use crate::{Error, Result};
 
-/// What a client's calls have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SessionKey {
-    /// The id in a bearer token.
-    Token(SessionId),
-    /// The id in a cookie.
-    Cookie(SessionId),
-    /// Neither: one session for all such calls of a user. Its settings cannot be changed.
-    Stateless,
-}
+mod registry;
 
-/// All sessions of the server.
-#[derive(Debug)]
-pub struct Sessions {}
+pub(crate) use registry::Shared;
+pub use registry::{SessionKey, Sessions};
 
 /// Settings and prepared statements of one client.
-#[derive(Debug)]
 pub struct Session {
     id: SessionId,
     user: String,
+    /// Whether all clients of the user that are not told apart share it.
+    stateless: bool,
+    shared: Arc<Shared>,
+    inner: Mutex<Inner>,
+    /// Held from reading the settings to writing them back, so that no change gets lost.
+    changing: Mutex<()>,
+    statements: Store,
 }
 
-impl Sessions {
-    /// The session of this user under this key; made when there is none.
-    ///
-    /// # Errors
-    /// [`crate::Error::ResourcesExhausted`] at `sessions.max` or `sessions.max_per_user`.
-    pub fn open(&self, user: &str, key: SessionKey) -> Result<Arc<Session>> {
-        let _ = key;
-        Ok(Arc::new(Session {
-            id: SessionId::random(),
-            user: user.to_owned(),
-        }))
-    }
+struct Inner {
+    settings: Settings,
+    state: Arc<State>,
+    last_used: Instant,
+}
 
-    /// Forgets the session with its prepared statements. Queries that run go on. Nothing happens when there is none.
-    pub fn close(&self, user: &str, key: SessionKey) {
-        let _ = (user, key);
-    }
+/// The settings of a session, frozen: what a statement is planned and run with.
+pub(crate) struct State {
+    session: SessionState,
+    schema: String,
+    timeout: Option<Duration>,
+}
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        0
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
+/// Who runs a statement, for the tables that show a caller what is its own. Travels in the session's configuration.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) user: String,
+    pub(crate) session: SessionId,
+    pub(crate) settings: Settings,
 }
 
 impl Session {
+    pub(crate) fn new(user: &str, stateless: bool, shared: Arc<Shared>) -> Result<Self> {
+        let id = SessionId::random();
+        let settings = Settings::new(shared.bounds.clone());
+        let state = Arc::new(State::new(&settings, user, id, &shared.base)?);
+        Ok(Self {
+            id,
+            user: user.to_owned(),
+            stateless,
+            statements: Store::new(shared.statements),
+            shared,
+            inner: Mutex::new(Inner {
+                settings,
+                state,
+                last_used: Instant::now(),
+            }),
+            changing: Mutex::default(),
+        })
+    }
+
     /// Random, and not the key that the client knows.
     pub fn id(&self) -> SessionId {
         self.id
@@ -70,17 +83,28 @@ impl Session {
 
     /// Every option with its value: `catalog`, `schema` and the settings that SQL `SET` takes.
     pub fn options(&self) -> BTreeMap<String, OptionValue> {
-        BTreeMap::new()
+        self.lock().settings.options()
     }
 
     /// Changes an option, as SQL `SET` does.
     ///
     /// # Errors
-    /// [`crate::Error::NotFound`] when there is no such option, [`crate::Error::InvalidInput`] when it cannot have that
-    /// value or when the session is stateless.
+    /// [`Error::NotFound`] when there is no such option, [`Error::InvalidInput`] when it cannot have that value or when
+    /// the session is stateless.
     pub fn set_option(&self, name: &str, value: &OptionValue) -> Result<()> {
-        let _ = (name, value);
-        Ok(())
+        let setting = Setting::named(name)?;
+        let text = match value {
+            OptionValue::Text(text) => text.clone(),
+            OptionValue::Bool(flag) => flag.to_string(),
+            OptionValue::Int(number) => number.to_string(),
+            OptionValue::Double(number) => number.to_string(),
+            OptionValue::TextList(_) => {
+                return Err(Error::invalid(format!(
+                    "{name} takes one value, not a list"
+                )));
+            }
+        };
+        self.set(setting, &text)
     }
 
     /// Gives an option its default back, as SQL `RESET` does.
@@ -88,7 +112,149 @@ impl Session {
     /// # Errors
     /// As [`Self::set_option`].
     pub fn reset_option(&self, name: &str) -> Result<()> {
-        let _ = name;
+        let setting = Setting::named(name)?;
+        self.change(|settings| {
+            settings.reset(setting);
+            Ok(())
+        })
+    }
+
+    /// Checks a change without making it.
+    pub(crate) fn check(&self, change: &SettingChange) -> Result<()> {
+        let settings = self.lock().settings.clone();
+        self.made(settings, change).map(|_| ())
+    }
+
+    /// Makes a change.
+    pub(crate) fn apply(&self, change: &SettingChange) -> Result<()> {
+        self.change(|settings| {
+            *settings = self.made(settings.clone(), change)?;
+            Ok(())
+        })
+    }
+
+    /// The session as it is now.
+    pub(crate) fn state(&self) -> Arc<State> {
+        Arc::clone(&self.lock().state)
+    }
+
+    pub(crate) fn statements(&self) -> &Store {
+        &self.statements
+    }
+
+    pub(crate) fn touch(&self) {
+        self.lock().last_used = Instant::now();
+    }
+
+    pub(crate) fn last_used(&self) -> Instant {
+        self.lock().last_used
+    }
+
+    /// Whether a new session would be the same as this one.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.statements.is_empty() && self.lock().settings.is_unchanged()
+    }
+
+    fn set(&self, setting: &'static Setting, text: &str) -> Result<()> {
+        self.change(|settings| settings.set(setting, text, &self.shared.catalog))
+    }
+
+    fn made(&self, mut settings: Settings, change: &SettingChange) -> Result<Settings> {
+        match change {
+            SettingChange::Set { name, value } => {
+                settings.set(Setting::named(name)?, value, &self.shared.catalog)?
+            }
+            SettingChange::Reset { name } => settings.reset(Setting::named(name)?),
+            SettingChange::ResetAll => settings.reset_all(),
+        }
+        if self.stateless && !settings.is_same_as(&self.lock().settings) {
+            return Err(stateless());
+        }
+        Ok(settings)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Settings) -> Result<()>) -> Result<()> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.lock().settings.clone();
+        let mut settings = before.clone();
+        change(&mut settings)?;
+        if settings.is_same_as(&before) {
+            return Ok(());
+        }
+        if self.stateless {
+            return Err(stateless());
+        }
+        let state = Arc::new(State::new(
+            &settings,
+            &self.user,
+            self.id,
+            &self.shared.base,
+        )?);
+        let mut inner = self.lock();
+        inner.settings = settings;
+        inner.state = state;
         Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn stateless() -> Error {
+    Error::invalid(
+        "settings belong to a session, and these calls have none: connect with a handshake (user and password), \
+         or let the client keep cookies",
+    )
+}
+
+impl State {
+    fn new(
+        settings: &Settings,
+        user: &str,
+        session: SessionId,
+        base: &SessionState,
+    ) -> Result<Self> {
+        let mut state = settings.apply(base)?;
+        let caller = Caller {
+            user: user.to_owned(),
+            session,
+            settings: settings.clone(),
+        };
+        state.config_mut().set_extension(Arc::new(caller));
+        Ok(Self {
+            session: state,
+            schema: settings.schema().to_owned(),
+            timeout: settings.timeout(),
+        })
+    }
+
+    pub(crate) fn session(&self) -> &SessionState {
+        &self.session
+    }
+
+    pub(crate) fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.id)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("schema", &self.schema)
+            .finish_non_exhaustive()
     }
 }

@@ -1,8 +1,13 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use godwit_protocol::StatementId;
+
+use crate::bind::Bound;
+use crate::check::SettingChange;
+use crate::plan::Plan;
 
 /// A statement that was parsed, checked and analysed, bound to the tables as they were then. A clone is cheap.
 #[derive(Debug, Clone)]
@@ -18,6 +23,7 @@ pub struct Statement {
     pub schema: SchemaRef,
     /// A hash over the contents that the statement's tables had when it was planned. Zero when it reads no table.
     pub snapshot: u64,
+    inner: Arc<Inner>,
 }
 
 /// What running a statement does.
@@ -36,24 +42,111 @@ pub struct Outcome {
     pub rows: i64,
 }
 
+/// What there is to run.
+#[derive(Debug, Clone)]
+pub(crate) enum Body {
+    Query(Arc<Plan>),
+    Effect(SettingChange),
+}
+
+#[derive(Debug)]
+struct Inner {
+    user: String,
+    body: Body,
+    bound: Option<Arc<Bound>>,
+    ran: AtomicBool,
+}
+
 impl Statement {
+    /// `promised` is the schema that the client knows already, if it knows one.
+    pub(crate) fn new(
+        id: StatementId,
+        user: &str,
+        sql: Arc<str>,
+        body: Body,
+        bound: Option<Arc<Bound>>,
+        promised: Option<SchemaRef>,
+    ) -> Self {
+        let (kind, schema, snapshot) = match &body {
+            Body::Query(plan) => (
+                StatementKind::Query,
+                Arc::clone(&plan.schema),
+                plan.snapshot,
+            ),
+            Body::Effect(_) => (StatementKind::Effect, count_schema(), 0),
+        };
+        let schema = match (kind, promised) {
+            (StatementKind::Query, Some(promised)) => promised,
+            _ => schema,
+        };
+        let inner = Inner {
+            user: user.to_owned(),
+            body,
+            bound,
+            ran: AtomicBool::new(false),
+        };
+        Self {
+            id,
+            sql,
+            kind,
+            schema,
+            snapshot,
+            inner: Arc::new(inner),
+        }
+    }
+
     /// The bound rows as an Arrow IPC stream, for a ticket; `None` when nothing is bound.
     pub fn parameters_ipc(&self) -> Option<Bytes> {
-        None
+        self.inner.bound.as_ref().map(|bound| bound.ipc())
     }
 
-    /// How many rows the result will have, where that is known exactly or closely.
+    /// How many rows the result will have, where that is known exactly.
     pub fn rows_hint(&self) -> Option<u64> {
-        None
+        match (&self.inner.body, &self.inner.bound) {
+            (Body::Query(plan), None) => plan.exact_rows(),
+            (Body::Query(plan), Some(bound)) => plan.exact_rows()?.checked_mul(bound.len() as u64),
+            (Body::Effect(_), _) => Some(1),
+        }
     }
 
-    /// How many bytes the result will have, where that is known exactly or closely.
+    /// How many bytes the result will have, where that is known exactly: its columns without their null masks.
     pub fn bytes_hint(&self) -> Option<u64> {
-        None
+        let widths = self
+            .schema
+            .fields()
+            .iter()
+            .map(|field| field.data_type().primitive_width());
+        let width: usize = widths.sum::<Option<usize>>()?;
+        self.rows_hint()?.checked_mul(width as u64)
     }
 
     /// Whether the order of the rows is part of the result.
     pub fn ordered(&self) -> bool {
-        false
+        matches!(&self.inner.body, Body::Query(plan) if plan.is_ordered())
     }
+
+    pub(crate) fn user(&self) -> &str {
+        &self.inner.user
+    }
+
+    pub(crate) fn body(&self) -> &Body {
+        &self.inner.body
+    }
+
+    pub(crate) fn bound(&self) -> Option<&Arc<Bound>> {
+        self.inner.bound.as_ref()
+    }
+
+    /// True for the first who asks, false for all others.
+    pub(crate) fn claim(&self) -> bool {
+        !self.inner.ran.swap(true, Ordering::SeqCst)
+    }
+}
+
+fn count_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new(
+        "count",
+        DataType::Int64,
+        false,
+    )]))
 }

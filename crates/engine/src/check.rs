@@ -1,0 +1,272 @@
+//! What a statement is, and what it may not be, decided on the syntax tree before anything is planned.
+//!
+//! DataFusion runs some statements while it plans them, and plans others by leaving out what it does not know. So
+//! whatever writes is stopped here, and so is every clause that would be ignored silently.
+
+use datafusion::sql::parser::Statement as Tree;
+use datafusion::sql::sqlparser::ast::{ObjectName, Set, Statement, Use};
+
+use crate::{Error, Result};
+
+mod clauses;
+mod expressions;
+mod names;
+mod writes;
+
+pub(crate) use clauses::{FunctionKinds, refuse_ignored};
+pub(crate) use names::{Names, mentioned};
+
+/// What a statement does.
+#[derive(Debug)]
+pub(crate) enum Class {
+    /// Gives rows and changes nothing.
+    Query,
+    /// Changes the session.
+    Setting(SettingChange),
+    /// Changes a table: refused once it is known which table that is.
+    Write(Write),
+}
+
+/// A change of a setting, as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SettingChange {
+    /// `SET name = value`
+    Set { name: String, value: String },
+    /// `RESET name`
+    Reset { name: String },
+    /// `RESET ALL`
+    ResetAll,
+}
+
+/// A statement that would change a table.
+#[derive(Debug)]
+pub(crate) struct Write {
+    /// What it is called: `INSERT`, `DELETE` …
+    pub(crate) verb: &'static str,
+    /// The table, where the statement names one.
+    pub(crate) table: Option<ObjectName>,
+}
+
+/// What the statement does.
+///
+/// # Errors
+/// [`Error::Unsupported`] with what to do instead; [`Error::InvalidInput`] for a malformed setting.
+pub(crate) fn classify(tree: &Tree) -> Result<Class> {
+    match tree {
+        Tree::Statement(statement) => classify_statement(statement),
+        Tree::Explain(explain) => match classify(&explain.statement)? {
+            Class::Query => Ok(Class::Query),
+            Class::Setting(_) => Err(Error::unsupported(
+                "EXPLAIN of a setting says nothing; run it without EXPLAIN",
+            )),
+            Class::Write(write) => Ok(Class::Write(write)),
+        },
+        Tree::Reset(reset) => Ok(Class::Setting(settings::reset(reset))),
+        Tree::CopyTo(_) => Err(Error::unsupported(
+            "COPY TO: this server writes no files; fetch the rows and write them where you are",
+        )),
+        Tree::CreateExternalTable(_) => Err(Error::unsupported(
+            "CREATE EXTERNAL TABLE: files become tables by the configuration (mounts), not by SQL",
+        )),
+    }
+}
+
+fn classify_statement(statement: &Statement) -> Result<Class> {
+    if let Some(write) = writes::find(statement) {
+        return Ok(Class::Write(write));
+    }
+    match statement {
+        Statement::Query(_)
+        | Statement::ExplainTable { .. }
+        | Statement::ShowVariable { .. }
+        | Statement::ShowTables { .. }
+        | Statement::ShowColumns { .. }
+        | Statement::ShowFunctions { .. }
+        | Statement::ShowCreate { .. }
+        | Statement::ShowSchemas { .. }
+        | Statement::ShowDatabases { .. }
+        | Statement::ShowCatalogs { .. } => Ok(Class::Query),
+        Statement::Explain { statement, .. } => classify_statement(statement),
+        Statement::Set(set) => settings::set(set).map(Class::Setting),
+        Statement::Reset(reset) => Ok(Class::Setting(settings::reset_parameter(&reset.reset))),
+        Statement::Use(target) => settings::use_schema(target).map(Class::Setting),
+        Statement::StartTransaction { .. }
+        | Statement::Commit { .. }
+        | Statement::Rollback { .. }
+        | Statement::Savepoint { .. }
+        | Statement::ReleaseSavepoint { .. } => Err(Error::unsupported(
+            "transactions: this server has none; every statement sees one snapshot of its tables and stands for itself",
+        )),
+        Statement::Prepare { .. } | Statement::Execute { .. } | Statement::Deallocate { .. } => {
+            Err(Error::unsupported(
+                "PREPARE, EXECUTE and DEALLOCATE in SQL: prepare through the client's own call instead, with ? or $1 as parameters",
+            ))
+        }
+        Statement::CreateTable(_)
+        | Statement::CreateView(_)
+        | Statement::CreateSchema { .. }
+        | Statement::CreateDatabase { .. }
+        | Statement::CreateIndex(_)
+        | Statement::CreateSequence { .. }
+        | Statement::AlterTable(_)
+        | Statement::AlterView { .. }
+        | Statement::AlterIndex { .. }
+        | Statement::AlterSchema(_)
+        | Statement::RenameTable(_)
+        | Statement::Comment { .. }
+        | Statement::Drop { .. } => Err(Error::unsupported(format!(
+            "{}: this server has no durable tables to create or change; it queries mounted files",
+            leading_words(statement)
+        ))),
+        Statement::CreateFunction(_)
+        | Statement::DropFunction(_)
+        | Statement::CreateMacro { .. } => Err(Error::unsupported(format!(
+            "{}: functions cannot be defined by SQL",
+            leading_words(statement)
+        ))),
+        // sqlparser knows some 150 statements of a dozen databases; those not named above are no queries.
+        other => Err(Error::unsupported(format!(
+            "{} is not supported",
+            leading_words(other)
+        ))),
+    }
+}
+
+/// The first two words of a statement, which say what kind it is without repeating its content.
+fn leading_words(statement: &Statement) -> String {
+    let text = crate::deep::with_deep_stack(|| statement.to_string());
+    let words = text
+        .split(|c: char| !c.is_ascii_alphabetic())
+        .filter(|word| !word.is_empty())
+        .take(2);
+    words
+        .map(str::to_ascii_uppercase)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+mod settings {
+    //! `SET`, `RESET` and `USE` as changes of settings.
+
+    use datafusion::sql::parser::ResetStatement;
+    use datafusion::sql::sqlparser::ast::{ContextModifier, Expr, Reset, UnaryOperator, Value};
+
+    use super::{Error, ObjectName, Result, Set, SettingChange, Use};
+
+    pub(super) fn set(set: &Set) -> Result<SettingChange> {
+        match set {
+            Set::SingleAssignment {
+                scope: None | Some(ContextModifier::Session),
+                hivevar: false,
+                variable,
+                values,
+            } => {
+                let name = dotted(variable);
+                let [value] = values.as_slice() else {
+                    return Err(Error::invalid(format!("SET {name} takes one value")));
+                };
+                assignment(name, value)
+            }
+            Set::SetTimeZone {
+                local: false,
+                value,
+            } => assignment("time_zone".to_owned(), value),
+            other => Err(Error::unsupported(format!(
+                "'{other}': write SET name = value"
+            ))),
+        }
+    }
+
+    pub(super) fn reset(ResetStatement::Variable(name): &ResetStatement) -> SettingChange {
+        reset_named(dotted(name))
+    }
+
+    pub(super) fn reset_parameter(reset: &Reset) -> SettingChange {
+        match reset {
+            Reset::ALL => SettingChange::ResetAll,
+            Reset::ConfigurationParameter(name) => reset_named(dotted(name)),
+        }
+    }
+
+    pub(super) fn use_schema(target: &Use) -> Result<SettingChange> {
+        match target {
+            Use::Schema(name) | Use::Object(name) | Use::Database(name) => Ok(SettingChange::Set {
+                name: "schema".to_owned(),
+                value: schema_of(name)?,
+            }),
+            Use::Default => Ok(SettingChange::Reset {
+                name: "schema".to_owned(),
+            }),
+            other => Err(Error::unsupported(format!("'{other}': write USE schema"))),
+        }
+    }
+
+    fn reset_named(name: String) -> SettingChange {
+        if name == "all" {
+            SettingChange::ResetAll
+        } else {
+            SettingChange::Reset { name }
+        }
+    }
+
+    fn assignment(name: String, value: &Expr) -> Result<SettingChange> {
+        match text_of(value) {
+            Some(value) if value.eq_ignore_ascii_case("default") => Ok(reset_named(name)),
+            Some(value) => Ok(SettingChange::Set { name, value }),
+            None => Err(Error::invalid(format!(
+                "SET {name} takes a literal, not '{value}'"
+            ))),
+        }
+    }
+
+    fn text_of(value: &Expr) -> Option<String> {
+        match value {
+            Expr::Identifier(ident) => Some(ident.value.clone()),
+            Expr::Value(value) => match &value.value {
+                Value::Number(number, _) => Some(number.clone()),
+                Value::Boolean(flag) => Some(flag.to_string()),
+                Value::Null | Value::Placeholder(_) => None,
+                text => text.clone().into_string(),
+            },
+            Expr::UnaryOp {
+                op: UnaryOperator::Minus,
+                expr,
+            } => text_of(expr).map(|text| format!("-{text}")),
+            Expr::UnaryOp {
+                op: UnaryOperator::Plus,
+                expr,
+            } => text_of(expr),
+            _ => None,
+        }
+    }
+
+    /// `godwit.main` and `main` both name the schema `main`.
+    fn schema_of(name: &ObjectName) -> Result<String> {
+        let parts: Vec<_> = name.0.iter().filter_map(|part| part.as_ident()).collect();
+        match parts.as_slice() {
+            [schema] => Ok(folded(schema)),
+            [catalog, schema] if folded(catalog) == godwit_catalog::CATALOG => Ok(folded(schema)),
+            _ => Err(Error::not_found(format!(
+                "'{name}' is no schema of catalog {}",
+                godwit_catalog::CATALOG
+            ))),
+        }
+    }
+
+    fn folded(ident: &datafusion::sql::sqlparser::ast::Ident) -> String {
+        if ident.quote_style.is_some() {
+            ident.value.clone()
+        } else {
+            ident.value.to_lowercase()
+        }
+    }
+
+    fn dotted(name: &ObjectName) -> String {
+        let parts = name
+            .0
+            .iter()
+            .filter_map(|part| part.as_ident())
+            .map(|ident| ident.value.to_lowercase());
+        parts.collect::<Vec<_>>().join(".")
+    }
+}

@@ -1,0 +1,304 @@
+//! What all clones of an engine share, and the steps that its methods run on the query runtime.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList};
+use datafusion::execution::SessionState;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::prelude::SessionConfig;
+use datafusion::sql::planner::object_name_to_table_reference;
+use godwit_catalog::{CATALOG, Catalog, DEFAULT_SCHEMA, TableKind};
+use godwit_config::Config;
+use godwit_protocol::StatementId;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::bind::Bound;
+use crate::cache::PlanCache;
+use crate::check::{self, Class, Names, Write};
+use crate::parse::{self, Limits, Parsed};
+use crate::plan::{Plan, Planner};
+use crate::query::WAITING_BATCHES;
+use crate::run::Run;
+use crate::running::Running;
+use crate::runtime::{QueryRuntime, within};
+use crate::session::{Session, Sessions};
+use crate::settings::Bounds;
+use crate::statement::Body;
+use crate::{Error, Prepared, QueryStream, Result, Statement, memory, system};
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) runtime: QueryRuntime,
+    pub(crate) planner: Planner,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) plans: PlanCache,
+    pub(crate) running: Arc<Running>,
+    pub(crate) base: SessionState,
+    pub(crate) max_parameter_bytes: u64,
+}
+
+impl Inner {
+    pub(crate) async fn start(config: &Config) -> Result<Arc<Self>> {
+        let bounds = Bounds::new(config);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let runtime = QueryRuntime::start(config.query.worker_threads.unwrap_or(cores))?;
+        let env = memory::runtime_env(config)?;
+        let catalog = {
+            let (config, env) = (config.clone(), Arc::clone(&env));
+            let open = async move {
+                Catalog::open(&config, env)
+                    .await
+                    .map_err(|error| Error::from_catalog(&error))
+            };
+            runtime.run("start", None, open).await?
+        };
+        let base = base_state(&catalog, &bounds, env);
+        let sessions = Arc::new(Sessions::new(config, catalog.clone(), base.clone(), bounds));
+        let running = Arc::new(Running::default());
+        system::register(&catalog, &sessions, &running);
+        let limits = Limits {
+            max_bytes: config.query.max_sql_bytes,
+            max_depth: config.query.max_sql_depth,
+        };
+        let inner = Arc::new(Self {
+            runtime,
+            planner: Planner { catalog, limits },
+            sessions,
+            plans: PlanCache::new(config.statements.cached_plans, config.tickets.ttl),
+            running,
+            base,
+            max_parameter_bytes: config.wire.max_request_bytes,
+        });
+        let idle = config
+            .sessions
+            .idle_timeout
+            .min(config.statements.idle_timeout)
+            .min(config.tickets.ttl);
+        inner
+            .runtime
+            .spawn_forever(sweep(Arc::downgrade(&inner), idle));
+        Ok(inner)
+    }
+
+    /// Text to a statement that is ready to run. `parameters` are those that a ticket carries.
+    pub(crate) async fn describe(
+        &self,
+        session: &Session,
+        id: StatementId,
+        sql: &str,
+        parameters: Option<&[u8]>,
+    ) -> Result<Statement> {
+        let parsed = parse::parse(sql, self.planner.limits)?;
+        let text = Arc::clone(&parsed.sql);
+        let body = self.analyse(session, parsed).await?;
+        let bound = match (&body, parameters) {
+            (Body::Query(plan), Some(ipc)) => {
+                Bound::decode(&plan.parameters, ipc, self.max_parameter_bytes)?
+            }
+            (Body::Query(_) | Body::Effect(_), _) => None,
+        };
+        self.ready(session, id, text, body, bound.map(Arc::new), None)
+    }
+
+    pub(crate) async fn prepare(&self, session: &Session, sql: &str) -> Result<Prepared> {
+        let parsed = parse::parse(sql, self.planner.limits)?;
+        let text = Arc::clone(&parsed.sql);
+        let body = self.analyse(session, parsed).await?;
+        session.statements().insert(text, body)
+    }
+
+    /// A prepared statement with its bound rows, planned again when what it reads has changed.
+    pub(crate) async fn instantiate(
+        &self,
+        session: &Session,
+        id: StatementId,
+    ) -> Result<Statement> {
+        let entry = session.statements().get(id)?;
+        let body = match &entry.body {
+            Body::Query(plan) if !self.planner.is_current(plan, &session.state()).await => {
+                let again = self.plan_again(session, &entry.prepared).await?;
+                session.statements().replan(id, again.clone())?;
+                again
+            }
+            body => body.clone(),
+        };
+        let promised = Arc::clone(&entry.prepared.dataset_schema);
+        self.ready(
+            session,
+            StatementId::random(),
+            entry.prepared.sql,
+            body,
+            entry.bound,
+            Some(promised),
+        )
+    }
+
+    /// Starts a query and waits until it is planned.
+    pub(crate) async fn query(
+        &self,
+        statement: &Statement,
+        plan: &Arc<Plan>,
+    ) -> Result<QueryStream> {
+        let query_id = statement.id.to_string();
+        let record = self
+            .running
+            .begin(query_id.clone(), statement.user(), &statement.sql)?;
+        let key = record.key();
+        let (sender, receiver) = mpsc::channel(WAITING_BATCHES);
+        let (ready, planned) = oneshot::channel();
+        let timeout = plan.state.timeout();
+        let run = Run {
+            query_id: query_id.clone(),
+            plan: Arc::clone(plan),
+            bound: statement.bound().cloned(),
+            schema: Arc::clone(&statement.schema),
+            record,
+            messages: sender,
+        };
+        let task = self.runtime.spawn(run.drive(timeout, ready));
+        self.running.attach(key, task.abort_handle());
+        match within(timeout, planned).await? {
+            Ok(planned) => {
+                planned?;
+                Ok(QueryStream::new(
+                    Arc::clone(&statement.schema),
+                    query_id,
+                    receiver,
+                    task,
+                ))
+            }
+            // The task ended without a word: it was cancelled, or it panicked.
+            Err(_) => match task.await {
+                Ok(()) => Err(Error::Cancelled),
+                Err(error) => Err(Error::from_join(&error, &query_id)),
+            },
+        }
+    }
+
+    async fn analyse(&self, session: &Session, parsed: Parsed) -> Result<Body> {
+        match check::classify(&parsed.tree)? {
+            Class::Query => {
+                let plan = self.planner.plan(&session.state(), parsed, None).await?;
+                Ok(Body::Query(Arc::new(plan)))
+            }
+            Class::Setting(_) if !parsed.parameters.is_empty() => Err(Error::invalid(
+                "a setting takes its value from the statement, not from a parameter",
+            )),
+            Class::Setting(change) => {
+                session.check(&change)?;
+                Ok(Body::Effect(change))
+            }
+            Class::Write(write) => Err(self.refuse(session, &write).await),
+        }
+    }
+
+    async fn plan_again(&self, session: &Session, prepared: &Prepared) -> Result<Body> {
+        let parsed = parse::parse(&prepared.sql, self.planner.limits)?;
+        let parameters = Arc::clone(&prepared.parameter_schema);
+        let plan = self
+            .planner
+            .plan(&session.state(), parsed, Some(parameters))
+            .await?;
+        if plan.schema.fields() != prepared.dataset_schema.fields() {
+            return Err(Error::Conflict {
+                message: "the tables of the prepared statement changed, and its rows have other columns now; prepare it again"
+                    .to_owned(),
+            });
+        }
+        Ok(Body::Query(Arc::new(plan)))
+    }
+
+    fn ready(
+        &self,
+        session: &Session,
+        id: StatementId,
+        sql: Arc<str>,
+        body: Body,
+        bound: Option<Arc<Bound>>,
+        promised: Option<arrow::datatypes::SchemaRef>,
+    ) -> Result<Statement> {
+        if let (Body::Query(plan), None) = (&body, &bound)
+            && !plan.parameters.fields().is_empty()
+        {
+            return Err(Error::invalid(format!(
+                "the statement takes {} parameters, none are bound; prepare it and bind values",
+                plan.parameters.fields().len()
+            )));
+        }
+        let statement = Statement::new(id, session.user(), sql, body, bound, promised);
+        self.plans.insert(&statement);
+        Ok(statement)
+    }
+
+    /// Why a table cannot be written to: which one it is decides.
+    async fn refuse(&self, session: &Session, write: &Write) -> Error {
+        let verb = write.verb;
+        let reference = write
+            .table
+            .clone()
+            .and_then(|name| object_name_to_table_reference(name, true).ok());
+        let Some(reference) = reference else {
+            return Error::unsupported(format!("{verb}: this server changes no tables"));
+        };
+        let state = session.state();
+        let names = Names {
+            tables: [reference.clone()].into(),
+            ..Names::default()
+        };
+        let resolved = self.planner.lookup(&state).resolve(&names).await;
+        match resolved.get(&reference) {
+            Ok(table) => {
+                let why = match table.kind {
+                    TableKind::SystemTable => "it shows the server's own state",
+                    TableKind::Table | TableKind::View | TableKind::Temporary => {
+                        "mounted files are read-only; change the files, and the next query sees them"
+                    }
+                };
+                Error::ReadOnly {
+                    message: format!(
+                        "{verb}: table '{}.{}' cannot be changed: {why}",
+                        table.schema, table.name
+                    ),
+                }
+            }
+            Err(error) => error,
+        }
+    }
+}
+
+/// The session state that all sessions start from. Making it takes long, copying it does not.
+fn base_state(catalog: &Catalog, bounds: &Bounds, env: Arc<RuntimeEnv>) -> SessionState {
+    let mut config = SessionConfig::new()
+        .with_default_catalog_and_schema(CATALOG, DEFAULT_SCHEMA)
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(true)
+        .with_batch_size(bounds.batch_rows())
+        .with_target_partitions(bounds.target_partitions());
+    let execution = &mut config.options_mut().execution;
+    execution.time_zone = Some("UTC".to_owned());
+    execution.planning_concurrency = bounds.target_partitions();
+    let catalogs = MemoryCatalogProviderList::new();
+    catalogs.register_catalog(CATALOG.to_owned(), catalog.provider());
+    SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(env)
+        .with_catalog_list(Arc::new(catalogs))
+        .with_default_features()
+        .build()
+}
+
+/// Ends what is idle, for as long as the engine lives.
+async fn sweep(engine: Weak<Inner>, idle_timeout: Duration) {
+    let pause = (idle_timeout / 4).clamp(Duration::from_millis(250), Duration::from_secs(30));
+    loop {
+        tokio::time::sleep(pause).await;
+        let Some(engine) = engine.upgrade() else {
+            return;
+        };
+        let now = Instant::now();
+        engine.sessions.sweep(now);
+        engine.plans.sweep(now);
+    }
+}

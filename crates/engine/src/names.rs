@@ -1,0 +1,264 @@
+//! What the names of one statement stand for.
+//!
+//! Every name is looked up once, so that all mentions of a table in a statement see the same snapshot of it.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{LogicalPlan, TableSource};
+use datafusion::common::TableReference;
+use godwit_catalog::{CATALOG, Catalog, FILES, ResolvedTable, TEMP, TableKind};
+
+use crate::check::Names;
+use crate::{Error, Result};
+
+mod nearest;
+
+pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
+
+/// The names of a statement with what was found for them.
+#[derive(Debug, Default)]
+pub(crate) struct Resolved {
+    found: HashMap<TableReference, Found>,
+}
+
+/// What one name stands for.
+#[derive(Debug, Clone)]
+enum Found {
+    Table(Table),
+    /// Why there is none. Reported only if the planner asks for it: the name may be a common table expression's.
+    Not(Error),
+}
+
+/// A table of the catalog, as it was when the statement was planned.
+#[derive(Clone)]
+pub(crate) struct Table {
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    pub(crate) kind: TableKind,
+    pub(crate) source: Arc<dyn TableSource>,
+    snapshot: u64,
+}
+
+/// Where a session looks for tables.
+#[derive(Clone, Copy)]
+pub(crate) struct Lookup<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) state: &'a SessionState,
+    /// The session's schema.
+    pub(crate) schema: &'a str,
+}
+
+impl std::fmt::Debug for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}@{:x}", self.schema, self.name, self.snapshot)
+    }
+}
+
+impl Lookup<'_> {
+    /// Looks up all names of a statement.
+    pub(crate) async fn resolve(&self, names: &Names) -> Resolved {
+        if names.reads_schema {
+            self.catalog.refresh().await;
+        }
+        let mut resolved = Resolved::default();
+        for reference in &names.tables {
+            let found = match self.find(reference).await {
+                Ok(Some(table)) => {
+                    let full =
+                        TableReference::full(CATALOG, table.schema.as_str(), table.name.as_str());
+                    resolved.found.insert(full, Found::Table(table.clone()));
+                    Found::Table(table)
+                }
+                Ok(None) => {
+                    let is_defined = matches!(reference, TableReference::Bare { table } if names.defined.contains(table.as_ref()));
+                    Found::Not(if is_defined {
+                        Error::not_found(format!("table '{reference}' does not exist"))
+                    } else {
+                        self.missing(reference).await
+                    })
+                }
+                Err(error) => Found::Not(error),
+            };
+            resolved.found.insert(reference.clone(), found);
+        }
+        resolved
+    }
+
+    /// The schemas that an unqualified name is looked for in, in order.
+    pub(crate) fn search_path(&self) -> Vec<&str> {
+        let mut path = vec![TEMP];
+        for schema in [self.schema, FILES] {
+            if !path.contains(&schema) {
+                path.push(schema);
+            }
+        }
+        path
+    }
+
+    async fn find(&self, reference: &TableReference) -> Result<Option<Table>> {
+        match reference {
+            TableReference::Bare { table } => {
+                for schema in self.search_path() {
+                    if let Some(found) = self.table(schema, table).await? {
+                        return Ok(Some(found));
+                    }
+                }
+                Ok(None)
+            }
+            TableReference::Partial { schema, table } => self.table(schema, table).await,
+            TableReference::Full {
+                catalog,
+                schema,
+                table,
+            } if catalog.as_ref() == CATALOG => self.table(schema, table).await,
+            TableReference::Full { .. } => Ok(None),
+        }
+    }
+
+    async fn table(&self, schema: &str, name: &str) -> Result<Option<Table>> {
+        let found = if schema == INFORMATION_SCHEMA {
+            self.information_table(name).await?
+        } else {
+            self.catalog
+                .table(schema, name)
+                .await
+                .map_err(|error| Error::from_catalog(&error))?
+        };
+        Ok(found.map(
+            |ResolvedTable {
+                 provider,
+                 kind,
+                 snapshot,
+             }| Table {
+                schema: schema.to_owned(),
+                name: name.to_owned(),
+                kind,
+                source: provider_as_source(provider),
+                snapshot,
+            },
+        ))
+    }
+
+    async fn information_table(&self, name: &str) -> Result<Option<ResolvedTable>> {
+        let translate = |error| Error::from_datafusion(&error, "information_schema");
+        let reference = TableReference::full(CATALOG, INFORMATION_SCHEMA, name);
+        let schema = self.state.schema_for_ref(reference).map_err(translate)?;
+        let provider = schema.table(name).await.map_err(translate)?;
+        Ok(provider.map(|provider| ResolvedTable {
+            provider,
+            kind: TableKind::SystemTable,
+            snapshot: 0,
+        }))
+    }
+
+    /// Why a name stands for nothing: where it was looked for, and what it may have been meant to be.
+    async fn missing(&self, reference: &TableReference) -> Error {
+        let schemas = self.catalog.schema_names();
+        match reference {
+            TableReference::Full { catalog, .. } if catalog.as_ref() != CATALOG => {
+                Error::not_found(format!(
+                    "catalog '{catalog}' does not exist; the only one is {CATALOG}"
+                ))
+            }
+            TableReference::Full { schema, .. } | TableReference::Partial { schema, .. }
+                if schema.as_ref() != INFORMATION_SCHEMA
+                    && !schemas.iter().any(|known| known == schema.as_ref()) =>
+            {
+                let hint = nearest::hint(schema, schemas.iter().map(String::as_str), String::from);
+                Error::not_found(format!(
+                    "schema '{schema}' does not exist in catalog {CATALOG}{hint}"
+                ))
+            }
+            TableReference::Full { schema, table, .. }
+            | TableReference::Partial { schema, table } => {
+                let tables = self.table_names(&[schema]).await;
+                let hint = nearest::hint(table, tables.keys().map(String::as_str), String::from);
+                Error::not_found(format!(
+                    "table '{table}' does not exist in schema {schema}{hint}"
+                ))
+            }
+            TableReference::Bare { table } => {
+                let path = self.search_path();
+                // A name of another schema is worth a hint too, but then the schema has to be said.
+                let all: Vec<_> = schemas.iter().map(String::as_str).collect();
+                let tables = self.table_names(&all).await;
+                let hint =
+                    nearest::hint(
+                        table,
+                        tables.keys().map(String::as_str),
+                        |name| match tables.get(name) {
+                            Some(schema) if !path.contains(&schema.as_str()) => {
+                                format!("{schema}.{name}")
+                            }
+                            _ => name.to_owned(),
+                        },
+                    );
+                Error::not_found(format!(
+                    "table '{table}' does not exist; looked in {}{hint}",
+                    path.join(", ")
+                ))
+            }
+        }
+    }
+
+    /// Names of tables with the schema of each; of one name in several schemas the last.
+    async fn table_names(&self, schemas: &[&str]) -> BTreeMap<String, String> {
+        let mut names = BTreeMap::new();
+        for schema in schemas {
+            let entries = self.catalog.table_names(schema).await;
+            names.extend(entries.into_iter().map(|entry| (entry.name, entry.schema)));
+        }
+        names
+    }
+}
+
+impl Resolved {
+    /// What the planner scans for a name.
+    pub(crate) fn get(&self, reference: &TableReference) -> Result<&Table> {
+        match self.found.get(reference) {
+            Some(Found::Table(table)) => Ok(table),
+            Some(Found::Not(error)) => Err(error.clone()),
+            None => Err(Error::not_found(format!(
+                "table '{reference}' does not exist"
+            ))),
+        }
+    }
+
+    /// One number for the contents of all tables that a plan scans.
+    pub(crate) fn snapshot_of(&self, plan: &LogicalPlan) -> u64 {
+        let mut scanned = BTreeSet::new();
+        let walked = plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node
+                && let Some(Found::Table(table)) = self.found.get(&scan.table_name)
+            {
+                scanned.insert((table.schema.as_str(), table.name.as_str(), table.snapshot));
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        if walked.is_err() || scanned.is_empty() {
+            return 0;
+        }
+        let mut hasher = DefaultHasher::new();
+        scanned.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Whether every name stands for the same content as it did in `before`.
+    pub(crate) fn is_same_as(&self, before: &Self) -> bool {
+        let content = |found: &Found| match found {
+            Found::Table(table) => Some((table.schema.clone(), table.name.clone(), table.snapshot)),
+            Found::Not(_) => None,
+        };
+        self.found.len() == before.found.len()
+            && self
+                .found
+                .iter()
+                .all(|(name, found)| before.found.get(name).map(content) == Some(content(found)))
+    }
+}

@@ -1,0 +1,81 @@
+//! Text to one syntax tree, within the limits.
+
+use std::sync::Arc;
+
+use datafusion::sql::parser::{DFParserBuilder, Statement as Tree};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion::sql::sqlparser::tokenizer::Tokenizer;
+
+use crate::deep::with_deep_stack;
+use crate::{Error, Result, depth, placeholders};
+
+/// The generic dialect: it takes `?` as a parameter, where PostgreSQL's takes it as an operator.
+static DIALECT: GenericDialect = GenericDialect {};
+
+/// How often the parser may call itself for one level of nesting.
+const CALLS_PER_LEVEL: usize = 8;
+
+/// Limits on the text of a statement.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// `query.max_sql_bytes`
+    pub(crate) max_bytes: u64,
+    /// `query.max_sql_depth`
+    pub(crate) max_depth: usize,
+}
+
+/// A statement as it was written.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    /// The text that the client sent.
+    pub(crate) sql: Arc<str>,
+    /// The syntax tree, its parameters numbered.
+    pub(crate) tree: Tree,
+    /// What the client knows the parameters by, in the order of binding.
+    pub(crate) parameters: Vec<String>,
+}
+
+/// Parses exactly one statement.
+///
+/// # Errors
+/// [`Error::TooLarge`], [`Error::Syntax`], or [`Error::InvalidInput`] when it is not one statement, nests too deep or
+/// mixes kinds of parameters.
+pub(crate) fn parse(sql: &str, limits: Limits) -> Result<Parsed> {
+    let bytes = sql.len() as u64;
+    if bytes > limits.max_bytes {
+        return Err(Error::TooLarge {
+            what: "a statement",
+            limit: "query.max_sql_bytes",
+            value: bytes,
+            allowed: limits.max_bytes,
+        });
+    }
+    let mut tokens = Tokenizer::new(&DIALECT, sql)
+        .tokenize_with_location()
+        .map_err(|error| Error::from_parser(&ParserError::from(error)))?;
+    depth::check(&tokens, limits.max_depth)?;
+    let parameters = placeholders::number(&mut tokens)?;
+    let mut trees = with_deep_stack(|| {
+        DFParserBuilder::new(tokens)
+            .with_dialect(&DIALECT)
+            .with_recursion_limit(limits.max_depth.saturating_mul(CALLS_PER_LEVEL))
+            .build()?
+            .parse_statements()
+    })
+    .map_err(|error| Error::from_datafusion(&error, "parse"))?;
+    match (trees.pop_front(), trees.is_empty()) {
+        (Some(tree), true) => Ok(Parsed {
+            sql: Arc::from(sql),
+            tree,
+            parameters,
+        }),
+        (None, _) => Err(Error::invalid("there is no statement in the text")),
+        (Some(tree), false) => {
+            with_deep_stack(|| drop((tree, trees)));
+            Err(Error::invalid(
+                "one statement per call: the text holds several",
+            ))
+        }
+    }
+}

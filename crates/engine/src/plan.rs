@@ -1,0 +1,252 @@
+//! A syntax tree to an analysed plan: names resolved once, parameters typed, the schema of the result settled.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use datafusion::common::DFSchema;
+use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::OptimizerConfig;
+use datafusion::sql::parser::Statement as Tree;
+use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
+use godwit_catalog::Catalog;
+
+use crate::check::{self, Names};
+use crate::deep::{Deep, with_deep_stack};
+use crate::infer::Types;
+use crate::names::{Lookup, Resolved};
+use crate::parse::{Limits, Parsed};
+use crate::provider::{Functions, Provider};
+use crate::session::State;
+use crate::{Error, Result, duplicates, show, size};
+
+/// How many mentions of tables each level of `query.max_sql_depth` allows.
+const TABLES_PER_LEVEL: usize = 5;
+
+/// What every statement of the server is planned with.
+#[derive(Debug, Clone)]
+pub(crate) struct Planner {
+    pub(crate) catalog: Catalog,
+    pub(crate) limits: Limits,
+}
+
+/// A query, ready to be optimized and run once its parameters have values.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Analysed, except for EXPLAIN, which shows its own analysis.
+    pub(crate) logical: Deep<LogicalPlan>,
+    /// What every batch of the result will have, to the nullability.
+    pub(crate) schema: SchemaRef,
+    /// One nullable field a parameter.
+    pub(crate) parameters: SchemaRef,
+    pub(crate) snapshot: u64,
+    /// The session's state that it was planned with, and is run with.
+    pub(crate) state: Arc<State>,
+    pub(crate) names: Names,
+    pub(crate) resolved: Resolved,
+}
+
+impl Planner {
+    /// Plans a query. `given` are the parameters as they were advertised before, when it is planned again.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the statement or its names.
+    pub(crate) async fn plan(
+        &self,
+        state: &Arc<State>,
+        parsed: Parsed,
+        given: Option<SchemaRef>,
+    ) -> Result<Plan> {
+        let Parsed {
+            mut tree,
+            parameters,
+            ..
+        } = parsed;
+        let functions = Functions(state.session());
+        with_deep_stack(|| check::refuse_ignored(&tree, &functions))?;
+        show::rewrite(&mut tree)?;
+        let names = check::mentioned(
+            &tree,
+            self.limits.max_depth.saturating_mul(TABLES_PER_LEVEL),
+        )?;
+        let resolved = self.lookup(state).resolve(&names).await;
+        show::qualify(&mut tree, &resolved);
+        let work = Work {
+            state,
+            resolved: &resolved,
+            max_depth: self.limits.max_depth,
+        };
+        let (logical, schema, parameters) =
+            with_deep_stack(|| work.plan(tree, &parameters, given))?;
+        let snapshot = with_deep_stack(|| resolved.snapshot_of(&logical));
+        Ok(Plan {
+            logical: Deep::new(logical),
+            schema,
+            parameters,
+            snapshot,
+            state: Arc::clone(state),
+            names,
+            resolved,
+        })
+    }
+
+    /// Whether a plan still stands for what its text means in this session now.
+    pub(crate) async fn is_current(&self, plan: &Plan, state: &Arc<State>) -> bool {
+        Arc::ptr_eq(&plan.state, state)
+            && self
+                .lookup(state)
+                .resolve(&plan.names)
+                .await
+                .is_same_as(&plan.resolved)
+    }
+
+    pub(crate) fn lookup<'a>(&'a self, state: &'a State) -> Lookup<'a> {
+        Lookup {
+            catalog: &self.catalog,
+            state: state.session(),
+            schema: state.schema(),
+        }
+    }
+}
+
+/// The part of planning that only computes.
+struct Work<'a> {
+    state: &'a State,
+    resolved: &'a Resolved,
+    max_depth: usize,
+}
+
+impl Work<'_> {
+    fn plan(
+        &self,
+        mut tree: Tree,
+        parameters: &[String],
+        given: Option<SchemaRef>,
+    ) -> Result<(LogicalPlan, SchemaRef, SchemaRef)> {
+        let mut planned = self.plan_with_types(&tree, parameters, given.clone());
+        if let Err(error) = &planned
+            && duplicates::are_the_cause(error)
+            && duplicates::rename(&mut tree)
+            && let Ok(again) = self.plan_with_types(&tree, parameters, given)
+        {
+            planned = Ok(again);
+        }
+        drop(tree);
+        let (logical, parameters) = planned.map_err(translate)?;
+        size::check(&logical, self.max_depth)?;
+        let logical = self.analyse(logical).map_err(translate)?;
+        let schema = Arc::new(duplicates::restore(&promise(logical.schema()), &logical));
+        Ok((logical, schema, parameters))
+    }
+
+    /// Plans twice when there are parameters: first to see where they stand, then with their types.
+    fn plan_with_types(
+        &self,
+        tree: &Tree,
+        parameters: &[String],
+        given: Option<SchemaRef>,
+    ) -> EngineResult<(LogicalPlan, SchemaRef)> {
+        if parameters.is_empty() {
+            return Ok((self.to_plan(tree, Vec::new())?, Arc::new(Schema::empty())));
+        }
+        let schema = match given {
+            Some(schema) => schema,
+            None => self.infer(tree, parameters)?,
+        };
+        let fields = schema
+            .fields()
+            .iter()
+            .map(|field| Some(FieldRef::clone(field)))
+            .collect();
+        Ok((self.to_plan(tree, fields)?, schema))
+    }
+
+    fn infer(&self, tree: &Tree, parameters: &[String]) -> EngineResult<SchemaRef> {
+        let mut types = Types::unknown(parameters.len());
+        match self.to_plan(tree, Vec::new()) {
+            Ok(plan) => types.learn(&plan)?,
+            // Some functions do not take a value without a type: what stays unknown is text, then.
+            Err(error) => {
+                let schema = types.schema(parameters);
+                let fields = schema
+                    .fields()
+                    .iter()
+                    .map(|field| Some(FieldRef::clone(field)))
+                    .collect();
+                return self
+                    .to_plan(tree, fields)
+                    .map(|_| schema)
+                    .map_err(|_| error);
+            }
+        }
+        Ok(types.schema(parameters))
+    }
+
+    fn to_plan(&self, tree: &Tree, parameters: Vec<Option<FieldRef>>) -> EngineResult<LogicalPlan> {
+        let session = self.state.session();
+        let provider = Provider::new(session, self.resolved);
+        let options = ParserOptions::from(&session.config_options().sql_parser);
+        let planner = SqlToRel::new_with_options(&provider, options);
+        match tree {
+            Tree::Statement(statement) => {
+                let mut context = PlannerContext::new().with_prepare_param_data_types(parameters);
+                planner.sql_statement_to_plan_with_context(statement.as_ref().clone(), &mut context)
+            }
+            other => planner.statement_to_plan(other.clone()),
+        }
+    }
+
+    fn analyse(&self, plan: LogicalPlan) -> EngineResult<LogicalPlan> {
+        if matches!(plan, LogicalPlan::Explain(_)) {
+            return Ok(plan);
+        }
+        let session = self.state.session();
+        session
+            .analyzer()
+            .execute_and_check(plan, &session.options(), |_, _| {})
+    }
+}
+
+/// The schema of a result: names, types and nullability of the columns. What a file says about itself stays there.
+fn promise(schema: &DFSchema) -> Schema {
+    Schema::new(schema.fields().clone())
+}
+
+fn translate(error: DataFusionError) -> Error {
+    Error::from_datafusion(&error, "plan")
+}
+
+impl Plan {
+    /// Whether the order of the rows is part of the result.
+    pub(crate) fn is_ordered(&self) -> bool {
+        let mut node: &LogicalPlan = &self.logical;
+        loop {
+            node = match node {
+                LogicalPlan::Sort(_) => return true,
+                LogicalPlan::Projection(projection) => &projection.input,
+                LogicalPlan::SubqueryAlias(alias) => &alias.input,
+                LogicalPlan::Limit(limit) => &limit.input,
+                LogicalPlan::Filter(filter) => &filter.input,
+                _ => return false,
+            };
+        }
+    }
+
+    /// How many rows the result has, where the plan alone says so.
+    pub(crate) fn exact_rows(&self) -> Option<u64> {
+        let mut node: &LogicalPlan = &self.logical;
+        loop {
+            node = match node {
+                LogicalPlan::Projection(projection) => &projection.input,
+                LogicalPlan::SubqueryAlias(alias) => &alias.input,
+                LogicalPlan::Sort(sort) if sort.fetch.is_none() => &sort.input,
+                LogicalPlan::Values(values) => return Some(values.values.len() as u64),
+                LogicalPlan::EmptyRelation(empty) => return Some(u64::from(empty.produce_one_row)),
+                LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => {
+                    return Some(1);
+                }
+                _ => return None,
+            };
+        }
+    }
+}

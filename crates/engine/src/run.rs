@@ -1,0 +1,155 @@
+//! A statement to its rows: values for parameters, optimization, the physical plan, the stream of batches.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::common::ParamValues;
+use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
+use futures::StreamExt;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::bind::Bound;
+use crate::conform::conform;
+use crate::deep::{Deep, DeepFuture, with_deep_stack};
+use crate::plan::Plan;
+use crate::query::Message;
+use crate::running::Record;
+use crate::{Error, Result};
+
+/// One run of a query, to be driven on the query runtime.
+pub(crate) struct Run {
+    pub(crate) query_id: String,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) bound: Option<Arc<Bound>>,
+    /// The schema that the client was told.
+    pub(crate) schema: SchemaRef,
+    pub(crate) record: Record,
+    pub(crate) messages: mpsc::Sender<Message>,
+}
+
+/// What a run of a query ends with when its reader has gone.
+struct Gone;
+
+impl Run {
+    /// Plans, tells through `ready` that it is planned or why it cannot be, then sends the rows.
+    pub(crate) async fn drive(
+        mut self,
+        timeout: Option<Duration>,
+        ready: oneshot::Sender<Result<()>>,
+    ) {
+        let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
+        let mut ready = Some(ready);
+        let outcome = match deadline {
+            None => self.send_all(&mut ready).await,
+            Some((deadline, timeout)) => {
+                match tokio::time::timeout_at(deadline, self.send_all(&mut ready)).await {
+                    Ok(outcome) => outcome,
+                    Err(_) => Err(Error::DeadlineExceeded {
+                        seconds: timeout.as_secs_f64(),
+                    }),
+                }
+            }
+        };
+        match outcome {
+            Ok(Some(Gone)) => {}
+            Ok(None) => {
+                self.record.finish();
+                drop(self.record);
+                // A reader that is gone does not miss the end.
+                let _ = self.messages.send(Message::Finished).await;
+            }
+            Err(error) => {
+                self.record.fail(&error);
+                drop(self.record);
+                match ready {
+                    Some(ready) => drop(ready.send(Err(error))),
+                    None => drop(self.messages.send(Message::Failed(error)).await),
+                }
+            }
+        }
+    }
+
+    async fn send_all(
+        &mut self,
+        ready: &mut Option<oneshot::Sender<Result<()>>>,
+    ) -> Result<Option<Gone>> {
+        let runs = self.bound.as_ref().map_or(1, |bound| bound.len());
+        for at in 0..runs {
+            let rows = self
+                .start(at)
+                .await
+                .map_err(|error| self.translate(&error))?;
+            announce(ready);
+            if self.send(rows).await?.is_some() {
+                return Ok(Some(Gone));
+            }
+        }
+        announce(ready);
+        Ok(None)
+    }
+
+    /// Starts the query with the parameters of one bound row.
+    async fn start(&self, at: usize) -> EngineResult<SendableRecordBatchStream> {
+        let mut session = self.plan.state.session().clone();
+        session.mark_start_execution();
+        let values = self.bound.as_ref().map(|bound| bound.row(at)).transpose()?;
+        let logical = Deep::new(with_deep_stack(|| {
+            let logical = LogicalPlan::clone(&self.plan.logical);
+            let logical = match values {
+                Some(values) => logical.with_param_values(ParamValues::from(values))?,
+                None => logical,
+            };
+            optimize(&session, logical)
+        })?);
+        let physical = physical_plan(&session, &logical).await?;
+        execute_stream(physical, session.task_ctx())
+    }
+
+    async fn send(&mut self, mut rows: SendableRecordBatchStream) -> Result<Option<Gone>> {
+        while let Some(batch) = rows.next().await {
+            let batch = batch.map_err(|error| self.translate(&error))?;
+            if batch.num_rows() == 0 {
+                continue;
+            }
+            let batch = conform(&batch, &self.schema)
+                .map_err(|error| Error::internal(&self.query_id, error))?;
+            self.record
+                .count(batch.num_rows(), batch.get_array_memory_size());
+            if self.messages.send(Message::Batch(batch)).await.is_err() {
+                return Ok(Some(Gone));
+            }
+        }
+        Ok(None)
+    }
+
+    fn translate(&self, error: &DataFusionError) -> Error {
+        Error::from_datafusion(error, &self.query_id)
+    }
+}
+
+/// Tells once that the query is planned. Whoever waited may have gone, which the channel of rows shows soon enough.
+fn announce(ready: &mut Option<oneshot::Sender<Result<()>>>) {
+    if let Some(ready) = ready.take() {
+        let _ = ready.send(Ok(()));
+    }
+}
+
+fn optimize(session: &SessionState, plan: LogicalPlan) -> EngineResult<LogicalPlan> {
+    match plan {
+        // EXPLAIN shows the steps, so it takes all of them itself.
+        LogicalPlan::Explain(_) => session.optimize(&plan),
+        plan => session.optimizer().optimize(plan, session, |_, _| {}),
+    }
+}
+
+async fn physical_plan(
+    session: &SessionState,
+    plan: &LogicalPlan,
+) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    DeepFuture::new(session.query_planner().create_physical_plan(plan, session)).await
+}

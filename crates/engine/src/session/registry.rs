@@ -1,0 +1,163 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use datafusion::execution::SessionState;
+use godwit_catalog::Catalog;
+use godwit_config::Config;
+use godwit_protocol::SessionId;
+
+use super::Session;
+use crate::prepared::StoreLimits;
+use crate::settings::Bounds;
+use crate::{Error, Result};
+
+/// What a client's calls have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SessionKey {
+    /// The id in a bearer token.
+    Token(SessionId),
+    /// The id in a cookie.
+    Cookie(SessionId),
+    /// Neither: one session for all such calls of a user. Its settings cannot be changed.
+    Stateless,
+}
+
+/// All sessions of the server.
+pub struct Sessions {
+    shared: Arc<Shared>,
+    max: usize,
+    max_per_user: usize,
+    idle_timeout: Duration,
+    open: Mutex<HashMap<(String, SessionKey), Arc<Session>>>,
+}
+
+/// What all sessions start from.
+pub(crate) struct Shared {
+    pub(crate) catalog: Catalog,
+    pub(crate) base: SessionState,
+    pub(crate) bounds: Bounds,
+    pub(crate) statements: StoreLimits,
+}
+
+impl Sessions {
+    pub(crate) fn new(
+        config: &Config,
+        catalog: Catalog,
+        base: SessionState,
+        bounds: Bounds,
+    ) -> Self {
+        let statements = StoreLimits {
+            max: config.statements.max_per_session,
+            idle_timeout: config.statements.idle_timeout,
+        };
+        Self {
+            shared: Arc::new(Shared {
+                catalog,
+                base,
+                bounds,
+                statements,
+            }),
+            max: config.sessions.max,
+            max_per_user: config.sessions.max_per_user,
+            idle_timeout: config.sessions.idle_timeout,
+            open: Mutex::default(),
+        }
+    }
+
+    /// The session of this user under this key; made when there is none. At a bound, a session that nothing was set or
+    /// prepared in makes room: its client will not notice, since a new one is the same.
+    ///
+    /// # Errors
+    /// [`Error::ResourcesExhausted`] at `sessions.max` or `sessions.max_per_user`.
+    pub fn open(&self, user: &str, key: SessionKey) -> Result<Arc<Session>> {
+        let entry = (user.to_owned(), key);
+        let mut open = self.lock();
+        if let Some(session) = open.get(&entry) {
+            session.touch();
+            return Ok(Arc::clone(session));
+        }
+        let of_user = open.keys().filter(|(owner, _)| owner == user).count();
+        if of_user >= self.max_per_user && !evict(&mut open, Some(user)) {
+            return Err(Error::exhausted(format!(
+                "user '{user}' has {of_user} sessions; close some or wait until idle ones end (sessions.max_per_user)"
+            )));
+        }
+        if open.len() >= self.max && !evict(&mut open, None) {
+            return Err(Error::exhausted(format!(
+                "the server has {} sessions, as many as it may (sessions.max)",
+                open.len()
+            )));
+        }
+        let session = Arc::new(Session::new(
+            user,
+            key == SessionKey::Stateless,
+            Arc::clone(&self.shared),
+        )?);
+        open.insert(entry, Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// Forgets the session with its prepared statements. Queries that run go on. Nothing happens when there is none.
+    pub fn close(&self, user: &str, key: SessionKey) {
+        let closed = self.lock().remove(&(user.to_owned(), key));
+        drop(closed);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// Ends what has been idle for too long: sessions, and prepared statements of those that live on.
+    pub(crate) fn sweep(&self, now: Instant) {
+        let is_idle = |session: &Session| {
+            now.saturating_duration_since(session.last_used()) > self.idle_timeout
+        };
+        let mut open = self.lock();
+        let idle: Vec<_> = open.extract_if(|_, session| is_idle(session)).collect();
+        let alive: Vec<_> = open.values().cloned().collect();
+        drop(open);
+        drop(idle);
+        for session in alive {
+            session.statements().sweep(now);
+        }
+    }
+
+    /// The sessions of a user, with how long each has been idle.
+    pub(crate) fn of_user(&self, user: &str) -> Vec<(SessionKey, Arc<Session>)> {
+        let open = self.lock();
+        open.iter()
+            .filter(|((owner, _), _)| owner == user)
+            .map(|((_, key), session)| (*key, Arc::clone(session)))
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, SessionKey), Arc<Session>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes the blank session that was not used for longest, of one user or of all; tells whether there was one.
+fn evict(open: &mut HashMap<(String, SessionKey), Arc<Session>>, user: Option<&str>) -> bool {
+    let victim = open
+        .iter()
+        .filter(|((owner, _), session)| user.is_none_or(|user| owner == user) && session.is_blank())
+        .min_by_key(|(_, session)| session.last_used())
+        .map(|(key, _)| key.clone());
+    victim.is_some_and(|key| open.remove(&key).is_some())
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions")
+            .field("open", &self.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,207 @@
+//! The server's own tables that show a caller what is its own: `system.settings`, `system.sessions`, `system.queries`.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session as EngineSession, TableProvider};
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use godwit_catalog::Catalog;
+
+use crate::running::Running;
+use crate::session::{Caller, SessionKey, Sessions};
+use crate::settings::SETTINGS;
+
+/// Adds the tables to the schema `system`.
+pub(crate) fn register(catalog: &Catalog, sessions: &Arc<Sessions>, running: &Arc<Running>) {
+    let tables = [
+        ("settings", Content::Settings),
+        ("sessions", Content::Sessions(Arc::downgrade(sessions))),
+        ("queries", Content::Queries(Arc::downgrade(running))),
+    ];
+    for (name, content) in tables {
+        let schema = content.schema();
+        catalog.register_system_table(name, Arc::new(SystemTable { content, schema }));
+    }
+}
+
+/// A table whose rows are made for the caller at every scan.
+struct SystemTable {
+    content: Content,
+    schema: SchemaRef,
+}
+
+/// What the rows are about. Weak, because the catalog lives in what they point to.
+enum Content {
+    Settings,
+    Sessions(Weak<Sessions>),
+    Queries(Weak<Running>),
+}
+
+impl Content {
+    fn schema(&self) -> SchemaRef {
+        let text = |name| Field::new(name, DataType::Utf8, false);
+        Arc::new(Schema::new(match self {
+            Self::Settings => vec![
+                text("name"),
+                text("value"),
+                text("default"),
+                Field::new("engine_option", DataType::Utf8, true),
+                text("description"),
+            ],
+            Self::Sessions(_) => vec![
+                text("id"),
+                text("kind"),
+                Field::new("current", DataType::Boolean, false),
+                Field::new("prepared_statements", DataType::UInt64, false),
+                Field::new("idle_seconds", DataType::Float64, false),
+            ],
+            Self::Queries(_) => {
+                vec![
+                    text("id"),
+                    Field::new("running_seconds", DataType::Float64, false),
+                    text("sql"),
+                ]
+            }
+        }))
+    }
+
+    fn columns(&self, caller: &Caller) -> Vec<ArrayRef> {
+        match self {
+            Self::Settings => settings(caller),
+            Self::Sessions(sessions) => sessions_of(caller, sessions.upgrade().as_deref()),
+            Self::Queries(running) => queries_of(caller, running.upgrade().as_deref()),
+        }
+    }
+}
+
+fn settings(caller: &Caller) -> Vec<ArrayRef> {
+    let text = |values: Vec<String>| Arc::new(StringArray::from(values)) as ArrayRef;
+    vec![
+        text(
+            SETTINGS
+                .iter()
+                .map(|setting| setting.name().to_owned())
+                .collect(),
+        ),
+        text(
+            SETTINGS
+                .iter()
+                .map(|setting| caller.settings.get(setting))
+                .collect(),
+        ),
+        text(
+            SETTINGS
+                .iter()
+                .map(|setting| caller.settings.default_of(setting))
+                .collect(),
+        ),
+        Arc::new(
+            SETTINGS
+                .iter()
+                .map(|setting| setting.engine_key())
+                .collect::<StringArray>(),
+        ),
+        text(
+            SETTINGS
+                .iter()
+                .map(|setting| setting.description().to_owned())
+                .collect(),
+        ),
+    ]
+}
+
+fn sessions_of(caller: &Caller, sessions: Option<&Sessions>) -> Vec<ArrayRef> {
+    let now = Instant::now();
+    let own = sessions
+        .map(|sessions| sessions.of_user(&caller.user))
+        .unwrap_or_default();
+    let kind = |key: &SessionKey| match key {
+        SessionKey::Token(_) => "token",
+        SessionKey::Cookie(_) => "cookie",
+        SessionKey::Stateless => "stateless",
+    };
+    let idle = own.iter().map(|(_, session)| {
+        now.saturating_duration_since(session.last_used())
+            .as_secs_f64()
+    });
+    vec![
+        Arc::new(StringArray::from_iter_values(
+            own.iter().map(|(_, session)| session.id().to_string()),
+        )),
+        Arc::new(StringArray::from_iter_values(
+            own.iter().map(|(key, _)| kind(key)),
+        )),
+        Arc::new(BooleanArray::from_iter(
+            own.iter()
+                .map(|(_, session)| Some(session.id() == caller.session)),
+        )),
+        Arc::new(UInt64Array::from_iter_values(
+            own.iter()
+                .map(|(_, session)| session.statements().len() as u64),
+        )),
+        Arc::new(Float64Array::from_iter_values(idle)),
+    ]
+}
+
+fn queries_of(caller: &Caller, running: Option<&Running>) -> Vec<ArrayRef> {
+    let own = running
+        .map(|running| running.of_user(&caller.user))
+        .unwrap_or_default();
+    vec![
+        Arc::new(StringArray::from_iter_values(
+            own.iter().map(|query| query.id.as_str()),
+        )),
+        Arc::new(Float64Array::from_iter_values(
+            own.iter()
+                .map(|query| query.started.elapsed().as_secs_f64()),
+        )),
+        Arc::new(StringArray::from_iter_values(
+            own.iter().map(|query| query.sql.as_ref()),
+        )),
+    ]
+}
+
+#[async_trait]
+impl TableProvider for SystemTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn EngineSession,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let caller = state.config().get_extension::<Caller>().ok_or_else(|| {
+            DataFusionError::Internal("a system table was scanned outside of a session".to_owned())
+        })?;
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), self.content.columns(&caller))?;
+        let source = MemorySourceConfig::try_new_exec(
+            &[vec![batch]],
+            Arc::clone(&self.schema),
+            projection.cloned(),
+        )?;
+        Ok(source)
+    }
+}
+
+impl fmt::Debug for SystemTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SystemTable")
+            .field("schema", &self.schema)
+            .finish_non_exhaustive()
+    }
+}
