@@ -1,5 +1,9 @@
 """Fixtures that several subjects share."""
 
+import json
+import pathlib
+import subprocess
+
 import pytest
 
 import godwit_server
@@ -47,6 +51,35 @@ def start(tmp_path):
     yield start
     for each in started:
         each.stop()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """`godwit demo` at its usual scale, with the password that it made."""
+    with Server(tmp_path_factory.mktemp("demo"), command="demo", password=None) as running:
+        running.password = running.demo_password()
+        yield running
+
+
+@pytest.fixture(scope="session")
+def jdbc():
+    """Runs the JDBC checks (tests/jdbc) with these arguments; their reports in order."""
+    target = pathlib.Path(__file__).parent / "jdbc" / "target"
+    (driver,) = target.glob("dependency/flight-sql-jdbc-driver-*.jar")
+    java = ["java", "--add-opens=java.base/java.nio=ALL-UNNAMED", "-Xmx512m", "-XX:TieredStopAtLevel=1"]
+
+    def run(*arguments):
+        ran = subprocess.run(
+            [*java, "-cp", f"{target / 'classes'}:{driver}", "godwit.Checks", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=170,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr[-3000:]
+        return [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+
+    return run
 
 
 @pytest.hookimpl(wrapper=True)

@@ -54,6 +54,11 @@ class Client:
         return self
 
     def __exit__(self, *_):
+        """Ends the session too, which plain Flight clients forget, since a user may have only so many."""
+        try:
+            self.action("CloseSession")
+        except pa.ArrowException:
+            pass
         self.flight.close()
 
     @property

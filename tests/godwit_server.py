@@ -1,5 +1,6 @@
 """Starts and stops the real server, on a port of its own choice, with all of its output kept."""
 
+import ctypes
 import os
 import pathlib
 import queue
@@ -7,6 +8,8 @@ import re
 import signal
 import subprocess
 import threading
+import time
+import urllib.parse
 
 import adbc_driver_flightsql.dbapi
 
@@ -18,6 +21,7 @@ PASSWORD = "a long-distance flier"
 READY = re.compile(r"^godwit ready flight=(grpc(?:\+tls)?)://(\S+:\d+)$")
 START_LIMIT = 60.0
 RUNNING = []
+LIBC = ctypes.CDLL(None)
 
 
 def binary():
@@ -39,6 +43,14 @@ def environment(extra=None):
     return clean
 
 
+def eventually(check, what, limit=30.0):
+    """Asks again and again until the answer is true, and gives it; the question itself is what takes time."""
+    deadline = time.monotonic() + limit
+    while not (answer := check()):
+        assert time.monotonic() < deadline, f"not within {limit:.0f} s: {what}"
+    return answer
+
+
 def run(*arguments, env=None, stdin="", cwd=None, timeout=60):
     """Runs `godwit ARGUMENTS…` to its end."""
     return subprocess.run(
@@ -53,6 +65,11 @@ def run(*arguments, env=None, stdin="", cwd=None, timeout=60):
     )
 
 
+def die_with_parent():
+    """Has the kernel end the server when the test run is killed (PR_SET_PDEATHSIG)."""
+    LIBC.prctl(1, signal.SIGKILL)
+
+
 class Server:
     """A running server. `config` is TOML text, `mounts` are {name: path} given as flags."""
 
@@ -63,6 +80,7 @@ class Server:
         self.log_path = self.home / "stderr.log"
         self.lines = []
         self.scheme = self.address = None
+        self.password = password
         arguments = [binary(), command, "--listen", "127.0.0.1:0", "--data-dir", str(self.data_dir)]
         if config is not None:
             path = self.home / "godwit.toml"
@@ -81,6 +99,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                preexec_fn=die_with_parent,
             )
         RUNNING.append(self)
         try:
@@ -153,13 +172,13 @@ class Server:
 
     # Clients.
 
-    def client(self, user=USER, password=PASSWORD, **options):
+    def client(self, user=USER, password=None, **options):
         """A logged-in pyarrow client."""
-        return flightsql.Client(self.uri, user, password, **options)
+        return flightsql.Client(self.uri, user, password or self.password, **options)
 
-    def adbc(self, user=USER, password=PASSWORD, db_kwargs=None, **options):
+    def adbc(self, user=USER, password=None, db_kwargs=None, **options):
         """A PEP 249 connection of the ADBC driver."""
-        login = {} if user is None else {"username": user, "password": password}
+        login = {} if user is None else {"username": user, "password": password or self.password}
         return adbc_driver_flightsql.dbapi.connect(
             self.uri, db_kwargs={**login, **(db_kwargs or {})}, autocommit=True, **options
         )
@@ -168,6 +187,15 @@ class Server:
         """A gRPC connection without a Flight library; by default with the administrator's password on every call."""
         authorization = rawgrpc.basic(USER, PASSWORD) if authorization is None else authorization
         return rawgrpc.Raw(self.address, authorization or None, **options)
+
+    def jdbc_url(self):
+        """What JDBC tools are given."""
+        password = urllib.parse.quote(self.password)
+        return f"jdbc:arrow-flight-sql://{self.address}/?useEncryption=false&user={USER}&password={password}"
+
+    def demo_password(self):
+        """The password that `godwit demo` made for itself."""
+        return (self.data_dir / "demo-password").read_text(encoding="ascii").strip()
 
     # What the operating system sees.
 
@@ -180,3 +208,11 @@ class Server:
         """Processor time used so far."""
         stat = pathlib.Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
         return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+
+    def load(self, window=0.2):
+        """How many processors the server keeps busy, measured for a moment in which it must not end."""
+        before, since = self.cpu_seconds(), time.monotonic()
+        try:
+            raise RuntimeError(f"the server ended with code {self.process.wait(window)}\n{self.log()}")
+        except subprocess.TimeoutExpired:
+            return (self.cpu_seconds() - before) / (time.monotonic() - since)
