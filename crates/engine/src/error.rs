@@ -2,6 +2,8 @@ use std::error::Error as StdError;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use godwit_protocol::StatementId;
+
 mod translate;
 
 /// Everything that can go wrong between a permitted command and its rows.
@@ -48,15 +50,15 @@ pub enum Error {
         message: String,
     },
     /// A request above one of the documented limits.
-    #[error("{what} of {value} is above the limit of {allowed} ({limit})")]
+    #[error("{what} of {value} bytes is above the limit of {allowed} ({limit})")]
     TooLarge {
         /// What was measured, in words.
         what: &'static str,
         /// The configuration key of the limit.
         limit: &'static str,
-        /// What the request needs.
+        /// What the request needs, in bytes.
         value: u64,
-        /// What is allowed.
+        /// What is allowed, in bytes.
         allowed: u64,
     },
     /// Memory, spill space, sessions or statements are used up.
@@ -135,17 +137,21 @@ impl Error {
         }
     }
 
-    /// Our mistake: the one place where its cause is logged.
+    /// Our mistake: the one place where its cause is logged. `place` is the id of the query, or the step of the engine
+    /// where there is no query; then the error gets an id of its own.
     pub(crate) fn internal(
-        query_id: &str,
+        place: &str,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
         let source: Arc<dyn StdError + Send + Sync> = Arc::from(source.into());
-        tracing::error!(query_id, error = %source, "internal error");
-        Self::Internal {
-            query_id: query_id.to_owned(),
-            source,
-        }
+        let is_id = place.len() == 32 && place.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let query_id = if is_id {
+            place.to_owned()
+        } else {
+            StatementId::random().to_string()
+        };
+        tracing::error!(query_id, place, error = %source, "internal error");
+        Self::Internal { query_id, source }
     }
 }
 

@@ -55,7 +55,12 @@ impl Inner {
             runtime.run("start", None, open).await?
         };
         let base = base_state(&catalog, &bounds, env);
-        let sessions = Arc::new(Sessions::new(config, catalog.clone(), base.clone(), bounds));
+        let sessions = Arc::new(Sessions::new(
+            config,
+            catalog.clone(),
+            base.clone(),
+            bounds,
+        )?);
         let running = Arc::new(Running::default());
         system::register(&catalog, &sessions, &running);
         let limits = Limits {
@@ -153,6 +158,7 @@ impl Inner {
             query_id: query_id.clone(),
             plan: Arc::clone(plan),
             bound: statement.bound().cloned(),
+            caller: Arc::clone(statement.caller()),
             schema: Arc::clone(&statement.schema),
             record,
             messages: sender,
@@ -227,7 +233,7 @@ impl Inner {
                 plan.parameters.fields().len()
             )));
         }
-        let statement = Statement::new(id, session.user(), sql, body, bound, promised);
+        let statement = Statement::new(id, session.caller(), sql, body, bound, promised);
         self.plans.insert(&statement);
         Ok(statement)
     }

@@ -19,6 +19,7 @@ use crate::deep::{Deep, DeepFuture, with_deep_stack};
 use crate::plan::Plan;
 use crate::query::Message;
 use crate::running::Record;
+use crate::session::Caller;
 use crate::{Error, Result};
 
 /// One run of a query, to be driven on the query runtime.
@@ -26,6 +27,7 @@ pub(crate) struct Run {
     pub(crate) query_id: String,
     pub(crate) plan: Arc<Plan>,
     pub(crate) bound: Option<Arc<Bound>>,
+    pub(crate) caller: Arc<Caller>,
     /// The schema that the client was told.
     pub(crate) schema: SchemaRef,
     pub(crate) record: Record,
@@ -96,6 +98,7 @@ impl Run {
     /// Starts the query with the parameters of one bound row.
     async fn start(&self, at: usize) -> EngineResult<SendableRecordBatchStream> {
         let mut session = self.plan.state.session().clone();
+        session.config_mut().set_extension(Arc::clone(&self.caller));
         session.mark_start_execution();
         let values = self.bound.as_ref().map(|bound| bound.row(at)).transpose()?;
         let logical = Deep::new(with_deep_stack(|| {

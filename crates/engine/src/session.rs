@@ -43,7 +43,8 @@ pub(crate) struct State {
     timeout: Option<Duration>,
 }
 
-/// Who runs a statement, for the tables that show a caller what is its own. Travels in the session's configuration.
+/// Who runs a statement, for the tables that show a caller what is its own. It travels in the configuration that a
+/// query is run with.
 #[derive(Debug)]
 pub(crate) struct Caller {
     pub(crate) user: String,
@@ -52,11 +53,11 @@ pub(crate) struct Caller {
 }
 
 impl Session {
-    pub(crate) fn new(user: &str, stateless: bool, shared: Arc<Shared>) -> Result<Self> {
+    pub(crate) fn new(user: &str, stateless: bool, shared: Arc<Shared>) -> Self {
         let id = SessionId::random();
         let settings = Settings::new(shared.bounds.clone());
-        let state = Arc::new(State::new(&settings, user, id, &shared.base)?);
-        Ok(Self {
+        let state = Arc::clone(&shared.unchanged);
+        Self {
             id,
             user: user.to_owned(),
             stateless,
@@ -68,7 +69,7 @@ impl Session {
                 last_used: Instant::now(),
             }),
             changing: Mutex::default(),
-        })
+        }
     }
 
     /// Random, and not the key that the client knows.
@@ -138,6 +139,15 @@ impl Session {
         Arc::clone(&self.lock().state)
     }
 
+    /// Who this session is to the tables that show a caller what is its own.
+    pub(crate) fn caller(&self) -> Arc<Caller> {
+        Arc::new(Caller {
+            user: self.user.clone(),
+            session: self.id,
+            settings: self.lock().settings.clone(),
+        })
+    }
+
     pub(crate) fn statements(&self) -> &Store {
         &self.statements
     }
@@ -184,12 +194,11 @@ impl Session {
         if self.stateless {
             return Err(stateless());
         }
-        let state = Arc::new(State::new(
-            &settings,
-            &self.user,
-            self.id,
-            &self.shared.base,
-        )?);
+        let state = if settings.is_unchanged() {
+            Arc::clone(&self.shared.unchanged)
+        } else {
+            Arc::new(State::new(&settings, &self.shared.base)?)
+        };
         let mut inner = self.lock();
         inner.settings = settings;
         inner.state = state;
@@ -209,21 +218,9 @@ fn stateless() -> Error {
 }
 
 impl State {
-    fn new(
-        settings: &Settings,
-        user: &str,
-        session: SessionId,
-        base: &SessionState,
-    ) -> Result<Self> {
-        let mut state = settings.apply(base)?;
-        let caller = Caller {
-            user: user.to_owned(),
-            session,
-            settings: settings.clone(),
-        };
-        state.config_mut().set_extension(Arc::new(caller));
+    pub(crate) fn new(settings: &Settings, base: &SessionState) -> Result<Self> {
         Ok(Self {
-            session: state,
+            session: settings.apply(base)?,
             schema: settings.schema().to_owned(),
             timeout: settings.timeout(),
         })

@@ -8,6 +8,7 @@ use godwit_protocol::StatementId;
 use crate::bind::Bound;
 use crate::check::SettingChange;
 use crate::plan::Plan;
+use crate::session::Caller;
 
 /// A statement that was parsed, checked and analysed, bound to the tables as they were then. A clone is cheap.
 #[derive(Debug, Clone)]
@@ -51,7 +52,7 @@ pub(crate) enum Body {
 
 #[derive(Debug)]
 struct Inner {
-    user: String,
+    caller: Arc<Caller>,
     body: Body,
     bound: Option<Arc<Bound>>,
     ran: AtomicBool,
@@ -61,7 +62,7 @@ impl Statement {
     /// `promised` is the schema that the client knows already, if it knows one.
     pub(crate) fn new(
         id: StatementId,
-        user: &str,
+        caller: Arc<Caller>,
         sql: Arc<str>,
         body: Body,
         bound: Option<Arc<Bound>>,
@@ -80,7 +81,7 @@ impl Statement {
             _ => schema,
         };
         let inner = Inner {
-            user: user.to_owned(),
+            caller,
             body,
             bound,
             ran: AtomicBool::new(false),
@@ -126,7 +127,11 @@ impl Statement {
     }
 
     pub(crate) fn user(&self) -> &str {
-        &self.inner.user
+        &self.inner.caller.user
+    }
+
+    pub(crate) fn caller(&self) -> &Arc<Caller> {
+        &self.inner.caller
     }
 
     pub(crate) fn body(&self) -> &Body {

@@ -8,9 +8,9 @@ use godwit_catalog::Catalog;
 use godwit_config::Config;
 use godwit_protocol::SessionId;
 
-use super::Session;
+use super::{Session, State};
 use crate::prepared::StoreLimits;
-use crate::settings::Bounds;
+use crate::settings::{Bounds, Settings};
 use crate::{Error, Result};
 
 /// What a client's calls have in common.
@@ -37,6 +37,8 @@ pub struct Sessions {
 pub(crate) struct Shared {
     pub(crate) catalog: Catalog,
     pub(crate) base: SessionState,
+    /// The state of all sessions that have changed nothing.
+    pub(crate) unchanged: Arc<State>,
     pub(crate) bounds: Bounds,
     pub(crate) statements: StoreLimits,
 }
@@ -47,15 +49,17 @@ impl Sessions {
         catalog: Catalog,
         base: SessionState,
         bounds: Bounds,
-    ) -> Self {
+    ) -> Result<Self> {
         let statements = StoreLimits {
             max: config.statements.max_per_session,
             idle_timeout: config.statements.idle_timeout,
         };
-        Self {
+        let unchanged = Arc::new(State::new(&Settings::new(bounds.clone()), &base)?);
+        Ok(Self {
             shared: Arc::new(Shared {
                 catalog,
                 base,
+                unchanged,
                 bounds,
                 statements,
             }),
@@ -63,7 +67,7 @@ impl Sessions {
             max_per_user: config.sessions.max_per_user,
             idle_timeout: config.sessions.idle_timeout,
             open: Mutex::default(),
-        }
+        })
     }
 
     /// The session of this user under this key; made when there is none. At a bound, a session that nothing was set or
@@ -94,7 +98,7 @@ impl Sessions {
             user,
             key == SessionKey::Stateless,
             Arc::clone(&self.shared),
-        )?);
+        ));
         open.insert(entry, Arc::clone(&session));
         Ok(session)
     }

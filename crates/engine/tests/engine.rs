@@ -1,0 +1,30 @@
+//! The engine as the door sees it: permitted commands in, batches out.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "engine/checks.rs"]
+mod checks;
+#[path = "engine/limits.rs"]
+mod limits;
+#[path = "engine/metadata.rs"]
+mod metadata;
+#[path = "engine/names.rs"]
+mod names;
+#[path = "engine/parameters.rs"]
+mod parameters;
+#[path = "engine/prepared.rs"]
+mod prepared;
+#[path = "engine/running.rs"]
+mod running;
+#[path = "engine/schemas.rs"]
+mod schemas;
+#[path = "engine/sessions.rs"]
+mod sessions;
+#[path = "engine/settings.rs"]
+mod settings;
+#[path = "engine/support.rs"]
+mod support;
