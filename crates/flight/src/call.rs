@@ -24,10 +24,6 @@ impl Call {
     ///
     /// # Errors
     /// UNAUTHENTICATED when no layer let the caller in, so that an RPC outside the layers stays closed.
-    #[expect(
-        clippy::result_large_err,
-        reason = "tonic's own error type, and made at most once a call"
-    )]
     pub(crate) fn of<T>(request: &Request<T>) -> Result<Self, Status> {
         let id = Self::query_id(request);
         let extensions = request.extensions();

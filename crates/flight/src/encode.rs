@@ -8,6 +8,8 @@ mod convert;
 mod ipc;
 mod messages;
 mod profile;
+#[cfg(test)]
+mod samples;
 mod size;
 
 use arrow::array::RecordBatch;

@@ -41,7 +41,10 @@ impl<S: Inner> Layer<S> for Layers {
 
 /// A service that a layer can be put around.
 pub(crate) trait Inner:
-    Service<Request<Body>, Response = Response<Body>, Error: Send, Future: Send> + Clone + Send + 'static
+    Service<Request<Body>, Response = Response<Body>, Error: Send, Future: Send>
+    + Clone
+    + Send
+    + 'static
 {
 }
 

@@ -17,7 +17,9 @@ use crate::{Error, Result};
 
 /// The SQL that a PATH descriptor stands for.
 fn select_all(path: &[String]) -> String {
-    let parts = path.iter().map(|part| format!("\"{}\"", part.replace('"', "\"\"")));
+    let parts = path
+        .iter()
+        .map(|part| format!("\"{}\"", part.replace('"', "\"\"")));
     format!("SELECT * FROM {}", parts.collect::<Vec<_>>().join("."))
 }
 
@@ -44,7 +46,10 @@ mod tests {
     #[test]
     fn a_path_is_quoted() {
         let path = ["files".to_owned(), "odd \"name\"; DROP".to_owned()];
-        assert_eq!(select_all(&path), r#"SELECT * FROM "files"."odd ""name""; DROP""#);
+        assert_eq!(
+            select_all(&path),
+            r#"SELECT * FROM "files"."odd ""name""; DROP""#
+        );
     }
 
     #[test]

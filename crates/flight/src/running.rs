@@ -29,7 +29,10 @@ pub(crate) struct Sending {
 impl Running {
     /// Notes that rows of a statement are being sent, until the answer is dropped.
     pub(crate) fn enter(&self, statement: StatementId) -> Sending {
-        let mut statements = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut statements = self
+            .statements
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let entry = statements.entry(statement).or_default();
         entry.streams += 1;
         Sending {
@@ -41,7 +44,10 @@ impl Running {
 
     /// Stops every stream of a statement. `false` when there is none.
     pub(crate) fn cancel(&self, statement: StatementId) -> bool {
-        let statements = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
+        let statements = self
+            .statements
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let entry = statements.get(&statement);
         entry.map(|entry| entry.stop.cancel()).is_some()
     }
@@ -56,7 +62,11 @@ impl Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        let mut statements = self.running.statements.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut statements = self
+            .running
+            .statements
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = statements.get_mut(&self.statement) {
             entry.streams -= 1;
             if entry.streams == 0 {

@@ -79,7 +79,14 @@ pub(crate) fn query_info(
         fingerprint: fingerprint(&schema),
         snapshot: statement.snapshot,
     };
-    info(flight, call, descriptor, schema.schema(), body, Facts::of(statement))
+    info(
+        flight,
+        call,
+        descriptor,
+        schema.schema(),
+        body,
+        Facts::of(statement),
+    )
 }
 
 /// The FlightInfo of anything.
@@ -112,18 +119,18 @@ pub(crate) fn endpoint(flight: &Flight, call: &Call, body: TicketBody) -> Flight
         expires_at: SystemTime::now() + flight.options.ticket_ttl,
         body,
     };
-    let since_epoch = ticket.expires_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since_epoch = ticket
+        .expires_at
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     FlightEndpoint {
         ticket: Some(FlightTicket {
             ticket: ticket.seal(&flight.sealer),
         }),
         location: Vec::new(),
-        expiration_time: i64::try_from(since_epoch.as_secs()).ok().map(|seconds| {
-            prost_types::Timestamp {
-                seconds,
-                nanos: 0,
-            }
-        }),
+        expiration_time: i64::try_from(since_epoch.as_secs())
+            .ok()
+            .map(|seconds| prost_types::Timestamp { seconds, nanos: 0 }),
         app_metadata: Bytes::new(),
     }
 }

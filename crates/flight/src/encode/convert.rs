@@ -74,7 +74,8 @@ fn list<O: OffsetSizeTrait>(from: &ArrayRef, item: &FieldRef) -> Result<ArrayRef
     let (offsets, values) = window(list.offsets(), list.values());
     let values = array(&values, item.data_type())?;
     let nulls = list.nulls().cloned();
-    GenericListArray::try_new(Arc::clone(item), offsets, values, nulls).map(|list| Arc::new(list) as _)
+    GenericListArray::try_new(Arc::clone(item), offsets, values, nulls)
+        .map(|list| Arc::new(list) as _)
 }
 
 fn map(from: &ArrayRef, entries: &FieldRef, sorted: bool) -> Result<ArrayRef> {
@@ -84,7 +85,8 @@ fn map(from: &ArrayRef, entries: &FieldRef, sorted: bool) -> Result<ArrayRef> {
     let values = array(&values, entries.data_type())?;
     let values = values.as_struct().clone();
     let nulls = map.nulls().cloned();
-    MapArray::try_new(Arc::clone(entries), offsets, values, nulls, sorted).map(|map| Arc::new(map) as _)
+    MapArray::try_new(Arc::clone(entries), offsets, values, nulls, sorted)
+        .map(|map| Arc::new(map) as _)
 }
 
 fn fixed_size_list(from: &ArrayRef, item: &FieldRef, size: i32) -> Result<ArrayRef> {
@@ -122,7 +124,8 @@ fn union(from: &ArrayRef, fields: &UnionFields, mode: UnionMode) -> Result<Array
             (Some(offsets), children)
         }
     };
-    UnionArray::try_new(fields.clone(), type_ids, offsets, children).map(|union| Arc::new(union) as _)
+    UnionArray::try_new(fields.clone(), type_ids, offsets, children)
+        .map(|union| Arc::new(union) as _)
 }
 
 /// The children of a dense union with no more than the values that its rows use: a slice shares the children of the
@@ -143,11 +146,16 @@ fn dense(union: &UnionArray, fields: &UnionFields) -> Result<(ScalarBuffer<i32>,
         let child = union.child(id);
         let wanted = std::mem::take(&mut used[usize::try_from(id).unwrap_or_default()]);
         let whole = wanted.len() == child.len()
-            && (0i32..).zip(&wanted).all(|(index, wanted)| index == *wanted);
+            && (0i32..)
+                .zip(&wanted)
+                .all(|(index, wanted)| index == *wanted);
         if whole {
             return array(child, field.data_type());
         }
-        array(&take(child, &Int32Array::from(wanted), None)?, field.data_type())
+        array(
+            &take(child, &Int32Array::from(wanted), None)?,
+            field.data_type(),
+        )
     });
     let children = children.collect::<Result<Vec<_>>>()?;
     Ok((ScalarBuffer::from(offsets), children))

@@ -4,9 +4,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
 use arrow_flight::FlightData;
-use arrow_ipc::writer::{
-    DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions,
-};
+use arrow_ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions};
 
 /// Writes the messages of one stream: the schema, then batches. All that knows how bytes are laid out, so that another
 /// way of framing needs to replace nothing else.

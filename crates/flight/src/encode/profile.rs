@@ -102,4 +102,4 @@ fn wire_type(data_type: &DataType) -> DataType {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -2,7 +2,8 @@ use arrow::array::{
     Array, AsArray, GenericByteArray, GenericListArray, OffsetSizeTrait, RecordBatch, UnionArray,
 };
 use arrow::datatypes::{
-    ArrowNativeType, BinaryType, ByteArrayType, DataType, LargeBinaryType, LargeUtf8Type, UnionMode, Utf8Type,
+    ArrowNativeType, BinaryType, ByteArrayType, DataType, LargeBinaryType, LargeUtf8Type,
+    UnionMode, Utf8Type,
 };
 
 /// A buffer's padding to 64 bytes, and its place in the message's header.

@@ -40,7 +40,10 @@ impl<S: Inner> Service<Request<Body>> for Authenticate<S> {
         let flight = self.flight.clone();
         Box::pin(async move {
             let authorization = authorization(request.headers());
-            let caller = flight.authenticator.authenticate(authorization.as_deref()).await;
+            let caller = flight
+                .authenticator
+                .authenticate(authorization.as_deref())
+                .await;
             let caller = match caller {
                 Ok(caller) => caller,
                 Err(refused) => {

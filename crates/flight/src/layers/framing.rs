@@ -71,7 +71,10 @@ mod tests {
                 Status::internal("failed to decode Protobuf message: invalid tag value: 0"),
                 Some(Code::InvalidArgument),
             ),
-            (Status::internal("Missing request message."), Some(Code::InvalidArgument)),
+            (
+                Status::internal("Missing request message."),
+                Some(Code::InvalidArgument),
+            ),
             (Status::internal("internal error; the log has more"), None),
             (Status::not_found("no such table"), None),
         ];

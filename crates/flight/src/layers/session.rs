@@ -60,7 +60,8 @@ impl<S> Sessions<S> {
     fn key(&self, identity: &Identity, headers: &HeaderMap) -> SessionKey {
         let cookies = headers.get_all(COOKIE).iter();
         let cookies = cookies.filter_map(|header| cookie::find(header.to_str().ok()?));
-        let mut ours = cookies.filter_map(|value| SessionCookie::open(&self.flight.sealer, value).ok());
+        let mut ours =
+            cookies.filter_map(|value| SessionCookie::open(&self.flight.sealer, value).ok());
         let cookie = ours.find(|cookie| cookie.user == identity.user());
         match (cookie, identity.session()) {
             (Some(cookie), _) => SessionKey::Cookie(cookie.session),
@@ -85,7 +86,11 @@ pub(crate) fn forget(flight: &Flight) -> Option<HeaderValue> {
 }
 
 fn set_cookie(flight: &Flight, value: &str, more: &str) -> Option<HeaderValue> {
-    let secure = if flight.options.secure_cookies { "; Secure" } else { "" };
+    let secure = if flight.options.secure_cookies {
+        "; Secure"
+    } else {
+        ""
+    };
     let name = cookie::NAME;
     let header = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}");
     let mut header = HeaderValue::try_from(header).ok()?;

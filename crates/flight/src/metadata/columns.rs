@@ -15,7 +15,9 @@ pub(super) fn described(table: &TableInfo) -> Schema {
     let columns = columns.flat_map(|schema| {
         let wire = Profile::Compat.wire_schema(schema);
         let fields = wire.schema().fields().iter();
-        fields.map(|field| described_field(table, field)).collect::<Vec<_>>()
+        fields
+            .map(|field| described_field(table, field))
+            .collect::<Vec<_>>()
     });
     Schema::new(columns.collect::<Vec<_>>())
 }
@@ -59,8 +61,9 @@ mod tests {
 
     #[test]
     fn a_column_says_all_that_clients_read() {
-        let field = Field::new("price", DataType::Decimal64(12, 2), true)
-            .with_metadata(HashMap::from([("PARQUET:field_id".to_owned(), "7".to_owned())]));
+        let field = Field::new("price", DataType::Decimal64(12, 2), true).with_metadata(
+            HashMap::from([("PARQUET:field_id".to_owned(), "7".to_owned())]),
+        );
         let table = TableInfo {
             catalog: "godwit".to_owned(),
             schema: "files".to_owned(),

@@ -19,7 +19,9 @@ pub(super) fn rows(
     let pattern = pattern.map(Pattern::parse);
     let mut builder = CommandGetDbSchemas::default().into_builder();
     for entry in schemas {
-        let named = pattern.as_ref().is_none_or(|pattern| pattern.matches(&entry.schema));
+        let named = pattern
+            .as_ref()
+            .is_none_or(|pattern| pattern.matches(&entry.schema));
         if named && in_catalog(catalog, &entry.catalog) {
             builder.append(entry.catalog, entry.schema);
         }

@@ -110,7 +110,11 @@ mod tests {
             ("a.b", "aXb", false),
         ];
         for (pattern, text, matched) in table {
-            assert_eq!(Pattern::parse(pattern).matches(text), matched, "{pattern} on {text}");
+            assert_eq!(
+                Pattern::parse(pattern).matches(text),
+                matched,
+                "{pattern} on {text}"
+            );
         }
     }
 

@@ -8,7 +8,11 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use crate::Result;
 
 pub(crate) fn schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![Field::new("count", DataType::Int64, false)]))
+    Arc::new(Schema::new(vec![Field::new(
+        "count",
+        DataType::Int64,
+        false,
+    )]))
 }
 
 /// # Errors

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use arrow::array::{BooleanArray, AsArray, RecordBatch};
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{SchemaRef, UInt32Type};
 use arrow_flight::sql::metadata::SqlInfoDataBuilder;
@@ -32,7 +32,11 @@ pub(super) fn rows(flight: &Flight, codes: &[u32]) -> Result<RecordBatch> {
 fn all(flight: &Flight) -> Result<RecordBatch> {
     let mut builder = SqlInfoDataBuilder::new();
     facts::server(&mut builder, &flight.options);
-    facts::names(&mut builder, &flight.engine.function_names(), flight.engine.keywords());
+    facts::names(
+        &mut builder,
+        &flight.engine.function_names(),
+        flight.engine.keywords(),
+    );
     facts::syntax(&mut builder);
     facts::limits(&mut builder, &flight.options);
     facts::transactions_and_results(&mut builder);

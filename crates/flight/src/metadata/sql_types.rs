@@ -215,7 +215,10 @@ mod tests {
             (column.sql.name(), column.precision, column.scale)
         };
         assert_eq!(column(DataType::Int64), ("BIGINT", Some(19), Some(0)));
-        assert_eq!(column(DataType::Decimal128(12, 2)), ("DECIMAL", Some(12), Some(2)));
+        assert_eq!(
+            column(DataType::Decimal128(12, 2)),
+            ("DECIMAL", Some(12), Some(2))
+        );
         assert_eq!(
             column(DataType::Timestamp(TimeUnit::Microsecond, None)),
             ("TIMESTAMP", Some(26), Some(6))

@@ -45,7 +45,9 @@ fn means(wanted: &str, kind: TableKind) -> bool {
         TableKind::SystemTable => &["SYSTEM TABLE"],
         TableKind::Temporary => &["TEMPORARY TABLE", "LOCAL TEMPORARY", "GLOBAL TEMPORARY"],
     };
-    synonyms.iter().any(|name| name.eq_ignore_ascii_case(wanted.trim()))
+    synonyms
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(wanted.trim()))
 }
 
 #[cfg(test)]
@@ -61,7 +63,10 @@ mod tests {
             assert!(!is_wanted(TableKind::View, &wanted(&[spelling])));
             assert!(!is_wanted(TableKind::SystemTable, &wanted(&[spelling])));
         }
-        assert!(is_wanted(TableKind::Temporary, &wanted(&["LOCAL TEMPORARY"])));
+        assert!(is_wanted(
+            TableKind::Temporary,
+            &wanted(&["LOCAL TEMPORARY"])
+        ));
         assert!(!is_wanted(TableKind::Table, &wanted(&["SYNONYM"])));
     }
 }

@@ -29,7 +29,9 @@ pub(super) async fn rows(
             && matches(&names, &table.name)
     };
     let tables = engine.tables(permit, query.include_schema, &wanted).await?;
-    let tables = tables.into_iter().filter(|table| in_catalog(query.catalog.as_deref(), &table.catalog));
+    let tables = tables
+        .into_iter()
+        .filter(|table| in_catalog(query.catalog.as_deref(), &table.catalog));
     batch(query, tables)
 }
 

@@ -1,7 +1,9 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow_flight::sql::metadata::{XdbcTypeInfo, XdbcTypeInfoDataBuilder};
-use arrow_flight::sql::{Nullable, Searchable, XdbcDataType as Xdbc, XdbcDatetimeSubcode as Subcode};
+use arrow_flight::sql::{
+    Nullable, Searchable, XdbcDataType as Xdbc, XdbcDatetimeSubcode as Subcode,
+};
 
 use super::built;
 use super::sql_types::SqlType;
@@ -14,8 +16,14 @@ pub(super) fn schema() -> SchemaRef {
 /// All types, or those with the number that JDBC and ODBC have for them.
 pub(super) fn rows(data_type: Option<i32>) -> Result<RecordBatch> {
     let mut builder = XdbcTypeInfoDataBuilder::new();
-    SqlType::ALL.iter().for_each(|sql| builder.append(info(*sql)));
-    built(builder.build().and_then(|types| types.record_batch(data_type)))
+    SqlType::ALL
+        .iter()
+        .for_each(|sql| builder.append(info(*sql)));
+    built(
+        builder
+            .build()
+            .and_then(|types| types.record_batch(data_type)),
+    )
 }
 
 fn info(sql: SqlType) -> XdbcTypeInfo {

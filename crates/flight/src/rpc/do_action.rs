@@ -46,7 +46,9 @@ pub(crate) async fn run(
         Action::GetSessionOptions => Some(session::get(flight, call)?),
         Action::CloseSession => return session::close(flight, call),
         Action::CreatePreparedSubstraitPlan => {
-            return Err(Error::not_served("Substrait plans are not served; send SQL"));
+            return Err(Error::not_served(
+                "Substrait plans are not served; send SQL",
+            ));
         }
         Action::BeginTransaction
         | Action::EndTransaction { .. }

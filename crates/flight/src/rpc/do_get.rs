@@ -51,7 +51,9 @@ pub(crate) async fn run(
             let permit = call.permit(flight, Intent::Query)?;
             let engine = &flight.engine;
             let parameters = parameters.as_deref();
-            let statement = engine.resume(&session, &permit, statement, &query, parameters).await?;
+            let statement = engine
+                .resume(&session, &permit, statement, &query, parameters)
+                .await?;
             if fingerprint(&Profile::Compat.wire_schema(&statement.schema)) != promised {
                 return Err(Error::SchemaChanged);
             }
@@ -79,10 +81,15 @@ async fn command_rows(
             Ok(batch(flight, call, metadata::outcome::rows(outcome.rows)?))
         }
         Command::Prepared { handle } => prepared_rows(flight, call, &handle).await,
-        command @ (Command::Update { .. } | Command::PreparedUpdate { .. } | Command::Ingest(_)) => {
+        command
+        @ (Command::Update { .. } | Command::PreparedUpdate { .. } | Command::Ingest(_)) => {
             Err(misplaced(command.name(), "DoGet"))
         }
-        command => Ok(batch(flight, call, metadata::rows(flight, call, &command).await?)),
+        command => Ok(batch(
+            flight,
+            call,
+            metadata::rows(flight, call, &command).await?,
+        )),
     }
 }
 
@@ -95,7 +102,10 @@ async fn prepared_rows(flight: &Flight, call: &Call, handle: &[u8]) -> Result<An
         return query_rows(flight, call, &session, &statement).await;
     }
     let permit = call.permit(flight, Intent::Update)?;
-    let outcome = flight.engine.execute_prepared(&session, &permit, id).await?;
+    let outcome = flight
+        .engine
+        .execute_prepared(&session, &permit, id)
+        .await?;
     Ok(batch(flight, call, metadata::outcome::rows(outcome.rows)?))
 }
 

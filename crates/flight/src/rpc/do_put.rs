@@ -59,11 +59,7 @@ pub(crate) async fn run(
 
 /// The answer goes out before the client has ended its own stream: some clients wait for it first. Then the call stays
 /// open until they do end it.
-fn early(
-    call: &Call,
-    result: PutResult,
-    messages: Streaming<FlightData>,
-) -> Answers<PutResult> {
+fn early(call: &Call, result: PutResult, messages: Streaming<FlightData>) -> Answers<PutResult> {
     let rest = messages.filter_map(async |_| None);
     answers(call.id, stream::iter([Ok(result)]).chain(rest))
 }
@@ -75,7 +71,11 @@ async fn update(flight: &Flight, call: &Call, sql: &str) -> Result<i64> {
     if statement.kind == StatementKind::Query {
         return Err(returns_rows());
     }
-    Ok(flight.engine.execute(&session, &permit, &statement).await?.rows)
+    Ok(flight
+        .engine
+        .execute(&session, &permit, &statement)
+        .await?
+        .rows)
 }
 
 async fn bind(
@@ -89,7 +89,9 @@ async fn bind(
     let permit = call.permit(flight, Intent::Prepare)?;
     let limit = flight.options.max_request_bytes;
     let rows = upload::read(first, messages, limit).await?;
-    Ok(flight.engine.bind(&session, &permit, handle.statement, rows)?)
+    Ok(flight
+        .engine
+        .bind(&session, &permit, handle.statement, rows)?)
 }
 
 async fn prepared_update(
@@ -111,7 +113,11 @@ async fn prepared_update(
     if rows.iter().any(|batch| batch.num_columns() > 0) {
         flight.engine.bind(&session, &permit, id, rows)?;
     }
-    Ok(flight.engine.execute_prepared(&session, &permit, id).await?.rows)
+    Ok(flight
+        .engine
+        .execute_prepared(&session, &permit, id)
+        .await?
+        .rows)
 }
 
 fn returns_rows() -> Error {

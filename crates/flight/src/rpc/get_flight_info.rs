@@ -31,7 +31,8 @@ pub(crate) async fn run(
             statement(flight, call, descriptor, &query).await
         }
         Command::Prepared { handle } => prepared(flight, call, descriptor, &handle).await,
-        command @ (Command::Update { .. } | Command::PreparedUpdate { .. } | Command::Ingest(_)) => {
+        command
+        @ (Command::Update { .. } | Command::PreparedUpdate { .. } | Command::Ingest(_)) => {
             Err(misplaced(command.name(), "GetFlightInfo"))
         }
         command => {
@@ -80,7 +81,10 @@ async fn prepared(
         }
         StatementKind::Effect => {
             let permit = call.permit(flight, Intent::Update)?;
-            let outcome = flight.engine.execute_prepared(&session, &permit, id).await?;
+            let outcome = flight
+                .engine
+                .execute_prepared(&session, &permit, id)
+                .await?;
             outcome_info(flight, call, descriptor, outcome)
         }
     }

@@ -27,7 +27,8 @@ pub(crate) async fn run(
         }
         Descriptor::Command(Command::Prepared { handle }) => prepared(flight, call, &handle)?,
         Descriptor::Command(
-            command @ (Command::Update { .. } | Command::PreparedUpdate { .. } | Command::Ingest(_)),
+            command
+            @ (Command::Update { .. } | Command::PreparedUpdate { .. } | Command::Ingest(_)),
         ) => return Err(misplaced(command.name(), "GetSchema")),
         Descriptor::Command(command) => {
             call.permit(flight, Intent::Metadata)?;
@@ -50,7 +51,9 @@ async fn statement(flight: &Flight, call: &Call, sql: &str) -> Result<SchemaRef>
 fn prepared(flight: &Flight, call: &Call, handle: &[u8]) -> Result<SchemaRef> {
     let (session, handle) = call.prepared(flight, handle)?;
     let permit = call.permit(flight, Intent::Query)?;
-    let prepared = flight.engine.prepared(&session, &permit, handle.statement)?;
+    let prepared = flight
+        .engine
+        .prepared(&session, &permit, handle.statement)?;
     Ok(match prepared.kind {
         StatementKind::Query => {
             let schema = Profile::Compat.wire_schema(&prepared.dataset_schema);

@@ -57,5 +57,13 @@ fn table_info(flight: &Flight, call: &Call, table: &TableInfo) -> Result<Option<
         snapshot: 0,
     };
     let descriptor = FlightDescriptor::new_path(path.to_vec());
-    info(flight, call, descriptor, schema.schema(), body, Facts::UNKNOWN).map(Some)
+    info(
+        flight,
+        call,
+        descriptor,
+        schema.schema(),
+        body,
+        Facts::UNKNOWN,
+    )
+    .map(Some)
 }

@@ -15,7 +15,10 @@ pub(crate) async fn run(
     descriptor: FlightDescriptor,
 ) -> Result<PollInfo> {
     let info = get_flight_info::run(flight, call, descriptor).await?;
-    let expiration_time = info.endpoint.first().and_then(|endpoint| endpoint.expiration_time);
+    let expiration_time = info
+        .endpoint
+        .first()
+        .and_then(|endpoint| endpoint.expiration_time);
     Ok(PollInfo {
         info: Some(info),
         flight_descriptor: None,

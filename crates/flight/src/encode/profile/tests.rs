@@ -1,1 +1,175 @@
+use std::collections::HashMap;
 
+use arrow::datatypes::{IntervalUnit, TimeUnit, UnionMode};
+
+use super::*;
+
+fn wire(data_type: &DataType) -> DataType {
+    let schema = Schema::new(vec![Field::new("c", data_type.clone(), true)]);
+    let wire = Profile::Compat.wire_schema(&schema);
+    wire.schema().field(0).data_type().clone()
+}
+
+fn field(data_type: DataType) -> FieldRef {
+    Arc::new(Field::new("item", data_type, true))
+}
+
+/// Pairs of an engine type and its wire form.
+pub(in crate::encode) fn leaves() -> Vec<(DataType, DataType)> {
+    use DataType as T;
+    let same = [
+        T::Null,
+        T::Boolean,
+        T::Int8,
+        T::Int16,
+        T::Int32,
+        T::Int64,
+        T::UInt8,
+        T::UInt16,
+        T::UInt32,
+        T::UInt64,
+        T::Float32,
+        T::Float64,
+        T::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+        T::Timestamp(TimeUnit::Second, None),
+        T::Date32,
+        T::Date64,
+        T::Time32(TimeUnit::Millisecond),
+        T::Time64(TimeUnit::Microsecond),
+        T::Duration(TimeUnit::Microsecond),
+        T::Interval(IntervalUnit::YearMonth),
+        T::Interval(IntervalUnit::DayTime),
+        T::Interval(IntervalUnit::MonthDayNano),
+        T::Binary,
+        T::FixedSizeBinary(3),
+        T::LargeBinary,
+        T::Utf8,
+        T::LargeUtf8,
+        T::Decimal128(38, 10),
+        T::Decimal256(76, 10),
+    ];
+    let changed = [
+        (T::Utf8View, T::Utf8),
+        (T::BinaryView, T::Binary),
+        (T::Float16, T::Float32),
+        (T::Decimal32(9, 2), T::Decimal128(9, 2)),
+        (T::Decimal64(18, -3), T::Decimal128(18, -3)),
+        (T::Dictionary(T::Int8.into(), T::Utf8.into()), T::Utf8),
+        (T::Dictionary(T::UInt32.into(), T::Utf8View.into()), T::Utf8),
+        (
+            T::RunEndEncoded(
+                Arc::new(Field::new("run_ends", T::Int32, false)),
+                field(T::Utf8View),
+            ),
+            T::Utf8,
+        ),
+    ];
+    let same = same.into_iter().map(|same| (same.clone(), same));
+    same.chain(changed).collect()
+}
+
+/// Every way to nest a type, with the wire form of it.
+pub(in crate::encode) fn nested(from: &DataType, to: &DataType) -> Vec<(DataType, DataType)> {
+    use DataType as T;
+    let entries = |value: &DataType| {
+        let key = Arc::new(Field::new("keys", T::Utf8, false));
+        let value = Arc::new(Field::new("values", value.clone(), true));
+        Arc::new(Field::new(
+            "entries",
+            T::Struct(vec![key, value].into()),
+            false,
+        ))
+    };
+    let union = |member: &DataType, mode| {
+        let members = [(3, field(member.clone())), (7, field(T::Int32))];
+        T::Union(members.into_iter().collect(), mode)
+    };
+    let structure =
+        |member: &DataType| T::Struct(vec![field(member.clone()), field(T::Int8)].into());
+    let mut pairs = vec![
+        (T::List(field(from.clone())), T::List(field(to.clone()))),
+        (T::ListView(field(from.clone())), T::List(field(to.clone()))),
+        (
+            T::LargeList(field(from.clone())),
+            T::LargeList(field(to.clone())),
+        ),
+        (
+            T::LargeListView(field(from.clone())),
+            T::LargeList(field(to.clone())),
+        ),
+        (
+            T::FixedSizeList(field(from.clone()), 2),
+            T::FixedSizeList(field(to.clone()), 2),
+        ),
+        (structure(from), structure(to)),
+        (T::Map(entries(from), false), T::Map(entries(to), false)),
+    ];
+    for mode in [UnionMode::Sparse, UnionMode::Dense] {
+        pairs.push((union(from, mode), union(to, mode)));
+    }
+    pairs
+}
+
+#[test]
+fn every_type_has_its_wire_form_at_any_depth() {
+    for (from, to) in leaves() {
+        assert_eq!(wire(&from), to);
+        for (from, to) in nested(&from, &to) {
+            assert_eq!(wire(&from), to);
+            for (from, to) in nested(&from, &to) {
+                assert_eq!(wire(&from), to);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_wire_form_of_a_wire_form_is_itself() {
+    for (_, to) in leaves() {
+        assert_eq!(wire(&to), to);
+    }
+}
+
+#[test]
+fn names_and_nullability_stay_and_only_extension_names_do_of_metadata() {
+    let metadata = [
+        ("ARROW:extension:name", "arrow.uuid"),
+        ("ARROW:extension:metadata", ""),
+        ("PARQUET:field_id", "1"),
+        ("ARROW:FLIGHT:SQL:REMARKS", "shown as a label by JDBC"),
+        ("comment", "about the file"),
+    ];
+    let metadata: HashMap<_, _> = metadata
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect();
+    let inner = Field::new("item", DataType::Utf8View, false).with_metadata(metadata.clone());
+    let outer = Field::new("c", DataType::List(Arc::new(inner)), false).with_metadata(metadata);
+    let schema = Schema::new_with_metadata(
+        vec![outer],
+        HashMap::from([("pandas".to_owned(), "{}".to_owned())]),
+    );
+    let wire = Profile::Compat.wire_schema(&schema);
+    let wire = wire.schema();
+    assert!(wire.metadata().is_empty());
+    let outer = wire.field(0);
+    let DataType::List(inner) = outer.data_type() else {
+        panic!("{outer}");
+    };
+    for field in [outer, inner] {
+        assert!(!field.is_nullable());
+        let mut keys: Vec<_> = field.metadata().keys().map(String::as_str).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, ["ARROW:extension:metadata", "ARROW:extension:name"]);
+    }
+}
+
+#[test]
+fn parameters_are_nullable() {
+    let schema = Schema::new(vec![Field::new("$1", DataType::Utf8View, false)]);
+    let parameters = Profile::Compat.wire_schema(&schema).nullable();
+    assert_eq!(
+        parameters.schema().as_ref(),
+        &Schema::new(vec![Field::new("$1", DataType::Utf8, true)])
+    );
+}

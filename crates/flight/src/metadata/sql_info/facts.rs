@@ -128,9 +128,18 @@ pub(super) fn transactions_and_results(b: &mut Builder) {
     // Results are read forward, and only read.
     b.append(I::SqlSupportedResultSetTypes, 0b010_i32);
     b.append(I::SqlSupportedConcurrenciesForResultSetUnspecified, 0_i32);
-    b.append(I::SqlSupportedConcurrenciesForResultSetForwardOnly, 0b010_i32);
-    b.append(I::SqlSupportedConcurrenciesForResultSetScrollSensitive, 0_i32);
-    b.append(I::SqlSupportedConcurrenciesForResultSetScrollInsensitive, 0_i32);
+    b.append(
+        I::SqlSupportedConcurrenciesForResultSetForwardOnly,
+        0b010_i32,
+    );
+    b.append(
+        I::SqlSupportedConcurrenciesForResultSetScrollSensitive,
+        0_i32,
+    );
+    b.append(
+        I::SqlSupportedConcurrenciesForResultSetScrollInsensitive,
+        0_i32,
+    );
     b.append(I::SqlBatchUpdatesSupported, false);
     b.append(I::SqlSavepointsSupported, false);
     b.append(I::SqlNamedParametersSupported, false);
@@ -151,14 +160,24 @@ fn conversions() -> BTreeMap<i32, Vec<i32>> {
         C::SqlConvertSmallint,
         C::SqlConvertTinyint,
     ];
-    const TEXTS: [C; 3] = [C::SqlConvertChar, C::SqlConvertVarchar, C::SqlConvertLongvarchar];
+    const TEXTS: [C; 3] = [
+        C::SqlConvertChar,
+        C::SqlConvertVarchar,
+        C::SqlConvertLongvarchar,
+    ];
     const BYTES: [C; 3] = [
         C::SqlConvertBinary,
         C::SqlConvertVarbinary,
         C::SqlConvertLongvarbinary,
     ];
     const TIMES: [C; 3] = [C::SqlConvertDate, C::SqlConvertTime, C::SqlConvertTimestamp];
-    let to = |groups: &[&[C]]| groups.concat().into_iter().map(|c| c as i32).collect::<Vec<_>>();
+    let to = |groups: &[&[C]]| {
+        groups
+            .concat()
+            .into_iter()
+            .map(|c| c as i32)
+            .collect::<Vec<_>>()
+    };
     let mut conversions = BTreeMap::new();
     let mut add = |from: &[C], targets: Vec<i32>| {
         for from in from {
@@ -168,7 +187,10 @@ fn conversions() -> BTreeMap<i32, Vec<i32>> {
     add(&NUMBERS, to(&[&NUMBERS, &TEXTS]));
     add(&TEXTS, to(&[&NUMBERS, &TEXTS, &BYTES, &TIMES]));
     add(&BYTES, to(&[&TEXTS, &BYTES]));
-    add(&[C::SqlConvertDate], to(&[&[C::SqlConvertDate, C::SqlConvertTimestamp], &TEXTS]));
+    add(
+        &[C::SqlConvertDate],
+        to(&[&[C::SqlConvertDate, C::SqlConvertTimestamp], &TEXTS]),
+    );
     add(&[C::SqlConvertTime], to(&[&[C::SqlConvertTime], &TEXTS]));
     add(&[C::SqlConvertTimestamp], to(&[&TIMES, &TEXTS]));
     conversions

@@ -25,7 +25,12 @@ pub(super) async fn create(flight: &Flight, call: &Call, sql: &str) -> Result<By
     let is_update = prepared.kind == StatementKind::Effect;
     let rows = (!is_update).then(|| Profile::Compat.wire_schema(&prepared.dataset_schema));
     let rows = rows.as_ref().map(|schema| schema.schema().as_ref());
-    Ok(prepared_result(handle, rows, parameters.schema(), is_update)?)
+    Ok(prepared_result(
+        handle,
+        rows,
+        parameters.schema(),
+        is_update,
+    )?)
 }
 
 /// Closes a statement. One that is gone already, with its session or for want of use, is closed.
@@ -36,7 +41,10 @@ pub(super) fn close(flight: &Flight, call: &Call, handle: &[u8]) -> Result<()> {
         found => found?,
     };
     let permit = call.permit(flight, Intent::Prepare)?;
-    match flight.engine.close_prepared(&session, &permit, handle.statement) {
+    match flight
+        .engine
+        .close_prepared(&session, &permit, handle.statement)
+    {
         Err(NotFound { .. }) => Ok(()),
         closed => Ok(closed?),
     }

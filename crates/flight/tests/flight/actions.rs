@@ -1,0 +1,83 @@
+//! The actions as a whole: their list, and those that are refused.
+
+use arrow_flight::Empty;
+use arrow_flight::sql::{
+    ActionBeginSavepointRequest, ActionBeginTransactionRequest, ActionEndTransactionRequest,
+    CommandStatementSubstraitPlan,
+};
+use futures::TryStreamExt;
+use tonic::Code;
+
+use crate::support::{Server, assert_fails, command, packed};
+
+#[tokio::test]
+async fn what_is_served_is_listed() {
+    let server = Server::start().await;
+    let mut client = server.alice().await;
+    let request = client.request(Empty {});
+    let actions = client
+        .flight
+        .list_actions(request)
+        .await
+        .unwrap()
+        .into_inner();
+    let actions: Vec<_> = actions.try_collect().await.unwrap();
+    assert!(actions.iter().all(|action| !action.description.is_empty()));
+    let mut names: Vec<_> = actions
+        .iter()
+        .map(|action| action.r#type.as_str())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "CancelFlightInfo",
+            "CancelQuery",
+            "ClosePreparedStatement",
+            "CloseSession",
+            "CreatePreparedStatement",
+            "GetSessionOptions",
+            "RenewFlightEndpoint",
+            "SetSessionOptions",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_served_says_so() {
+    let server = Server::start().await;
+    let mut client = server.alice().await;
+    let begin = packed(&ActionBeginTransactionRequest {});
+    let none = "no transactions";
+    assert_fails(
+        client.action("BeginTransaction", begin).await,
+        Code::Unimplemented,
+        none,
+    );
+    let end = packed(&ActionEndTransactionRequest {
+        transaction_id: "t".into(),
+        action: 1,
+    });
+    assert_fails(
+        client.action("EndTransaction", end).await,
+        Code::Unimplemented,
+        none,
+    );
+    let savepoint = packed(&ActionBeginSavepointRequest::default());
+    assert_fails(
+        client.action("BeginSavepoint", savepoint).await,
+        Code::Unimplemented,
+        none,
+    );
+    let unknown = client.action("MakeCoffee", Vec::new()).await;
+    assert_fails(unknown, Code::Unimplemented, "MakeCoffee");
+    let substrait = command(&CommandStatementSubstraitPlan::default());
+    assert_fails(
+        client.info(substrait).await,
+        Code::Unimplemented,
+        "Substrait",
+    );
+    let request = client.request(futures::stream::empty());
+    let exchange = client.flight.do_exchange(request).await;
+    assert_fails(exchange, Code::Unimplemented, "DoExchange");
+}
