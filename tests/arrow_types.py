@@ -158,6 +158,19 @@ def plain(kind):
     return kind
 
 
+def in_parquet(kind):
+    """The type in which a column comes back from a Parquet file, which knows neither seconds nor large texts."""
+    if kind == pa.large_string():
+        return pa.string()
+    if kind == pa.large_binary():
+        return pa.binary()
+    if kind == pa.time32("s"):
+        return pa.time32("ms")
+    if pa.types.is_timestamp(kind) and kind.unit == "s":
+        return pa.timestamp("ms", kind.tz)
+    return plain(kind)
+
+
 def plain_field(field):
     return field.with_type(plain(field.type))
 
@@ -170,11 +183,11 @@ def table_of(array):
 def write(data):
     """The mounts `types` (Arrow IPC) and `types_parquet`, one table a type."""
     for mount in ("types", "types_parquet"):
-        data.mounts[mount] = data.root / mount
-        data.mounts[mount].mkdir()
+        data.schemas[mount] = data.root / mount
+        data.schemas[mount].mkdir()
     for name, array in cases().items():
         table = table_of(array)
-        with pa.ipc.new_file(str(data.mounts["types"] / f"t_{name}.arrow"), table.schema) as sink:
+        with pa.ipc.new_file(str(data.schemas["types"] / f"t_{name}.arrow"), table.schema) as sink:
             sink.write_table(table)
         if name not in NOT_IN_PARQUET:
-            pq.write_table(table, data.mounts["types_parquet"] / f"t_{name}.parquet")
+            pq.write_table(table, data.schemas["types_parquet"] / f"t_{name}.parquet")

@@ -79,6 +79,7 @@ class Server:
         self.data_dir = self.home / "data"
         self.log_path = self.home / "stderr.log"
         self.lines = []
+        self.marked = 0
         self.scheme = self.address = None
         self.password = password
         arguments = [binary(), command, "--listen", "127.0.0.1:0", "--data-dir", str(self.data_dir)]
@@ -150,9 +151,15 @@ class Server:
     def pid(self):
         return self.process.pid
 
-    def log(self):
-        """What the server wrote to standard error."""
-        return self.log_path.read_text(encoding="utf-8", errors="replace")
+    def mark_log(self):
+        """Remembers how far the log has come."""
+        self.marked = self.log_path.stat().st_size
+
+    def log(self, marked=False):
+        """What the server wrote to standard error; since the mark, if asked so."""
+        with open(self.log_path, encoding="utf-8", errors="replace") as log:
+            log.seek(self.marked if marked else 0)
+            return log.read()
 
     def stop(self, how=signal.SIGTERM, limit=30):
         """Ends the server and gives its exit code."""

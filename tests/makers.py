@@ -16,10 +16,12 @@ import arrow_types
 
 @dataclasses.dataclass
 class Data:
-    """Where the files are, what is mounted by which name, and what is in them."""
+    """Where the files are, what is mounted by which name (`schemas` as such, `mounts` as the server sees fit), and what is
+    in some of them."""
 
     root: pathlib.Path
     mounts: dict = dataclasses.field(default_factory=dict)
+    schemas: dict = dataclasses.field(default_factory=dict)
     tables: dict = dataclasses.field(default_factory=dict)
 
 

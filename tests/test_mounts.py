@@ -126,7 +126,7 @@ def broken(start, tmp_path):
     (tmp_path / "garbage.arrow").write_bytes(b"ARROW1\0\0 but then nothing")
     (tmp_path / "garbage.avro").write_bytes(b"Obj\x01 no more")
     (tmp_path / "garbage.ndjson").write_text('{"a": 1}\n{"a": \n')
-    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(b"a\n" + b"12345\n" * 10_000)[:-200])
+    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(b"a\n" + b"".join(b"%d\n" % (n * n) for n in range(10_000)))[:-200])
     (folder / "other.parquet").write_bytes(b"not parquet either, but long enough to have a footer")
     names = ["garbage.parquet", "half.parquet", "garbage.arrow", "garbage.avro", "garbage.ndjson", "cut.csv.gz"]
     mounts = {name.replace(".", "_"): tmp_path / name for name in names}

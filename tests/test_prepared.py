@@ -62,7 +62,7 @@ RESULTS = [
     ("select ? is null as v", [None], [(True,)]),
     ("select coalesce(?, 'none') as v", [None], [("none",)]),
     ("select count(*) as v from people where ? > 1", [2], [(5,)]),
-    ("select upper(?) as v, abs(?) as w", ["a", -3], [("A", 3)]),
+    ("select upper(?) as v, abs(?) as w", ["a", -3], [("A", 3.0)]),
     ("select sum(n) as v from numbers where n < ?", [4], [(6,)]),
     ("select '?' as v where 1 = ?", [1], [("?",)]),
 ]

@@ -88,7 +88,7 @@ def test_effects(client, sql):
     ("sql", "row"),
     [
         ("select id, name from people where id = ?", [2]),
-        ("select ? as v", [7]),
+        ("select ? as v", ["7"]),
         ("select ? as v", ["text"]),
         ("select $1 + 1 as v, $2 as w", [1, "x"]),
         ("select case when ? then 1 else null end as v", [True]),

@@ -40,7 +40,7 @@ final class Setters {
     one(connection, "setTime", "select count(*) from types.t_time64_us where v = ?", s -> s.setTime(1, time(), UTC));
     one(connection, "setTimestamp", "select count(*) from types.t_timestamp_us where v = ?",
         s -> s.setTimestamp(1, moment(), UTC));
-    one(connection, "setBytes", "select encode(?, 'hex')", s -> s.setBytes(1, new byte[] {0, -1}));
+    one(connection, "setBytes", "select encode(cast(? as bytea), 'hex')", s -> s.setBytes(1, new byte[] {0, -1}));
     one(connection, "setBytes of column", "select count(*) from types.t_fixed_size_binary where cast(v as bytea) = ?",
         s -> s.setBytes(1, "abcd".getBytes(java.nio.charset.StandardCharsets.UTF_8)));
     one(connection, "setNull", "select count(*) from people where id = ?", s -> s.setNull(1, Types.BIGINT));
