@@ -119,7 +119,8 @@ def broken(start, tmp_path):
     """A server of which most mounts are broken, each in its own way."""
     folder = tmp_path / "mixed"
     folder.mkdir()
-    pq.write_table(pa.table({"a": [1]}), folder / "good.parquet")
+    for name in ["good.parquet", "better.parquet"]:
+        pq.write_table(pa.table({"a": [1]}), folder / name)
     (tmp_path / "alone.csv").write_text("a\n1\n")
     (tmp_path / "garbage.parquet").write_bytes(b"PAR1 this is no parquet file")
     (tmp_path / "half.parquet").write_bytes((folder / "good.parquet").read_bytes()[:50])

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UnionArray};
-use arrow::compute::{CastOptions, cast_with_options, concat_batches, interleave, kernels::cmp};
+use arrow::array::{
+    Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt64Array, UnionArray,
+};
+use arrow::compute::{CastOptions, cast_with_options, concat_batches, interleave, kernels::cmp, take};
 use arrow::datatypes::{DataType, Field, SchemaRef, UnionMode};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
@@ -125,28 +127,32 @@ fn cast_column(column: &ArrayRef, field: &Field) -> Result<ArrayRef, ArrowError>
     }
 }
 
-/// The values of a union, each cast from its own type. Clients that know no types ahead bind such columns.
+/// The values of a union, each cast from its own type. Clients that know no types ahead bind such columns. Only values
+/// that a row refers to are cast: the others may be of any kind.
 fn unwrap_union(column: &UnionArray, wanted: &DataType) -> Result<ArrayRef, ArrowError> {
     let DataType::Union(fields, mode) = column.data_type() else {
         return Err(ArrowError::SchemaError("not a union".to_owned()));
     };
     let ids: Vec<i8> = fields.iter().map(|(id, _)| id).collect();
-    let children = ids
-        .iter()
-        .map(|id| cast_exactly(column.child(*id), wanted))
-        .collect::<Result<Vec<_>, _>>()?;
-    let rows = (0..column.len()).map(|row| {
+    let mut used: Vec<Vec<u64>> = vec![Vec::new(); ids.len()];
+    let mut rows = Vec::with_capacity(column.len());
+    for row in 0..column.len() {
         let id = column.type_id(row);
-        let child = ids.iter().position(|known| *known == id);
+        let child = ids.iter().position(|known| *known == id).ok_or_else(|| {
+            ArrowError::SchemaError(format!("no field of the union has id {id}"))
+        })?;
         let offset = match mode {
             UnionMode::Dense => column.value_offset(row),
             UnionMode::Sparse => row,
         };
-        child
-            .map(|child| (child, offset))
-            .ok_or_else(|| ArrowError::SchemaError(format!("no field of the union has id {id}")))
+        rows.push((child, used[child].len()));
+        used[child].push(offset as u64);
+    }
+    let children = ids.iter().zip(used).map(|(id, used)| {
+        let values = take(column.child(*id), &UInt64Array::from(used), None)?;
+        cast_exactly(&values, wanted)
     });
-    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    let children = children.collect::<Result<Vec<_>, ArrowError>>()?;
     let children: Vec<&dyn Array> = children.iter().map(AsRef::as_ref).collect();
     if children.is_empty() {
         Ok(arrow::array::new_empty_array(wanted))

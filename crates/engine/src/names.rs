@@ -185,6 +185,14 @@ impl Lookup<'_> {
             }
             TableReference::Bare { table } => {
                 let path = self.search_path();
+                if schemas.iter().any(|schema| schema == table.as_ref()) {
+                    let names = self.table_names(&[table]).await;
+                    let names: Vec<_> = names.keys().map(|name| format!("{table}.{name}")).collect();
+                    return Error::not_found(format!(
+                        "table '{table}' does not exist; '{table}' is a schema, its tables are {}",
+                        names.join(", ")
+                    ));
+                }
                 // A name of another schema is worth a hint too, but then the schema has to be said.
                 let all: Vec<_> = schemas.iter().map(String::as_str).collect();
                 let tables = self.table_names(&all).await;
