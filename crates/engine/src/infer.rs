@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
@@ -26,19 +26,31 @@ const ROUNDS: usize = 4;
 #[derive(Debug, Clone)]
 pub(crate) struct Types {
     known: Vec<Option<DataType>>,
+    /// The type that all parameters have in the plan that is looked at, for want of a better one.
+    probe: Option<DataType>,
     changed: bool,
 }
 
 impl Types {
-    /// Nothing is known of `count` parameters.
-    pub(crate) fn unknown(count: usize) -> Self {
+    /// Nothing is known of `count` parameters, which all have the type `probe` in the plan, or none.
+    pub(crate) fn unknown(count: usize, probe: Option<DataType>) -> Self {
         Self {
             known: vec![None; count],
+            probe,
             changed: false,
         }
     }
 
-    /// Learns from a plan whose parameters have no types yet, then from what DataFusion inferred itself.
+    /// The parameters as they are probed.
+    pub(crate) fn probe_fields(&self) -> Vec<Option<FieldRef>> {
+        let field = self
+            .probe
+            .as_ref()
+            .map(|probe| Arc::new(Field::new("probe", probe.clone(), true)));
+        vec![field; self.known.len()]
+    }
+
+    /// Learns from a plan, then from what DataFusion inferred itself.
     pub(crate) fn learn(&mut self, plan: &LogicalPlan) -> Result<()> {
         for _ in 0..ROUNDS {
             self.changed = false;
@@ -50,17 +62,25 @@ impl Types {
                 break;
             }
         }
-        plan.apply_with_subqueries(|node| {
-            node.apply_expressions(|expr| expr.apply(|expr| self.adopt(expr)))
-        })?;
+        if self.probe.is_none() {
+            plan.apply_with_subqueries(|node| {
+                node.apply_expressions(|expr| expr.apply(|expr| self.adopt(expr)))
+            })?;
+        }
         Ok(())
     }
 
-    /// The parameters as the client sees them: nullable, of plain types, unknown ones as text.
+    /// The parameters as the client sees them: nullable, of plain types, unknown ones as what was probed or as text.
     pub(crate) fn schema(&self, names: &[String]) -> SchemaRef {
         let fields = names.iter().enumerate().map(|(at, name)| {
             let known = self.known.get(at).cloned().flatten();
-            Field::new(name, known.unwrap_or(DataType::Utf8), true)
+            Field::new(
+                name,
+                known
+                    .or_else(|| self.probe.clone())
+                    .unwrap_or(DataType::Utf8),
+                true,
+            )
         });
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
@@ -153,7 +173,9 @@ impl Types {
 
     fn hangs_on_unknown(&self, expr: &Expr) -> bool {
         let is_unknown = |expr: &Expr| {
-            Ok(matches!(expr, Expr::Placeholder(placeholder) if placeholder.field.is_none()))
+            Ok(
+                matches!(expr, Expr::Placeholder(placeholder) if placeholder.field.is_none() || self.probe.is_some()),
+            )
         };
         // A cast has its own type whatever is in it.
         !matches!(expr, Expr::Cast(_) | Expr::TryCast(_)) && expr.exists(is_unknown).unwrap_or(true)

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use datafusion::common::DFSchema;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::OptimizerConfig;
 use datafusion::sql::parser::Statement as Tree;
-use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use godwit_catalog::Catalog;
 
 use crate::check::{self, Names};
@@ -16,7 +15,7 @@ use crate::deep::{Deep, with_deep_stack};
 use crate::infer::Types;
 use crate::names::{Lookup, Resolved};
 use crate::parse::{Limits, Parsed};
-use crate::provider::{Functions, Provider};
+use crate::provider::Functions;
 use crate::session::State;
 use crate::{Error, Result, duplicates, show, size};
 
@@ -161,39 +160,33 @@ impl Work<'_> {
         Ok((self.to_plan(tree, fields)?, schema))
     }
 
+    /// Looks at a plan whose parameters have no types. Some operators and functions do not take those, so a few types
+    /// are tried in their place; what the context says overrules them.
     fn infer(&self, tree: &Tree, parameters: &[String]) -> EngineResult<SchemaRef> {
-        let mut types = Types::unknown(parameters.len());
-        match self.to_plan(tree, Vec::new()) {
-            Ok(plan) => types.learn(&plan)?,
-            // Some functions do not take a value without a type: what stays unknown is text, then.
-            Err(error) => {
-                let schema = types.schema(parameters);
-                let fields = schema
-                    .fields()
-                    .iter()
-                    .map(|field| Some(FieldRef::clone(field)))
-                    .collect();
-                return self
-                    .to_plan(tree, fields)
-                    .map(|_| schema)
-                    .map_err(|_| error);
+        let mut first_error = None;
+        for probe in [
+            None,
+            Some(DataType::Int64),
+            Some(DataType::Utf8),
+            Some(DataType::Float64),
+        ] {
+            let mut types = Types::unknown(parameters.len(), probe);
+            match self.to_plan(tree, types.probe_fields()) {
+                Ok(plan) => {
+                    types.learn(&plan)?;
+                    return Ok(types.schema(parameters));
+                }
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
             }
         }
-        Ok(types.schema(parameters))
+        Err(first_error
+            .unwrap_or_else(|| DataFusionError::Internal("no type was tried".to_owned())))
     }
 
     fn to_plan(&self, tree: &Tree, parameters: Vec<Option<FieldRef>>) -> EngineResult<LogicalPlan> {
-        let session = self.state.session();
-        let provider = Provider::new(session, self.resolved);
-        let options = ParserOptions::from(&session.config_options().sql_parser);
-        let planner = SqlToRel::new_with_options(&provider, options);
-        match tree {
-            Tree::Statement(statement) => {
-                let mut context = PlannerContext::new().with_prepare_param_data_types(parameters);
-                planner.sql_statement_to_plan_with_context(statement.as_ref().clone(), &mut context)
-            }
-            other => planner.statement_to_plan(other.clone()),
-        }
+        godwit_planner::plan(self.state.session(), self.resolved, tree, parameters)
     }
 
     fn analyse(&self, plan: LogicalPlan) -> EngineResult<LogicalPlan> {
