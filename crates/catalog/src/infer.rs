@@ -19,6 +19,7 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionStateBuilder;
 
+use crate::arrow_lengths::{check_blocks, check_messages};
 use crate::blame;
 use crate::format::{Encoding, Format};
 use crate::listing::DataFile;
@@ -238,8 +239,12 @@ fn look_arrow(mut file: File, _: &Encoding) -> Result<(Layout, Schema), DataFusi
         .read_to_end(&mut start)?;
     file.rewind()?;
     let (layout, schema) = if start == ARROW_MAGIC {
+        check_blocks(&mut file)?;
+        file.rewind()?;
         (Layout::ArrowFile, FileReader::try_new(file, None)?.schema())
     } else {
+        check_messages(&mut file)?;
+        file.rewind()?;
         (
             Layout::ArrowStream,
             StreamReader::try_new(file, None)?.schema(),

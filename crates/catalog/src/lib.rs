@@ -11,6 +11,7 @@
 //! - `infer`: what is in a file; `merge`: one column out of two; `table`: files as a table that the engine scans.
 //! - `blame`: errors that name the file.
 
+mod arrow_lengths;
 mod blame;
 mod catalog;
 mod error;
