@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "engine/binding.rs"]
+mod binding;
 #[path = "engine/checks.rs"]
 mod checks;
 #[path = "engine/limits.rs"]

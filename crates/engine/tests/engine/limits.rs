@@ -190,15 +190,7 @@ async fn wide_is_not_deep() {
 
 /// The server lives on, and what it refuses is the client's mistake.
 async fn answers(world: &World, sql: &str, what: &str) -> Option<Error> {
-    let started = std::time::Instant::now();
     let outcome = world.rows(sql).await.err();
-    println!(
-        "{what}: {:?} {:?}",
-        started.elapsed(),
-        outcome
-            .as_ref()
-            .map(|error| error.to_string().chars().take(60).collect::<String>())
-    );
     if let Some(error) = &outcome {
         assert!(
             matches!(
