@@ -154,7 +154,9 @@ def test_forged_tickets(raw):
         at, bit = flips.randrange(len(ticket)), 1 << flips.randrange(8)
         forgeries.append(ticket[:at] + bytes([ticket[at] ^ bit]) + ticket[at + 1 :])
     for forged in forgeries:
-        assert raw.code("DoGet", wire.ticket(forged)) in (INVALID, "UNAUTHENTICATED", "PERMISSION_DENIED", MISSING), forged
+        # What is packed as a message of a type that is no ticket of this server is an unknown command.
+        allowed = (INVALID, UNSERVED) if b"type.googleapis.com" in forged else (INVALID,)
+        assert raw.code("DoGet", wire.ticket(forged)) in allowed, forged
 
 
 def test_expired_tickets(start):
@@ -299,12 +301,14 @@ LONG = {
 
 
 @pytest.mark.parametrize("sql", LONG.values(), ids=LONG.keys())
-def test_long_chains(raw, sql):
-    """Chains are as deep as nesting to a recursive planner; refusing them is fine, dying of them is not."""
-    code = raw.code("GetFlightInfo", wire.descriptor(wire.statement(sql)))
-    assert code in ("OK", INVALID, "RESOURCE_EXHAUSTED")
-    if code == "OK":
-        assert raw.code("DoGet", ticket_of(raw, sql)) in ("OK", INVALID, "RESOURCE_EXHAUSTED")
+def test_long_chains(server, raw, sql):
+    """Chains are as deep as nesting to a recursive planner; refusing them is fine, dying or planning for minutes is not."""
+    answers = ("OK", INVALID, "RESOURCE_EXHAUSTED")
+    with server.raw(raw.authorization, timeout=20) as hasty:
+        code = hasty.code("GetFlightInfo", wire.descriptor(wire.statement(sql)))
+        assert code in answers
+        if code == "OK":
+            assert hasty.code("DoGet", ticket_of(hasty, sql)) in answers
 
 
 @pytest.mark.parametrize("sql", ["select " + ", ".join(f"{n} as c{n}" for n in range(2_000)),

@@ -180,6 +180,14 @@ def test_session_options(client):
     assert client.options_of_session()["schema"] == {1: [b"main"]}
 
 
+def test_batch_rows_is_an_upper_bound(client):
+    assert client.set_options({"batch_rows": 10}) == {}
+    for sql in ("select value from generate_series(1, 45)", "select 1 as v union all select 2", "select id from people"):
+        batches = client.query(sql).to_batches()
+        assert max(batch.num_rows for batch in batches) <= 10, sql
+    assert client.query("select value from generate_series(1, 45)").num_rows == 45
+
+
 def test_a_statement_with_an_effect_runs_once(client):
     info = client.info(wire.statement("set schema = 'shop'"))
     assert client.options_of_session()["schema"] == {1: [b"shop"]}, "it runs before DoGet"

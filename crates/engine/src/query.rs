@@ -17,6 +17,7 @@ pub(crate) const WAITING_BATCHES: usize = 2;
 /// the query.
 pub struct QueryStream {
     schema: SchemaRef,
+    max_batch_rows: Option<usize>,
     query_id: String,
     messages: mpsc::Receiver<Message>,
     task: Task<()>,
@@ -35,12 +36,14 @@ pub(crate) enum Message {
 impl QueryStream {
     pub(crate) fn new(
         schema: SchemaRef,
+        max_batch_rows: Option<usize>,
         query_id: String,
         messages: mpsc::Receiver<Message>,
         task: Task<()>,
     ) -> Self {
         Self {
             schema,
+            max_batch_rows,
             query_id,
             messages,
             task,
@@ -51,6 +54,12 @@ impl QueryStream {
     /// Schema of every batch: the statement's, to the nullability.
     pub fn schema(&self) -> SchemaRef {
         SchemaRef::clone(&self.schema)
+    }
+
+    /// The most rows that the session wants to receive at a time (`SET batch_rows`); operators take it for a target, so
+    /// whoever sends the batches has to keep to it. `None` leaves it to the sender.
+    pub fn max_batch_rows(&self) -> Option<usize> {
+        self.max_batch_rows
     }
 }
 

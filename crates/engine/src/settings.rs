@@ -156,6 +156,11 @@ impl Settings {
         }
     }
 
+    /// The most rows that the session wants in a batch, where it said so.
+    pub(crate) fn wanted_batch_rows(&self) -> Option<usize> {
+        self.changed.get("batch_rows")?.parse().ok()
+    }
+
     /// All settings as session options.
     pub(crate) fn options(&self) -> BTreeMap<String, OptionValue> {
         SETTINGS

@@ -26,6 +26,7 @@ pub(crate) struct Messages<S> {
     writer: Writer,
     target: usize,
     limit: usize,
+    max_rows: usize,
     /// What is left of the engine's last batch, not in wire form yet, the next part at the end; each with the number
     /// of rows to take of it at once.
     todo: Vec<(RecordBatch, usize)>,
@@ -48,10 +49,19 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
             writer,
             target,
             limit: target.saturating_mul(2).min(LARGEST_MESSAGE),
+            max_rows: usize::MAX,
             todo: Vec::new(),
             small: Vec::new(),
             small_bytes: 0,
             ready,
+        }
+    }
+
+    /// The same with at most so many rows in a message.
+    pub(crate) fn with_max_rows(self, max_rows: usize) -> Self {
+        Self {
+            max_rows: max_rows.max(1),
+            ..self
         }
     }
 
@@ -82,7 +92,7 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
         let rows = batch.num_rows();
         if rows > 0 {
             let pieces = message_bytes(&batch).div_ceil(self.target).clamp(1, rows);
-            self.todo.push((batch, rows.div_ceil(pieces)));
+            self.todo.push((batch, rows.div_ceil(pieces).min(self.max_rows)));
         }
     }
 
@@ -120,7 +130,8 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
             self.accept(batch.slice(0, half))?;
             return self.accept(batch.slice(half, rows - half));
         }
-        if self.small_bytes + bytes > self.target {
+        let small_rows: usize = self.small.iter().map(RecordBatch::num_rows).sum();
+        if self.small_bytes + bytes > self.target || small_rows + rows > self.max_rows {
             self.flush()?;
         }
         self.small_bytes += bytes;

@@ -119,13 +119,14 @@ async fn query_rows(
     let engine: &Engine = &flight.engine;
     let rows = engine.query(session, &permit, statement).await?;
     let schema = Profile::Compat.wire_schema(&rows.schema());
+    let max_rows = rows.max_batch_rows().unwrap_or(usize::MAX);
     let sending = flight.running.enter(statement.id);
     let rows = Rows {
         rows,
         stop: Box::pin(sending.stop().cancelled_owned()),
         _sending: sending,
     };
-    let messages = Messages::new(rows, schema, flight.options.message_bytes);
+    let messages = Messages::new(rows, schema, flight.options.message_bytes).with_max_rows(max_rows);
     Ok(answers(call.id, messages))
 }
 

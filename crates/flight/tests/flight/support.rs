@@ -1,7 +1,7 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use arrow::array::{
@@ -62,12 +62,7 @@ impl Server {
         let sealer = Sealer::new(&authenticator.mac_key());
         let mut options = FlightOptions::from(&config);
         change(&mut options);
-        let flight = Flight::new(
-            engine.clone(),
-            Arc::new(authenticator),
-            sealer,
-            options,
-        );
+        let flight = Flight::new(engine.clone(), Arc::new(authenticator), sealer, options);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -123,16 +118,22 @@ pub(crate) fn basic(user: &str) -> String {
     )
 }
 
+/// Hashed once: a password's hash takes its time on purpose.
+static USERS: LazyLock<BTreeMap<String, User>> = LazyLock::new(|| {
+    let user = |name: &str| {
+        let password_hash = Secret::new(hash_password(&format!("{name}{name}")).unwrap());
+        (name.to_owned(), User { password_hash })
+    };
+    [user("alice"), user("bob")].into()
+});
+
 fn config(dir: &Path) -> Config {
     let mut config = Config {
         data_dir: dir.join("data"),
         ..Config::default()
     };
     std::fs::create_dir(&config.data_dir).unwrap();
-    for user in ["alice", "bob"] {
-        let password_hash = Secret::new(hash_password(&format!("{user}{user}")).unwrap());
-        config.users.insert(user.to_owned(), User { password_hash });
-    }
+    config.users.clone_from(&USERS);
     std::fs::write(
         dir.join("people.csv"),
         "id,name\n1,Ada\n2,Grace\n3,Edsger\n",

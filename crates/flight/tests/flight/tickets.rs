@@ -125,17 +125,17 @@ async fn sql_text_in_place_of_a_ticket_is_a_query_in_one_round_trip() {
 async fn a_table_that_changed_its_columns_asks_to_run_again() {
     let server = Server::start().await;
     let mut client = server.alice().await;
+    let planned = client.sql_info("SELECT * FROM changing").await.unwrap();
     let listed = client.list("%changing").await;
-    let [info] = listed.as_slice() else {
+    let [unplanned] = listed.as_slice() else {
         panic!("{listed:?}");
     };
-    client.get(ticket(info)).await.unwrap();
+    client.get(ticket(&planned)).await.unwrap();
     server.write_changing("id,more\n1,one\n2,two\n");
-    assert_fails(
-        client.get(ticket(info)).await,
-        Code::InvalidArgument,
-        "again",
-    );
+    let changed = client.get(ticket(&planned)).await;
+    assert_fails(changed, Code::InvalidArgument, "changed");
+    let changed = client.get(ticket(unplanned)).await;
+    assert_fails(changed, Code::InvalidArgument, "run the statement again");
     let info = client.sql_info("SELECT * FROM changing").await.unwrap();
     let (schema, _) = client.get(ticket(&info)).await.unwrap();
     assert_eq!(schema.fields().len(), 2);

@@ -200,6 +200,17 @@ async fn an_error_ends_the_stream() {
     );
 }
 
+#[tokio::test]
+async fn a_message_has_no_more_rows_than_asked_for() {
+    let source = stream::iter([Ok(numbers(0..45)), Ok(numbers(45..52)), Ok(numbers(52..58))]);
+    let schema = Profile::Compat.wire_schema(numbers(0..1).schema_ref());
+    let sent = Messages::new(source, schema, TARGET).with_max_rows(10);
+    let batches = decoded(sent.try_collect().await.unwrap()).await;
+    let rows: Vec<_> = batches.iter().map(RecordBatch::num_rows).collect();
+    assert_eq!(rows.iter().sum::<usize>(), 58);
+    assert!(rows.iter().all(|rows| *rows <= 10), "{rows:?}");
+}
+
 #[test]
 fn the_samples_hold_nulls() {
     assert!(samples::sample(&DataType::Utf8View, 10).null_count() > 0);

@@ -22,6 +22,7 @@ final class Report {
       line.put("class", error.getClass().getName());
       line.put("state", error.getSQLState());
       line.put("code", error.getErrorCode());
+      line.put("at", List.of(error.getStackTrace()).stream().limit(12).map(String::valueOf).toList());
     } catch (Exception | LinkageError | AssertionError error) {
       line.put("error", String.valueOf(error.getMessage()));
       line.put("class", error.getClass().getName());

@@ -37,8 +37,8 @@ final class Setters {
     one(connection, "setFloat of float", "select v from types.t_float where v = ?", s -> s.setFloat(1, 1.5f));
     one(connection, "setBigDecimal", "select cast(? as decimal(10, 2))", s -> s.setBigDecimal(1, new BigDecimal("12.34")));
     one(connection, "setDate", "select id from people where born = ?", s -> s.setDate(1, new Date(date()), UTC));
-    one(connection, "setTime", "select count(*) from types.t_time64_us where v = ?", s -> s.setTime(1, time(), UTC));
-    one(connection, "setTimestamp", "select count(*) from types.t_timestamp_us where v = ?",
+    one(connection, "setTime", "select count(*) from types.t_time32_ms where v = ?", s -> s.setTime(1, time(), UTC));
+    one(connection, "setTimestamp", "select count(*) from types.t_timestamp_ms where v = ?",
         s -> s.setTimestamp(1, moment(), UTC));
     one(connection, "setBytes", "select encode(cast(? as bytea), 'hex')", s -> s.setBytes(1, new byte[] {0, -1}));
     one(connection, "setBytes of column", "select count(*) from types.t_fixed_size_binary where cast(v as bytea) = ?",
@@ -103,7 +103,7 @@ final class Setters {
       ParameterMetaData metadata = statement.getParameterMetaData();
       List<Object> types = new ArrayList<>();
       for (int number = 1; number <= metadata.getParameterCount(); number++) {
-        types.add(metadata.getParameterTypeName(number));
+        types.add(metadata.getParameterType(number));
       }
       return types;
     }

@@ -25,7 +25,7 @@ final class Types {
         ResultSet rows = statement.executeQuery("select v from types." + table + " order by row")) {
       seen.put("sql", rows.getMetaData().getColumnTypeName(1));
       while (rows.next()) {
-        Object value = rows.getObject(1);
+        Object value = object(rows);
         if (value != null && !seen.containsKey("java")) {
           seen.put("java", value.getClass().getSimpleName());
         }
@@ -34,6 +34,12 @@ final class Types {
     }
     seen.put("values", values);
     return seen;
+  }
+
+  /** The driver has no object for a time with a zone, which tools read as a timestamp. */
+  private static Object object(ResultSet rows) throws Exception {
+    boolean zoned = rows.getMetaData().getColumnType(1) == java.sql.Types.TIMESTAMP_WITH_TIMEZONE;
+    return zoned ? rows.getTimestamp(1) : rows.getObject(1);
   }
 
   private static Object plain(Object value) throws Exception {
