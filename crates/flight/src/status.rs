@@ -21,7 +21,12 @@ pub(crate) struct QueryId([u8; 8]);
 
 impl QueryId {
     pub(crate) fn random() -> Self {
-        let [a, b, c, d, e, f, g, h, ..] = *StatementId::random().as_bytes();
+        Self::of(StatementId::random())
+    }
+
+    /// The name of a call that runs a statement: the first half of the statement's, under which the engine logs.
+    pub(crate) fn of(statement: StatementId) -> Self {
+        let [a, b, c, d, e, f, g, h, ..] = *statement.as_bytes();
         Self([a, b, c, d, e, f, g, h])
     }
 }

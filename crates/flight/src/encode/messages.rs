@@ -92,7 +92,8 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
         let rows = batch.num_rows();
         if rows > 0 {
             let pieces = message_bytes(&batch).div_ceil(self.target).clamp(1, rows);
-            self.todo.push((batch, rows.div_ceil(pieces).min(self.max_rows)));
+            self.todo
+                .push((batch, rows.div_ceil(pieces).min(self.max_rows)));
         }
     }
 

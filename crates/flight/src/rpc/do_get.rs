@@ -15,6 +15,7 @@ use crate::call::Call;
 use crate::encode::{Messages, Profile, one_batch};
 use crate::running::Sending;
 use crate::service::{Answers, answers};
+use crate::status::QueryId;
 use crate::tickets::{fingerprint, is_sealed};
 use crate::{Error, Flight, Result, metadata};
 
@@ -126,8 +127,9 @@ async fn query_rows(
         stop: Box::pin(sending.stop().cancelled_owned()),
         _sending: sending,
     };
-    let messages = Messages::new(rows, schema, flight.options.message_bytes).with_max_rows(max_rows);
-    Ok(answers(call.id, messages))
+    let messages =
+        Messages::new(rows, schema, flight.options.message_bytes).with_max_rows(max_rows);
+    Ok(answers(QueryId::of(statement.id), messages))
 }
 
 fn batch(flight: &Flight, call: &Call, batch: RecordBatch) -> Answers<FlightData> {
