@@ -59,7 +59,7 @@ pub(in crate::encode) fn leaves() -> Vec<(DataType, DataType)> {
         (
             T::RunEndEncoded(
                 Arc::new(Field::new("run_ends", T::Int32, false)),
-                field(T::Utf8View),
+                Arc::new(Field::new("values", T::Utf8View, true)),
             ),
             T::Utf8,
         ),

@@ -49,6 +49,23 @@ fn compressed(batch: &RecordBatch) -> Vec<FlightData> {
     vec![schema, rows.into()]
 }
 
+fn with_dictionaries(batch: &RecordBatch) -> Vec<FlightData> {
+    let options = IpcWriteOptions::default();
+    let mut dictionaries = DictionaryTracker::new(false);
+    let mut context = IpcWriteContext::default();
+    let generator = IpcDataGenerator::default();
+    let schema = generator.schema_to_bytes_with_dictionary_tracker(
+        batch.schema_ref(),
+        &mut dictionaries,
+        &options,
+    );
+    let (values, rows) = generator
+        .encode(batch, &mut dictionaries, &options, &mut context)
+        .unwrap();
+    let parts = std::iter::once(schema).chain(values).chain([rows]);
+    parts.map(FlightData::from).collect()
+}
+
 #[tokio::test]
 async fn rows_are_read_whatever_their_form() {
     let read = read_all(messages(&batch()), 1 << 20).await.unwrap();
@@ -57,7 +74,9 @@ async fn rows_are_read_whatever_their_form() {
     assert_eq!(read, [batch()]);
     let values: DictionaryArray<Int8Type> = ["a", "b", "a"].into_iter().collect();
     let dictionary = RecordBatch::try_from_iter([("d", Arc::new(values) as _)]).unwrap();
-    let read = read_all(messages(&dictionary), 1 << 20).await.unwrap();
+    let sent = with_dictionaries(&dictionary);
+    assert_eq!(sent.len(), 3);
+    let read = read_all(sent, 1 << 20).await.unwrap();
     assert_eq!(read, [dictionary]);
 }
 
