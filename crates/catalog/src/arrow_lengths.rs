@@ -44,7 +44,9 @@ pub(crate) fn check_blocks(file: &mut File) -> Result<(), ArrowError> {
     if blocks.all(|block| fits(block, size)) {
         Ok(())
     } else {
-        Err(impossible("its footer names a block that is not in the file"))
+        Err(impossible(
+            "its footer names a block that is not in the file",
+        ))
     }
 }
 
@@ -74,8 +76,9 @@ pub(crate) fn check_messages(file: &mut File) -> Result<(), ArrowError> {
             return Err(impossible("a message is longer than the file"));
         }
         let message = read(file, length)?;
-        let message = root_as_message(&message)
-            .map_err(|error| ArrowError::ParseError(format!("a message cannot be read: {error}")))?;
+        let message = root_as_message(&message).map_err(|error| {
+            ArrowError::ParseError(format!("a message cannot be read: {error}"))
+        })?;
         at = u64::try_from(message.bodyLength())
             .ok()
             .and_then(|body| body_at.checked_add(body))
@@ -104,7 +107,9 @@ fn read_length(file: &mut File) -> Result<u32, ArrowError> {
 /// Bytes that are known to be in the file.
 fn read(file: &mut File, length: u32) -> Result<Vec<u8>, ArrowError> {
     let mut bytes = Vec::new();
-    file.by_ref().take(u64::from(length)).read_to_end(&mut bytes)?;
+    file.by_ref()
+        .take(u64::from(length))
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -156,10 +161,14 @@ mod tests {
     fn a_cut_anywhere_is_refused_or_leaves_whole_messages() {
         let whole = file_format();
         for length in 0..whole.len() {
-            assert!(check_blocks(&mut on_disk(&whole[..length])).is_err(), "{length}");
+            assert!(
+                check_blocks(&mut on_disk(&whole[..length])).is_err(),
+                "{length}"
+            );
         }
         let whole = stream_format();
-        let passed = (0..whole.len()).filter(|length| check_messages(&mut on_disk(&whole[..*length])).is_ok());
+        let passed = (0..whole.len())
+            .filter(|length| check_messages(&mut on_disk(&whole[..*length])).is_ok());
         // Nothing, or the schema, or the schema and the batch, each with less than a length after it.
         assert!(passed.count() <= 12 + 8);
     }

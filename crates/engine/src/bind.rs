@@ -5,7 +5,9 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt64Array, UnionArray,
 };
-use arrow::compute::{CastOptions, cast_with_options, concat_batches, interleave, kernels::cmp, take};
+use arrow::compute::{
+    CastOptions, cast_with_options, concat_batches, interleave, kernels::cmp, take,
+};
 use arrow::datatypes::{DataType, Field, SchemaRef, UnionMode};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
@@ -138,9 +140,10 @@ fn unwrap_union(column: &UnionArray, wanted: &DataType) -> Result<ArrayRef, Arro
     let mut rows = Vec::with_capacity(column.len());
     for row in 0..column.len() {
         let id = column.type_id(row);
-        let child = ids.iter().position(|known| *known == id).ok_or_else(|| {
-            ArrowError::SchemaError(format!("no field of the union has id {id}"))
-        })?;
+        let child = ids
+            .iter()
+            .position(|known| *known == id)
+            .ok_or_else(|| ArrowError::SchemaError(format!("no field of the union has id {id}")))?;
         let offset = match mode {
             UnionMode::Dense => column.value_offset(row),
             UnionMode::Sparse => row,

@@ -170,7 +170,7 @@ impl Inner {
                 planned?;
                 Ok(QueryStream::new(
                     Arc::clone(&statement.schema),
-                    plan.state.settings.wanted_batch_rows(),
+                    plan.state.wanted_batch_rows(),
                     query_id,
                     receiver,
                     task,

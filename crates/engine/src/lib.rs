@@ -39,6 +39,7 @@ mod show;
 mod size;
 mod statement;
 mod system;
+mod yielding;
 
 pub use engine::Engine;
 pub use error::{Error, Result};

@@ -187,7 +187,8 @@ impl Lookup<'_> {
                 let path = self.search_path();
                 if schemas.iter().any(|schema| schema == table.as_ref()) {
                     let names = self.table_names(&[table]).await;
-                    let names: Vec<_> = names.keys().map(|name| format!("{table}.{name}")).collect();
+                    let names: Vec<_> =
+                        names.keys().map(|name| format!("{table}.{name}")).collect();
                     return Error::not_found(format!(
                         "table '{table}' does not exist; '{table}' is a schema, its tables are {}",
                         names.join(", ")

@@ -5,15 +5,9 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::ParamValues;
-use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::coop::CooperativeExec;
-use datafusion::physical_plan::joins::{
-    CrossJoinExec, HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec,
-};
-use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
 use futures::StreamExt;
 use tokio::sync::{mpsc, oneshot};
@@ -26,6 +20,7 @@ use crate::plan::Plan;
 use crate::query::Message;
 use crate::running::Record;
 use crate::session::Caller;
+use crate::yielding::yielding;
 use crate::{Error, Result};
 
 /// One run of a query, to be driven on the query runtime.
@@ -154,24 +149,6 @@ fn optimize(session: &SessionState, plan: LogicalPlan) -> EngineResult<LogicalPl
         LogicalPlan::Explain(_) => session.optimize(&plan),
         plan => session.optimizer().optimize(plan, session, |_, _| {}),
     }
-}
-
-/// Makes operators that turn few rows into many give way to other work between their batches. Without that, a join
-/// whose rows are all filtered away runs for minutes without a point at which it could be cancelled.
-fn yielding(plan: Arc<dyn ExecutionPlan>) -> EngineResult<Arc<dyn ExecutionPlan>> {
-    plan.transform_up(|node| {
-        let multiplies = node.is::<CrossJoinExec>()
-            || node.is::<NestedLoopJoinExec>()
-            || node.is::<HashJoinExec>()
-            || node.is::<SortMergeJoinExec>()
-            || node.is::<UnnestExec>();
-        Ok(if multiplies {
-            Transformed::yes(Arc::new(CooperativeExec::new(node)) as _)
-        } else {
-            Transformed::no(node)
-        })
-    })
-    .map(|transformed| transformed.data)
 }
 
 async fn physical_plan(

@@ -41,6 +41,7 @@ pub(crate) struct State {
     session: SessionState,
     schema: String,
     timeout: Option<Duration>,
+    wanted_batch_rows: Option<usize>,
 }
 
 /// Who runs a statement, for the tables that show a caller what is its own. It travels in the configuration that a
@@ -223,6 +224,7 @@ impl State {
             session: settings.apply(base)?,
             schema: settings.schema().to_owned(),
             timeout: settings.timeout(),
+            wanted_batch_rows: settings.wanted_batch_rows(),
         })
     }
 
@@ -236,6 +238,10 @@ impl State {
 
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.timeout
+    }
+
+    pub(crate) fn wanted_batch_rows(&self) -> Option<usize> {
+        self.wanted_batch_rows
     }
 }
 
