@@ -195,7 +195,7 @@ def test_an_expired_token(start):
 
 
 def test_a_token_past_half_of_its_life_is_renewed_by_use(start):
-    server = start(config='[auth]\ntoken_ttl = "4s"\n')
+    server = start(config='[auth]\ntoken_ttl = "8s"\n')
     token = token_of(server)
 
     def renewed():
