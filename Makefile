@@ -24,7 +24,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 
 .PHONY: help
 help: ## name these commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 20
 	@echo
 	@echo "build directory: $(CARGO_TARGET_DIR)"
 
@@ -37,7 +37,7 @@ build: ## build the server
 	@$(PHASE) "build the server" $(CARGO) build --release --locked --workspace --bins
 
 .PHONY: test
-test: test-rust test-clients ## every test: Rust's own, then real clients against the real server
+test: tests-ready test-rust test-clients ## every test: Rust's own, then real clients against the real server
 
 .PHONY: test-rust
 test-rust: ## Rust's own tests
