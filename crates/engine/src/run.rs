@@ -62,17 +62,18 @@ impl Run {
             Ok(Some(Gone)) => {}
             Ok(None) => {
                 self.record.finish();
-                drop(self.record);
-                // A reader that is gone does not miss the end.
+                // A reader that is gone does not miss the end. The record stays until the end is under way: a server
+                // that stops waits for the queries that have one.
                 let _ = self.messages.send(Message::Finished).await;
+                drop(self.record);
             }
             Err(error) => {
                 self.record.fail(&error);
-                drop(self.record);
                 match ready {
                     Some(ready) => drop(ready.send(Err(error))),
                     None => drop(self.messages.send(Message::Failed(error)).await),
                 }
+                drop(self.record);
             }
         }
     }

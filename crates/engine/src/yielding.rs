@@ -2,8 +2,8 @@
 //!
 //! A task is cancelled where it waits. Joins can work for minutes without waiting for anything: their rows are filtered
 //! away further up, or by the join itself. So joins get an operator above them that gives way every few milliseconds,
-//! and those that compare every pair of rows get their probe side in small pieces, because what they do with one piece
-//! cannot be interrupted.
+//! and those that compare every pair of rows get their probe side in pieces, because what they do with one piece cannot
+//! be interrupted. How large a piece may be shows in the time that the last one took.
 
 use std::fmt;
 use std::pin::Pin;
@@ -30,9 +30,6 @@ use futures::{Stream, StreamExt};
 /// How long a query works before it gives way.
 const SLICE: Duration = Duration::from_millis(10);
 
-/// Rows of the probe side that a nested loop join compares with all others in one go.
-const PROBE_ROWS: usize = 32;
-
 /// The plan with points to give way.
 ///
 /// # Errors
@@ -42,11 +39,11 @@ pub(crate) fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Execution
         if node.is::<NestedLoopJoinExec>() {
             let mut children: Vec<_> = node.children().into_iter().map(Arc::clone).collect();
             if let Some(probe) = children.pop() {
-                children.push(Arc::new(YieldExec::new(probe, PROBE_ROWS)));
+                children.push(Arc::new(YieldExec::new(probe, Pieces::Timed)));
             }
             let node = node.replace_children(children, recompute())?;
             return Ok(Transformed::yes(
-                Arc::new(YieldExec::new(node, usize::MAX)) as _
+                Arc::new(YieldExec::new(node, Pieces::Whole)) as _
             ));
         }
         let multiplies = node.is::<CrossJoinExec>()
@@ -54,7 +51,7 @@ pub(crate) fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Execution
             || node.is::<SortMergeJoinExec>()
             || node.is::<UnnestExec>();
         Ok(if multiplies {
-            Transformed::yes(Arc::new(YieldExec::new(node, usize::MAX)) as _)
+            Transformed::yes(Arc::new(YieldExec::new(node, Pieces::Whole)) as _)
         } else {
             Transformed::no(node)
         })
@@ -62,20 +59,28 @@ pub(crate) fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Execution
     .map(|transformed| transformed.data)
 }
 
-/// Passes batches on, cut to a number of rows, and gives way when it has worked for a while.
+/// In what pieces batches are passed on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Pieces {
+    Whole,
+    /// As many rows as keep the operator above busy for about [`SLICE`].
+    Timed,
+}
+
+/// Passes batches on, and gives way when the task has worked for a while.
 #[derive(Debug)]
 struct YieldExec {
     input: Arc<dyn ExecutionPlan>,
-    max_rows: usize,
+    pieces: Pieces,
     properties: Arc<PlanProperties>,
 }
 
 impl YieldExec {
-    fn new(input: Arc<dyn ExecutionPlan>, max_rows: usize) -> Self {
+    fn new(input: Arc<dyn ExecutionPlan>, pieces: Pieces) -> Self {
         let properties = Arc::clone(input.properties());
         Self {
             input,
-            max_rows,
+            pieces,
             properties,
         }
     }
@@ -117,7 +122,7 @@ impl ExecutionPlan for YieldExec {
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match (children.pop(), children.pop()) {
-            (Some(input), None) => Ok(Arc::new(Self::new(input, self.max_rows))),
+            (Some(input), None) => Ok(Arc::new(Self::new(input, self.pieces))),
             _ => Err(DataFusionError::Internal(
                 "YieldExec has one child".to_owned(),
             )),
@@ -138,7 +143,9 @@ impl ExecutionPlan for YieldExec {
     ) -> Result<SendableRecordBatchStream> {
         Ok(Box::pin(Yielding {
             input: self.input.execute(partition, context)?,
-            max_rows: self.max_rows,
+            pieces: self.pieces,
+            rows: 1,
+            given: None,
             rest: None,
             since: Instant::now(),
         }))
@@ -151,20 +158,41 @@ fn recompute() -> ReplaceChildrenOptions {
 
 struct Yielding {
     input: SendableRecordBatchStream,
-    max_rows: usize,
+    pieces: Pieces,
+    /// Rows of the next piece.
+    rows: usize,
+    /// When the last piece was passed on.
+    given: Option<Instant>,
     rest: Option<RecordBatch>,
     /// When the task last gave way here.
     since: Instant,
 }
 
 impl Yielding {
+    /// Learns from the time since the last piece, most of which the operator above worked on it.
+    fn pace(&mut self) {
+        let Some(given) = self.given.take() else {
+            return;
+        };
+        let worked = given.elapsed();
+        if worked > SLICE {
+            self.rows = (self.rows / 2).max(1);
+        } else if worked < SLICE / 4 {
+            self.rows = self.rows.saturating_mul(2);
+        }
+    }
+
     fn cut(&mut self, batch: RecordBatch) -> RecordBatch {
-        let rows = batch.num_rows();
-        if rows <= self.max_rows {
+        if self.pieces == Pieces::Whole {
             return batch;
         }
-        self.rest = Some(batch.slice(self.max_rows, rows - self.max_rows));
-        batch.slice(0, self.max_rows)
+        self.given = Some(Instant::now());
+        let rows = batch.num_rows();
+        if rows <= self.rows {
+            return batch;
+        }
+        self.rest = Some(batch.slice(self.rows, rows - self.rows));
+        batch.slice(0, self.rows)
     }
 }
 
@@ -172,6 +200,7 @@ impl Stream for Yielding {
     type Item = Result<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.pace();
         if self.since.elapsed() >= SLICE {
             self.since = Instant::now();
             context.waker().wake_by_ref();
