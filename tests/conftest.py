@@ -1,10 +1,14 @@
 """Fixtures that several subjects share."""
 
 import json
+import os
 import pathlib
 import subprocess
 
 import pytest
+
+# The handlers that gRPC runs in a forked child end the child now and then; ours only start another program.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 import godwit_server
 import makers
