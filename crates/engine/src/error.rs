@@ -71,7 +71,9 @@ pub enum Error {
     #[error("the query was cancelled")]
     Cancelled,
     /// The query ran longer than `query.timeout`, or than the session's `timeout`.
-    #[error("the query was stopped after {seconds} s, the time it is allowed (query.timeout, or SET timeout)")]
+    #[error(
+        "the query was stopped after {seconds} s, the time it is allowed (query.timeout, or SET timeout)"
+    )]
     DeadlineExceeded {
         /// The time that was allowed, in seconds.
         seconds: f64,

@@ -43,7 +43,7 @@ pub(crate) fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Execution
             }
             let node = node.replace_children(children, recompute())?;
             return Ok(Transformed::yes(
-                Arc::new(YieldExec::new(node, Pieces::Whole)) as _
+                Arc::new(YieldExec::new(node, Pieces::Whole)) as _,
             ));
         }
         let multiplies = node.is::<CrossJoinExec>()
