@@ -20,13 +20,14 @@ export function plainValue(value, type) {
 export async function readRows(reader) {
   const rows = [];
   const batches = [];
+  const { fields } = (await reader.open()).schema;
   for await (const batch of reader) {
     batches.push(batch.numRows);
     for (const row of batch) {
-      rows.push(batch.schema.fields.map((field) => plainValue(row[field.name], field.type)));
+      rows.push(fields.map((field) => plainValue(row[field.name], field.type)));
     }
   }
-  const columns = reader.schema.fields.map((field) => [field.name, String(field.type), field.nullable]);
+  const columns = fields.map((field) => [field.name, String(field.type), field.nullable]);
   return { columns, rows, batches };
 }
 
