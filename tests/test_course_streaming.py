@@ -14,6 +14,7 @@ import pyarrow.flight as flight
 import pytest
 
 import flightsql
+import makers
 from godwit_server import Server, resident_memory
 
 MIB = 1 << 20
@@ -22,15 +23,8 @@ ROWS = 1000
 
 @pytest.fixture(scope="module")
 def dataset():
-    """The chapter's table: a thousand rows of id, valor, categoria."""
-    chance = np.random.default_rng(6)
-    return pa.table(
-        {
-            "id": range(ROWS),
-            "valor": chance.standard_normal(ROWS),
-            "categoria": chance.choice(["A", "B", "C"], ROWS),
-        }
-    )
+    """The chapter's table: a thousand rows."""
+    return makers.course(ROWS)
 
 
 @pytest.fixture(scope="module")
