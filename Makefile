@@ -59,9 +59,11 @@ lint: ## formatting and clippy, warnings are errors
 check: lint ## lint, then test
 	@$(MAKE) --no-print-directory test
 
-# What the client tests need beside the server: their Python packages and the JDBC driver.
+# What the client tests need beside the server: their Python packages, the JDBC driver, a browser and its packages.
 .PHONY: tests-ready
-tests-ready: $(VENV)/installed tests/jdbc/target/installed
+tests-ready: $(VENV)/installed tests/jdbc/target/installed tests/browser/node_modules/installed
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
+		|| { echo "the tests need Chromium and its driver, Debian's packages chromium and chromium-driver" >&2; exit 1; }
 
 $(VENV)/installed: tests/requirements.txt
 	@test -n "$(PYTHON)" || { echo "the tests need Python 3.11 or later with its venv module" >&2; exit 1; }
@@ -73,4 +75,9 @@ $(VENV)/installed: tests/requirements.txt
 tests/jdbc/target/installed: tests/jdbc/pom.xml $(shell find tests/jdbc/src -name '*.java' 2>/dev/null)
 	@command -v java mvn >/dev/null || { echo "the tests need a JDK (17 or later) and Maven" >&2; exit 1; }
 	@$(PHASE) "JDBC driver" bash -c '$(MAVEN) --offline process-classes >/dev/null 2>&1 || $(MAVEN) process-classes'
+	@touch $@
+
+tests/browser/node_modules/installed: tests/browser/package.json tests/browser/package-lock.json
+	@command -v npm >/dev/null || { echo "the tests need Node.js with npm" >&2; exit 1; }
+	@$(PHASE) "browser packages" npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

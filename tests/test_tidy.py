@@ -54,7 +54,7 @@ def texts():
             continue
 
 
-SOURCES = tracked("*.rs", "*.py", "*.java")
+SOURCES = tracked("*.rs", "*.py", "*.java", "*.js")
 CRATES = sorted(path.parent.name for path in tracked("crates/*/Cargo.toml"))
 
 
