@@ -145,15 +145,6 @@ def test_list_actions(session_client):
     assert all(actions.values()), "each says what it does"
 
 
-def test_do_exchange_is_not_served(session_client):
-    descriptor = flight.FlightDescriptor.for_command(b"select 1")
-    with pytest.raises(pa.ArrowNotImplementedError):
-        writer, reader = session_client.flight.do_exchange(descriptor, session_client.options)
-        with writer:
-            writer.done_writing()
-            reader.read_all()
-
-
 def test_renewed_endpoint_works(session_client):
     info = session_client.info(wire.statement("select 5 as five"))
     (endpoint,) = info.endpoints

@@ -7,7 +7,7 @@ use crate::value::{SizeText, size};
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Wire {
-    /// How large a single message from a client may be.
+    /// How large a single message from a client may be, also once it is decompressed.
     /// Default: `64MiB`.
     #[serde(with = "size")]
     #[schemars(with = "SizeText", extend("x-minimum" = "64KiB", "x-maximum" = "1GiB"))]

@@ -309,7 +309,7 @@ impl Engine {
     }
 
     /// Whether the call may be made at all: by the session's own user, while the server takes work.
-    fn admit(&self, session: &Session, permit: &Permit) -> Result<()> {
+    pub(crate) fn admit(&self, session: &Session, permit: &Permit) -> Result<()> {
         self.inner.running.check_open()?;
         if session.user() != permit.user() {
             return Err(Error::Denied {
@@ -321,7 +321,7 @@ impl Engine {
     }
 
     /// Runs planning work on the query runtime, for no longer than a statement may take.
-    async fn plan<T, F>(
+    pub(crate) async fn plan<T, F>(
         &self,
         session: &Arc<Session>,
         id: StatementId,

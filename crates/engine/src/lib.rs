@@ -7,7 +7,7 @@
 //! In reading order: [`Engine`] and `inner`, the way of a statement; `session`, `settings` and `prepared`, what is kept
 //! between two calls; `parse`, `depth` and `placeholders`, text to a tree; `check`, what is refused; `names` and
 //! `provider`, what names stand for; `plan`, `infer`, `duplicates`, `show` and `size`, a tree to a plan; `bind`, values
-//! for parameters; `run`, `conform` and `query`, a plan to its rows; `runtime`, `running`, `memory`, `deep` and `cache`,
+//! for parameters; `run`, `conform` and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `runtime`, `running`, `memory`, `deep` and `cache`,
 //! what it all runs on; `metadata` and `system`, what is told about it; [`Error`].
 
 mod bind;
@@ -19,7 +19,9 @@ mod depth;
 mod duplicates;
 mod engine;
 mod error;
+mod exchange;
 mod infer;
+mod ingest;
 mod inner;
 mod memory;
 mod metadata;
@@ -43,7 +45,9 @@ mod yielding;
 
 pub use engine::Engine;
 pub use error::{Error, Result};
+pub use exchange::Upload;
 pub use godwit_catalog::{TableEntry, TableKind};
+pub use ingest::{IfExists, IfMissing, IngestTarget};
 pub use metadata::{FunctionNames, SchemaEntry, TableInfo};
 pub use prepared::Prepared;
 pub use query::QueryStream;

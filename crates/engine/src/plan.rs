@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
 use datafusion::common::DFSchema;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::LogicalPlan;
@@ -56,6 +57,17 @@ impl Planner {
         parsed: Parsed,
         given: Option<SchemaRef>,
     ) -> Result<Plan> {
+        self.plan_over(state, parsed, given, None).await
+    }
+
+    /// The same with what the unqualified name `input` stands for, before all other tables.
+    pub(crate) async fn plan_over(
+        &self,
+        state: &Arc<State>,
+        parsed: Parsed,
+        given: Option<SchemaRef>,
+        input: Option<Arc<dyn TableProvider>>,
+    ) -> Result<Plan> {
         let Parsed {
             mut tree,
             parameters,
@@ -68,7 +80,10 @@ impl Planner {
             &tree,
             self.limits.max_depth.saturating_mul(TABLES_PER_LEVEL),
         )?;
-        let resolved = self.lookup(state).resolve(&names).await;
+        let mut resolved = self.lookup(state).resolve(&names).await;
+        if let Some(input) = input {
+            resolved.set_input(input);
+        }
         show::qualify(&mut tree, &resolved);
         let work = Work {
             state,

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::bind::Bound;
 use crate::conform::conform;
 use crate::deep::{Deep, DeepFuture, with_deep_stack};
+use crate::exchange::prompt;
 use crate::plan::Plan;
 use crate::query::Message;
 use crate::running::Record;
@@ -112,7 +113,7 @@ impl Run {
             optimize(&session, logical)
         })?);
         let physical = physical_plan(&session, &logical).await?;
-        execute_stream(yielding(physical)?, session.task_ctx())
+        execute_stream(yielding(prompt(physical)?)?, session.task_ctx())
     }
 
     async fn send(&mut self, mut rows: SendableRecordBatchStream) -> Result<Option<Gone>> {

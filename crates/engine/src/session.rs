@@ -37,6 +37,7 @@ struct Inner {
 }
 
 /// The settings of a session, frozen: what a statement is planned and run with.
+#[derive(Clone)]
 pub(crate) struct State {
     session: SessionState,
     schema: String,
@@ -226,6 +227,15 @@ impl State {
             timeout: settings.timeout(),
             wanted_batch_rows: settings.wanted_batch_rows(),
         })
+    }
+
+    /// The same for a query over a stream that is still arriving: batches are not dealt out to parallel workers, which
+    /// would lose their order and gather rows before they pass them on.
+    pub(crate) fn undealt(&self) -> Self {
+        let mut state = self.clone();
+        let options = state.session.config_mut().options_mut();
+        options.optimizer.enable_round_robin_repartition = false;
+        state
     }
 
     pub(crate) fn session(&self) -> &SessionState {

@@ -10,6 +10,8 @@
 mod binding;
 #[path = "engine/checks.rs"]
 mod checks;
+#[path = "engine/exchange.rs"]
+mod exchange;
 #[path = "engine/limits.rs"]
 mod limits;
 #[path = "engine/metadata.rs"]

@@ -6,8 +6,8 @@
 //!
 //! In reading order: [`serve()`], the one entrance; `service` ([`Flight`], an RPC to its file in `rpc`); `call` (who
 //! calls, in which session); `layers` (what happens before and after each RPC); `rpc`, one file an RPC; `tickets`
-//! (what a FlightInfo holds); `metadata`, one file a command; `encode` (engine batches to messages); `status` (errors
-//! to codes).
+//! (what a FlightInfo holds); `metadata`, one file a command; `encode` (engine batches to messages); `upload` (messages
+//! from clients to batches); `status` (errors to codes).
 
 mod call;
 mod encode;
@@ -21,6 +21,7 @@ mod serve;
 mod service;
 mod status;
 mod tickets;
+mod upload;
 
 pub use error::{Error, Result};
 pub use options::FlightOptions;

@@ -110,7 +110,8 @@ async fn prepared_rows(flight: &Flight, call: &Call, handle: &[u8]) -> Result<An
     Ok(batch(flight, call, metadata::outcome::rows(outcome.rows)?))
 }
 
-async fn query_rows(
+/// The rows of a query, until the answer is dropped or somebody cancels it.
+pub(super) async fn query_rows(
     flight: &Flight,
     call: &Call,
     session: &std::sync::Arc<Session>,

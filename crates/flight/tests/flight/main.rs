@@ -4,7 +4,9 @@
 mod actions;
 mod bad_input;
 mod cancel;
+mod exchange;
 mod identity;
+mod ingest;
 mod put;
 mod schemas;
 mod sessions;
