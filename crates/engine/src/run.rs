@@ -17,6 +17,7 @@ use crate::bind::Bound;
 use crate::conform::conform;
 use crate::deep::{Deep, DeepFuture, with_deep_stack};
 use crate::plan::Plan;
+use crate::progress::Progress;
 use crate::query::Message;
 use crate::running::Record;
 use crate::session::Caller;
@@ -32,6 +33,7 @@ pub(crate) struct Run {
     /// The schema that the client was told.
     pub(crate) schema: SchemaRef,
     pub(crate) record: Record,
+    pub(crate) progress: Option<Arc<Progress>>,
     pub(crate) messages: mpsc::Sender<Message>,
 }
 
@@ -112,7 +114,12 @@ impl Run {
             optimize(&session, logical)
         })?);
         let physical = physical_plan(&session, &logical).await?;
-        execute_stream(yielding(physical)?, session.task_ctx())
+        let physical = yielding(physical)?;
+        if let Some(progress) = &self.progress {
+            let runs = self.bound.as_ref().map_or(1, |bound| bound.len());
+            progress.begin(at, runs, &physical);
+        }
+        execute_stream(physical, session.task_ctx())
     }
 
     async fn send(&mut self, mut rows: SendableRecordBatchStream) -> Result<Option<Gone>> {

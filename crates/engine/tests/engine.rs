@@ -10,6 +10,8 @@
 mod binding;
 #[path = "engine/checks.rs"]
 mod checks;
+#[path = "engine/kept_bounds.rs"]
+mod kept_bounds;
 #[path = "engine/limits.rs"]
 mod limits;
 #[path = "engine/metadata.rs"]
@@ -20,6 +22,8 @@ mod names;
 mod parameters;
 #[path = "engine/prepared.rs"]
 mod prepared;
+#[path = "engine/results.rs"]
+mod results;
 #[path = "engine/running.rs"]
 mod running;
 #[path = "engine/schemas.rs"]

@@ -5,6 +5,7 @@ mod actions;
 mod bad_input;
 mod cancel;
 mod identity;
+mod poll;
 mod put;
 mod schemas;
 mod sessions;
