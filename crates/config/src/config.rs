@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::mounts::MountForm;
 use crate::value::AddressText;
 use crate::{
-    Admin, Auth, Log, Memory, Mount, Query, Sessions, Shutdown, Statements, Tickets, Tls, User,
-    Wire,
+    Admin, Auth, Log, Memory, Mount, Query, Results, Sessions, Shutdown, Statements, Tickets, Tls,
+    User, Wire,
 };
 
 /// The configuration of a Godwit server.
@@ -66,6 +66,9 @@ pub struct Config {
     /// Memory of all queries together.
     pub memory: Memory,
 
+    /// Results that are kept on disk: of polled queries, and of those that are split over several endpoints.
+    pub results: Results,
+
     /// Messages on the connection.
     pub wire: Wire,
 
@@ -91,6 +94,7 @@ impl Default for Config {
             tickets: Tickets::default(),
             query: Query::default(),
             memory: Memory::default(),
+            results: Results::default(),
             wire: Wire::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),

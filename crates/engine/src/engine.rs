@@ -23,7 +23,7 @@ const CANCEL_GRACE: Duration = Duration::from_secs(1);
 /// Its methods are to be called inside a tokio runtime with a clock; the work itself happens on the engine's own.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl Engine {
@@ -184,7 +184,7 @@ impl Engine {
         self.admit(session, permit)?;
         check_owner(statement, permit)?;
         match statement.body() {
-            Body::Query(plan) => self.inner.query(statement, plan).await,
+            Body::Query(plan) => self.inner.query(statement, plan, None).await,
             Body::Effect(_) => Err(Error::invalid(
                 "the statement gives no rows; it is to be executed, not queried",
             )),
@@ -287,6 +287,7 @@ impl Engine {
     pub async fn shutdown(&self, grace: Duration) {
         let running = &self.inner.running;
         running.close();
+        self.inner.results.close();
         if tokio::time::timeout(grace, running.idle()).await.is_err() {
             tracing::warn!(queries = running.len(), "cancelling what still runs");
             running.cancel_all();
@@ -300,6 +301,7 @@ impl Engine {
                 );
             }
         }
+        self.inner.results.clear();
         self.inner.runtime.stop();
     }
 
@@ -350,7 +352,7 @@ impl Engine {
     }
 }
 
-fn check_owner(statement: &Statement, permit: &Permit) -> Result<()> {
+pub(crate) fn check_owner(statement: &Statement, permit: &Permit) -> Result<()> {
     if statement.user() == permit.user() {
         Ok(())
     } else {

@@ -7,7 +7,9 @@
 //! In reading order: [`Engine`] and `inner`, the way of a statement; `session`, `settings` and `prepared`, what is kept
 //! between two calls; `parse`, `depth` and `placeholders`, text to a tree; `check`, what is refused; `names` and
 //! `provider`, what names stand for; `plan`, `infer`, `duplicates`, `show` and `size`, a tree to a plan; `bind`, values
-//! for parameters; `run`, `conform` and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `runtime`, `running`, `memory`, `deep` and `cache`,
+//! for parameters; `run`, `conform` and `query`, a plan to its rows; `exchange`, a query over rows that are arriving;
+//! `results` and `progress`, rows that are kept and queries that nobody waits for; `runtime`, `running`, `memory`,
+//! `deep` and `cache`,
 //! what it all runs on; `metadata` and `system`, what is told about it; [`Error`].
 
 mod bind;
@@ -30,8 +32,10 @@ mod parse;
 mod placeholders;
 mod plan;
 mod prepared;
+mod progress;
 mod provider;
 mod query;
+mod results;
 mod run;
 mod running;
 mod runtime;
@@ -51,5 +55,6 @@ pub use ingest::{IfExists, IfMissing, IngestTarget};
 pub use metadata::{FunctionNames, SchemaEntry, TableInfo};
 pub use prepared::Prepared;
 pub use query::QueryStream;
+pub use results::{Kept, KeptState};
 pub use session::{Session, SessionKey, Sessions};
 pub use statement::{Outcome, Statement, StatementKind};

@@ -18,6 +18,7 @@ use crate::conform::conform;
 use crate::deep::{Deep, DeepFuture, with_deep_stack};
 use crate::exchange::prompt;
 use crate::plan::Plan;
+use crate::progress::Progress;
 use crate::query::Message;
 use crate::running::Record;
 use crate::session::Caller;
@@ -33,6 +34,7 @@ pub(crate) struct Run {
     /// The schema that the client was told.
     pub(crate) schema: SchemaRef,
     pub(crate) record: Record,
+    pub(crate) progress: Option<Arc<Progress>>,
     pub(crate) messages: mpsc::Sender<Message>,
 }
 
@@ -113,7 +115,12 @@ impl Run {
             optimize(&session, logical)
         })?);
         let physical = physical_plan(&session, &logical).await?;
-        execute_stream(yielding(prompt(physical)?)?, session.task_ctx())
+        let physical = yielding(prompt(physical)?)?;
+        if let Some(progress) = &self.progress {
+            let runs = self.bound.as_ref().map_or(1, |bound| bound.len());
+            progress.begin(at, runs, &physical);
+        }
+        execute_stream(physical, session.task_ctx())
     }
 
     async fn send(&mut self, mut rows: SendableRecordBatchStream) -> Result<Option<Gone>> {

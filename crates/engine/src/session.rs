@@ -122,6 +122,11 @@ impl Session {
         })
     }
 
+    /// How many endpoints the result of a query is split over, from 1 to 64.
+    pub fn endpoints(&self) -> u32 {
+        self.lock().settings.endpoints()
+    }
+
     /// Checks a change without making it.
     pub(crate) fn check(&self, change: &SettingChange) -> Result<()> {
         let settings = self.lock().settings.clone();

@@ -161,6 +161,12 @@ impl Settings {
         self.changed.get("batch_rows")?.parse().ok()
     }
 
+    /// How many endpoints the result of a query is split over.
+    pub(crate) fn endpoints(&self) -> u32 {
+        let text = self.changed.get("endpoints");
+        text.and_then(|text| text.parse().ok()).unwrap_or(1)
+    }
+
     /// All settings as session options.
     pub(crate) fn options(&self) -> BTreeMap<String, OptionValue> {
         SETTINGS

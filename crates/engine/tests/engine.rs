@@ -12,6 +12,8 @@ mod binding;
 mod checks;
 #[path = "engine/exchange.rs"]
 mod exchange;
+#[path = "engine/kept_bounds.rs"]
+mod kept_bounds;
 #[path = "engine/limits.rs"]
 mod limits;
 #[path = "engine/metadata.rs"]
@@ -22,6 +24,8 @@ mod names;
 mod parameters;
 #[path = "engine/prepared.rs"]
 mod prepared;
+#[path = "engine/results.rs"]
+mod results;
 #[path = "engine/running.rs"]
 mod running;
 #[path = "engine/schemas.rs"]

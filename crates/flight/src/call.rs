@@ -5,6 +5,7 @@ use std::sync::Arc;
 use godwit_auth::{Identity, Intent, Permit};
 use godwit_engine::{Session, SessionKey};
 use godwit_protocol::handle::PreparedHandle;
+use godwit_protocol::poll::PollHandle;
 use godwit_protocol::ticket::Ticket;
 use tonic::{Request, Status};
 
@@ -96,6 +97,16 @@ impl Call {
         let ticket = Ticket::open(&flight.sealer, sealed, std::time::SystemTime::now())?;
         self.owns(&ticket.user, "ticket")?;
         Ok(ticket)
+    }
+
+    /// Opens a sealed poll handle of this caller.
+    ///
+    /// # Errors
+    /// When it is forged, expired or another user's.
+    pub(crate) fn poll_handle(&self, flight: &Flight, sealed: &[u8]) -> Result<PollHandle> {
+        let handle = PollHandle::open(&flight.sealer, sealed, std::time::SystemTime::now())?;
+        self.owns(&handle.user, "poll handle")?;
+        Ok(handle)
     }
 
     fn owns(&self, user: &str, what: &'static str) -> Result<()> {

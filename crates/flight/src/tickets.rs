@@ -41,7 +41,7 @@ impl Facts {
         ..Self::UNKNOWN
     };
 
-    fn of(statement: &Statement) -> Self {
+    pub(crate) fn of(statement: &Statement) -> Self {
         let known = |hint: Option<u64>| hint.and_then(|n| i64::try_from(n).ok()).unwrap_or(-1);
         Self {
             rows: known(statement.rows_hint()),
@@ -119,20 +119,22 @@ pub(crate) fn endpoint(flight: &Flight, call: &Call, body: TicketBody) -> Flight
         expires_at: SystemTime::now() + flight.options.ticket_ttl,
         body,
     };
-    let since_epoch = ticket
-        .expires_at
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
     FlightEndpoint {
         ticket: Some(FlightTicket {
             ticket: ticket.seal(&flight.sealer),
         }),
         location: Vec::new(),
-        expiration_time: i64::try_from(since_epoch.as_secs())
-            .ok()
-            .map(|seconds| prost_types::Timestamp { seconds, nanos: 0 }),
+        expiration_time: timestamp(ticket.expires_at),
         app_metadata: Bytes::new(),
     }
+}
+
+/// A time as Flight tells it, in whole seconds.
+pub(crate) fn timestamp(time: SystemTime) -> Option<prost_types::Timestamp> {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_secs())
+        .ok()
+        .map(|seconds| prost_types::Timestamp { seconds, nanos: 0 })
 }
 
 /// What a ticket remembers of the schema that was promised.

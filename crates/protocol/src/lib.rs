@@ -9,7 +9,7 @@
 //!
 //! In reading order: [`command`] and [`descriptor`], what a client may ask; [`action`] and [`session`], the bodies of
 //! DoAction and their answers; [`put`], the answers of DoPut; [`id`] and [`seal`], and what is built on them:
-//! [`ticket`], [`handle`], [`cookie`]; [`schema_fingerprint`]; [`messages`], the generated types that the
+//! [`ticket`], [`handle`], [`poll`], [`cookie`]; [`schema_fingerprint`]; [`messages`], the generated types that the
 //! `arrow-flight` crate lacks.
 
 pub mod action;
@@ -23,6 +23,7 @@ pub mod handle;
 pub mod id;
 pub mod messages;
 mod packed;
+pub mod poll;
 pub mod put;
 pub mod seal;
 pub mod session;

@@ -51,6 +51,17 @@ pub enum TicketBody {
         /// The Flight SQL command as the client sent it.
         command: Bytes,
     },
+    /// Rows of a result that the server keeps, or of one of its parts.
+    Kept {
+        /// The statement whose result it is.
+        statement: StatementId,
+        /// Which part, from 0; less than `parts`.
+        part: u32,
+        /// How many parts there are.
+        parts: u32,
+        /// [`crate::schema_fingerprint`] of the schema promised in the FlightInfo.
+        fingerprint: [u8; 32],
+    },
 }
 
 impl Ticket {
@@ -114,6 +125,17 @@ impl TicketBody {
             Self::Metadata { command } => Body::Metadata(wire::MetadataTicket {
                 command: command.clone(),
             }),
+            Self::Kept {
+                statement,
+                part,
+                parts,
+                fingerprint,
+            } => Body::Kept(wire::KeptTicket {
+                statement: Bytes::copy_from_slice(statement.as_bytes()),
+                part: *part,
+                parts: *parts,
+                fingerprint: Bytes::copy_from_slice(fingerprint),
+            }),
         }
     }
 
@@ -123,19 +145,29 @@ impl TicketBody {
                 statement: StatementId::decode(&query.statement)?,
                 query: query.query,
                 parameters: query.parameters,
-                fingerprint: query
-                    .fingerprint
-                    .as_ref()
-                    .try_into()
-                    .map_err(|_| Error::malformed(WHAT, "fingerprint without 32 bytes"))?,
+                fingerprint: fingerprint(&query.fingerprint)?,
                 snapshot: query.snapshot,
             },
             Body::Outcome(outcome) => Self::Outcome { rows: outcome.rows },
             Body::Metadata(metadata) => Self::Metadata {
                 command: metadata.command,
             },
+            Body::Kept(kept) if kept.part >= kept.parts => {
+                return Err(Error::malformed(WHAT, "a part that does not exist"));
+            }
+            Body::Kept(kept) => Self::Kept {
+                statement: StatementId::decode(&kept.statement)?,
+                part: kept.part,
+                parts: kept.parts,
+                fingerprint: fingerprint(&kept.fingerprint)?,
+            },
         })
     }
+}
+
+fn fingerprint(bytes: &[u8]) -> Result<[u8; 32]> {
+    let malformed = |_| Error::malformed(WHAT, "fingerprint without 32 bytes");
+    bytes.try_into().map_err(malformed)
 }
 
 #[cfg(test)]
@@ -166,6 +198,15 @@ mod tests {
         }
     }
 
+    fn kept(part: u32, parts: u32) -> TicketBody {
+        TicketBody::Kept {
+            statement: StatementId::random(),
+            part,
+            parts,
+            fingerprint: rand::random(),
+        }
+    }
+
     fn open_message(message: &wire::Ticket) -> Result<Ticket> {
         let sealed = sealer().seal(Purpose::Ticket, &message.encode_to_vec());
         Ticket::open(&sealer(), &sealed, UNIX_EPOCH)
@@ -181,6 +222,8 @@ mod tests {
             TicketBody::Outcome { rows: -1 },
             TicketBody::Outcome { rows: i64::MAX },
             TicketBody::Metadata { command },
+            kept(0, 1),
+            kept(63, 64),
         ] {
             let ticket = ticket(body);
             let sealed = ticket.seal(&sealer());
@@ -225,6 +268,8 @@ mod tests {
             short(17, 32),
             short(16, 31),
             short(16, 33),
+            Some(kept(0, 0).encode()),
+            Some(kept(4, 4).encode()),
         ] {
             let ticket = wire::Ticket {
                 body,

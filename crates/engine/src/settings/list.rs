@@ -22,6 +22,7 @@ pub(crate) enum Kind {
     TimeZone,
     BatchRows,
     Partitions,
+    Endpoints,
     Flag,
     OneOf(&'static [&'static str]),
 }
@@ -58,6 +59,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "true",
         "Joins, top-k sorts and aggregates filter the scans below them while they run.",
     ),
+    Setting {
+        name: "endpoints",
+        engine_key: None,
+        kind: Kind::Endpoints,
+        default: "1",
+        description: "Endpoints that the result of a query is split over; with more than 1 it is kept until it is read.",
+    },
     one_of(
         "explain_format",
         "datafusion.explain.format",
@@ -279,7 +287,7 @@ impl Setting {
     pub(crate) fn option_value(&self, text: String) -> OptionValue {
         match self.kind {
             Kind::Flag => OptionValue::Bool(text == "true"),
-            Kind::BatchRows | Kind::Partitions => text
+            Kind::BatchRows | Kind::Partitions | Kind::Endpoints => text
                 .parse()
                 .map_or(OptionValue::Text(text), OptionValue::Int),
             Kind::Catalog | Kind::Schema | Kind::Timeout | Kind::TimeZone | Kind::OneOf(_) => {

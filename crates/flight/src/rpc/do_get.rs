@@ -6,8 +6,8 @@ use arrow_flight::{FlightData, Ticket as FlightTicket};
 use futures::{Stream, StreamExt};
 use godwit_auth::Intent;
 use godwit_engine::{Engine, QueryStream, Session, Statement, StatementKind};
-use godwit_protocol::Command;
 use godwit_protocol::ticket::TicketBody;
+use godwit_protocol::{Command, StatementId};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::{misplaced, no_transaction};
@@ -59,6 +59,19 @@ pub(crate) async fn run(
                 return Err(Error::SchemaChanged);
             }
             query_rows(flight, call, &session, &statement).await
+        }
+        TicketBody::Kept {
+            statement,
+            part,
+            fingerprint: promised,
+            ..
+        } => {
+            let permit = call.permit(flight, Intent::Query)?;
+            let rows = flight.engine.read_kept(&permit, statement, part)?;
+            if fingerprint(&Profile::Compat.wire_schema(&rows.schema())) != promised {
+                return Err(Error::SchemaChanged);
+            }
+            Ok(sent(flight, statement, rows))
         }
     }
 }
@@ -120,9 +133,14 @@ pub(super) async fn query_rows(
     let permit = call.permit(flight, Intent::Query)?;
     let engine: &Engine = &flight.engine;
     let rows = engine.query(session, &permit, statement).await?;
+    Ok(sent(flight, statement.id, rows))
+}
+
+/// The messages of a statement's rows, until somebody cancels it.
+fn sent(flight: &Flight, statement: StatementId, rows: QueryStream) -> Answers<FlightData> {
     let schema = Profile::Compat.wire_schema(&rows.schema());
     let max_rows = rows.max_batch_rows().unwrap_or(usize::MAX);
-    let sending = flight.running.enter(statement.id);
+    let sending = flight.running.enter(statement);
     let rows = Rows {
         rows,
         stop: Box::pin(sending.stop().cancelled_owned()),
@@ -130,7 +148,7 @@ pub(super) async fn query_rows(
     };
     let messages =
         Messages::new(rows, schema, flight.options.message_bytes).with_max_rows(max_rows);
-    Ok(answers(QueryId::of(statement.id), messages))
+    answers(QueryId::of(statement), messages)
 }
 
 fn batch(flight: &Flight, call: &Call, batch: RecordBatch) -> Answers<FlightData> {

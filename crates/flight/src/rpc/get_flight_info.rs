@@ -1,16 +1,26 @@
+use std::sync::Arc;
+
 use arrow_flight::{FlightDescriptor, FlightInfo};
 use godwit_auth::Intent;
-use godwit_engine::{Outcome, StatementKind};
+use godwit_engine::{Outcome, Session, Statement, StatementKind};
 use godwit_protocol::ticket::TicketBody;
 use godwit_protocol::{Command, Descriptor};
 
 use super::{misplaced, no_transaction, select_all};
 use crate::call::Call;
 use crate::tickets::{Facts, info, query_info};
-use crate::{Flight, Result, metadata};
+use crate::{Flight, Result, kept, metadata};
 
-/// Describes a result and how to get it. A query is planned, not run; an effect runs here, exactly once, and its ticket
-/// holds what it did: clients do not fetch the result of an effect reliably.
+/// What a descriptor stands for.
+pub(super) enum Described {
+    /// Something whose FlightInfo is complete: an effect, which has run, or a metadata command.
+    Done(FlightInfo),
+    /// A query of this session, which is planned and not run.
+    Query(Arc<Session>, Statement),
+}
+
+/// Describes a result and how to get it. A query is planned, not run, unless the session wants its result over several
+/// endpoints: then it runs from now on, and its rows are kept for them.
 ///
 /// # Errors
 /// Whatever is wrong with the descriptor or the statement.
@@ -19,7 +29,29 @@ pub(crate) async fn run(
     call: &Call,
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo> {
-    let command = match Descriptor::decode(&descriptor)? {
+    match describe(flight, call, &descriptor).await? {
+        Described::Done(info) => Ok(info),
+        Described::Query(session, statement) if session.endpoints() > 1 => {
+            let permit = call.permit(flight, Intent::Query)?;
+            let parts = session.endpoints();
+            let result = flight.engine.keep(&session, &permit, &statement, parts)?;
+            kept::info(flight, call, descriptor, &result, Facts::of(&statement))
+        }
+        Described::Query(_, statement) => query_info(flight, call, descriptor, &statement),
+    }
+}
+
+/// Plans a query; an effect runs here, exactly once, and its ticket holds what it did: clients do not fetch the result
+/// of an effect reliably.
+///
+/// # Errors
+/// Whatever is wrong with the descriptor or the statement.
+pub(super) async fn describe(
+    flight: &Flight,
+    call: &Call,
+    descriptor: &FlightDescriptor,
+) -> Result<Described> {
+    let command = match Descriptor::decode(descriptor)? {
         Descriptor::Path(path) => {
             return statement(flight, call, descriptor, &select_all(&path)).await;
         }
@@ -41,7 +73,8 @@ pub(crate) async fn run(
             let body = TicketBody::Metadata {
                 command: descriptor.cmd.clone(),
             };
-            info(flight, call, descriptor, &schema, body, Facts::UNKNOWN)
+            let descriptor = descriptor.clone();
+            info(flight, call, descriptor, &schema, body, Facts::UNKNOWN).map(Described::Done)
         }
     }
 }
@@ -49,18 +82,18 @@ pub(crate) async fn run(
 async fn statement(
     flight: &Flight,
     call: &Call,
-    descriptor: FlightDescriptor,
+    descriptor: &FlightDescriptor,
     sql: &str,
-) -> Result<FlightInfo> {
+) -> Result<Described> {
     let session = call.session(flight)?;
     let permit = call.permit(flight, Intent::Query)?;
     let statement = flight.engine.describe(&session, &permit, sql).await?;
     match statement.kind {
-        StatementKind::Query => query_info(flight, call, descriptor, &statement),
+        StatementKind::Query => Ok(Described::Query(session, statement)),
         StatementKind::Effect => {
             let permit = call.permit(flight, Intent::Update)?;
             let outcome = flight.engine.execute(&session, &permit, &statement).await?;
-            outcome_info(flight, call, descriptor, outcome)
+            outcome_info(flight, call, descriptor, outcome).map(Described::Done)
         }
     }
 }
@@ -68,16 +101,16 @@ async fn statement(
 async fn prepared(
     flight: &Flight,
     call: &Call,
-    descriptor: FlightDescriptor,
+    descriptor: &FlightDescriptor,
     handle: &[u8],
-) -> Result<FlightInfo> {
+) -> Result<Described> {
     let (session, handle) = call.prepared(flight, handle)?;
     let id = handle.statement;
     let permit = call.permit(flight, Intent::Query)?;
     match flight.engine.prepared(&session, &permit, id)?.kind {
         StatementKind::Query => {
             let statement = flight.engine.instantiate(&session, &permit, id).await?;
-            query_info(flight, call, descriptor, &statement)
+            Ok(Described::Query(session, statement))
         }
         StatementKind::Effect => {
             let permit = call.permit(flight, Intent::Update)?;
@@ -85,7 +118,7 @@ async fn prepared(
                 .engine
                 .execute_prepared(&session, &permit, id)
                 .await?;
-            outcome_info(flight, call, descriptor, outcome)
+            outcome_info(flight, call, descriptor, outcome).map(Described::Done)
         }
     }
 }
@@ -93,10 +126,11 @@ async fn prepared(
 fn outcome_info(
     flight: &Flight,
     call: &Call,
-    descriptor: FlightDescriptor,
+    descriptor: &FlightDescriptor,
     outcome: Outcome,
 ) -> Result<FlightInfo> {
     let body = TicketBody::Outcome { rows: outcome.rows };
     let schema = metadata::outcome::schema();
+    let descriptor = descriptor.clone();
     info(flight, call, descriptor, &schema, body, Facts::ONE_ROW)
 }

@@ -7,6 +7,7 @@ mod cancel;
 mod exchange;
 mod identity;
 mod ingest;
+mod poll;
 mod put;
 mod schemas;
 mod sessions;
