@@ -20,7 +20,8 @@ ARROWS = {
     "planner": set(),
     "engine": {"auth", "catalog", "config", "planner", "protocol"},
     "flight": {"auth", "config", "engine", "protocol"},
-    "server": {"auth", "catalog", "config", "engine", "flight", "protocol"},
+    "conformance": {"protocol"},
+    "server": {"auth", "catalog", "config", "conformance", "engine", "flight", "protocol"},
 }
 NEVER = {
     "config": {"tokio", "arrow", "tonic", "datafusion"},
@@ -30,6 +31,7 @@ NEVER = {
     "planner": {"tonic"},
     "engine": {"tonic"},
     "flight": {"datafusion"},
+    "conformance": {"datafusion"},
     "server": set(),
 }
 
