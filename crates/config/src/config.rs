@@ -9,7 +9,7 @@ use crate::mounts::MountForm;
 use crate::value::AddressText;
 use crate::{
     Admin, Auth, Log, Memory, Mount, Query, Sessions, Shutdown, Statements, Tickets, Tls, User,
-    Wire,
+    Web, Wire,
 };
 
 /// The configuration of a Godwit server.
@@ -69,6 +69,9 @@ pub struct Config {
     /// Messages on the connection.
     pub wire: Wire,
 
+    /// Calls from browsers.
+    pub web: Web,
+
     /// What happens to running queries when the server stops.
     pub shutdown: Shutdown,
 
@@ -92,6 +95,7 @@ impl Default for Config {
             query: Query::default(),
             memory: Memory::default(),
             wire: Wire::default(),
+            web: Web::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),
         }

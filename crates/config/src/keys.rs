@@ -8,7 +8,7 @@ use toml::Value;
 use crate::value::Kind;
 use crate::{
     Admin, Auth, Config, Log, Memory, Mount, Query, Sessions, Shutdown, Statements, Tickets, Tls,
-    User, Wire, fields,
+    User, Web, Wire, fields,
 };
 
 /// One level of the configuration: the top, a section, or an entry of a section that the operator names.
@@ -166,6 +166,7 @@ fn order(name: &str) -> &'static [&'static str] {
         "query" => fields::names::<Query>(),
         "memory" => fields::names::<Memory>(),
         "wire" => fields::names::<Wire>(),
+        "web" => fields::names::<Web>(),
         "shutdown" => fields::names::<Shutdown>(),
         "log" => fields::names::<Log>(),
         _ => &[],
