@@ -6,7 +6,7 @@
 //!
 //! In reading order: [`Engine`] and `inner`, the way of a statement; `session`, `settings` and `prepared`, what is kept
 //! between two calls; `parse`, `depth` and `placeholders`, text to a tree; `check`, what is refused; `names` and
-//! `provider`, what names stand for; `plan`, `infer`, `duplicates`, `show` and `size`, a tree to a plan; `bind`, values
+//! `provider`, what names stand for; `plan`, `infer`, `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values
 //! for parameters; `run`, `conform` and `query`, a plan to its rows; `runtime`, `running`, `memory`, `deep` and `cache`,
 //! what it all runs on; `metadata` and `system`, what is told about it; [`Error`].
 
@@ -39,6 +39,7 @@ mod show;
 mod size;
 mod statement;
 mod system;
+mod total;
 mod yielding;
 
 pub use engine::Engine;

@@ -5,13 +5,14 @@
 //! credentials are checked, how tickets and commands are laid out in bytes.
 //!
 //! In reading order: [`serve()`], the one entrance; `service` ([`Flight`], an RPC to its file in `rpc`); `call` (who
-//! calls, in which session); `layers` (what happens before and after each RPC); `rpc`, one file an RPC; `tickets`
+//! calls, in which session); `format` (in which form it wants its rows); `layers` (what happens before and after each RPC); `rpc`, one file an RPC; `tickets`
 //! (what a FlightInfo holds); `metadata`, one file a command; `encode` (engine batches to messages); `status` (errors
 //! to codes).
 
 mod call;
 mod encode;
 mod error;
+mod format;
 mod layers;
 mod metadata;
 mod options;

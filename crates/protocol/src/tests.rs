@@ -16,7 +16,7 @@ use crate::{
     cookie::{self, SessionCookie},
     handle::PreparedHandle,
     session::{self, OptionChanges, OptionValue},
-    ticket::{Ticket, TicketBody},
+    ticket::{Ticket, TicketBody, WireFormat},
 };
 
 const ROUNDS: usize = 20_000;
@@ -103,6 +103,7 @@ fn samples(rng: &mut StdRng) -> Vec<Vec<u8>> {
     let ticket = Ticket {
         user: "ann".to_owned(),
         expires_at: UNIX_EPOCH + Duration::from_secs(1 << 33),
+        format: WireFormat::default(),
         body: TicketBody::Query {
             statement: StatementId::random(),
             query: "SELECT 1".to_owned(),

@@ -3,13 +3,18 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use godwit_config::{WireCompression, WireProfile};
 use prost::Message;
 
 use crate::{
     error::{Error, Result},
     id::StatementId,
     seal::{Purpose, Sealer},
-    wire::godwit::{self as wire, ticket::Body},
+    wire::godwit::{
+        self as wire,
+        ticket::Body,
+        wire_format::{Compression, Profile},
+    },
 };
 
 const WHAT: &str = Purpose::Ticket.what();
@@ -21,8 +26,19 @@ pub struct Ticket {
     pub user: String,
     /// When it stops being valid; whole milliseconds on the wire.
     pub expires_at: SystemTime,
+    /// The form of the rows, where they are those of a query.
+    pub format: WireFormat,
     /// What to answer.
     pub body: TicketBody,
+}
+
+/// How rows are sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WireFormat {
+    /// Which types they have.
+    pub profile: WireProfile,
+    /// How their buffers are compressed.
+    pub compression: WireCompression,
 }
 
 /// What a ticket asks for.
@@ -40,6 +56,15 @@ pub enum TicketBody {
         fingerprint: [u8; 32],
         /// The snapshot that the statement was planned on.
         snapshot: u64,
+    },
+    /// Rows of a prepared statement, with what is bound when they are fetched.
+    Prepared {
+        /// What to call its run, so that it can be cancelled.
+        run: StatementId,
+        /// The sealed handle of the statement.
+        handle: Bytes,
+        /// [`crate::schema_fingerprint`] of the schema promised in the FlightInfo.
+        fingerprint: [u8; 32],
     },
     /// A side effect that already ran: its one count row.
     Outcome {
@@ -65,6 +90,7 @@ impl Ticket {
             user: self.user.clone(),
             expires_at_ms: u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX),
             body: Some(self.body.encode()),
+            format: Some(self.format.encode()),
         };
         sealer.seal(Purpose::Ticket, &message.encode_to_vec())
     }
@@ -89,7 +115,43 @@ impl Ticket {
         Ok(Self {
             user: message.user,
             expires_at,
+            format: WireFormat::decode(message.format.unwrap_or_default())?,
             body: TicketBody::decode(body)?,
+        })
+    }
+}
+
+impl WireFormat {
+    fn encode(self) -> wire::WireFormat {
+        let profile = match self.profile {
+            WireProfile::Compat => Profile::Compat,
+            WireProfile::Native => Profile::Native,
+        };
+        let compression = match self.compression {
+            WireCompression::None => Compression::None,
+            WireCompression::Lz4 => Compression::Lz4,
+            WireCompression::Zstd => Compression::Zstd,
+        };
+        wire::WireFormat {
+            profile: profile.into(),
+            compression: compression.into(),
+        }
+    }
+
+    fn decode(format: wire::WireFormat) -> Result<Self> {
+        let unknown = |e| Error::malformed(WHAT, e);
+        let profile = match Profile::try_from(format.profile).map_err(unknown)? {
+            Profile::Compat => WireProfile::Compat,
+            Profile::Native => WireProfile::Native,
+        };
+        let compression = match Compression::try_from(format.compression).map_err(unknown)? {
+            Compression::None => WireCompression::None,
+            Compression::Lz4 => WireCompression::Lz4,
+            Compression::Zstd => WireCompression::Zstd,
+        };
+        Ok(Self {
+            profile,
+            compression,
         })
     }
 }
@@ -110,6 +172,15 @@ impl TicketBody {
                 fingerprint: Bytes::copy_from_slice(fingerprint),
                 snapshot: *snapshot,
             }),
+            Self::Prepared {
+                run,
+                handle,
+                fingerprint,
+            } => Body::Prepared(wire::PreparedTicket {
+                run: Bytes::copy_from_slice(run.as_bytes()),
+                handle: handle.clone(),
+                fingerprint: Bytes::copy_from_slice(fingerprint),
+            }),
             Self::Outcome { rows } => Body::Outcome(wire::OutcomeTicket { rows: *rows }),
             Self::Metadata { command } => Body::Metadata(wire::MetadataTicket {
                 command: command.clone(),
@@ -123,12 +194,13 @@ impl TicketBody {
                 statement: StatementId::decode(&query.statement)?,
                 query: query.query,
                 parameters: query.parameters,
-                fingerprint: query
-                    .fingerprint
-                    .as_ref()
-                    .try_into()
-                    .map_err(|_| Error::malformed(WHAT, "fingerprint without 32 bytes"))?,
+                fingerprint: fingerprint(&query.fingerprint)?,
                 snapshot: query.snapshot,
+            },
+            Body::Prepared(prepared) => Self::Prepared {
+                run: StatementId::decode(&prepared.run)?,
+                handle: prepared.handle,
+                fingerprint: fingerprint(&prepared.fingerprint)?,
             },
             Body::Outcome(outcome) => Self::Outcome { rows: outcome.rows },
             Body::Metadata(metadata) => Self::Metadata {
@@ -136,6 +208,11 @@ impl TicketBody {
             },
         })
     }
+}
+
+fn fingerprint(bytes: &[u8]) -> Result<[u8; 32]> {
+    let without = |_| Error::malformed(WHAT, "fingerprint without 32 bytes");
+    bytes.try_into().map_err(without)
 }
 
 #[cfg(test)]
@@ -152,6 +229,7 @@ mod tests {
         Ticket {
             user: "ann".to_owned(),
             expires_at: UNIX_EPOCH + EXPIRY,
+            format: WireFormat::default(),
             body,
         }
     }
@@ -181,10 +259,50 @@ mod tests {
             TicketBody::Outcome { rows: -1 },
             TicketBody::Outcome { rows: i64::MAX },
             TicketBody::Metadata { command },
+            TicketBody::Prepared {
+                run: StatementId::random(),
+                handle: Bytes::from_static(b"handle"),
+                fingerprint: rand::random(),
+            },
         ] {
             let ticket = ticket(body);
             let sealed = ticket.seal(&sealer());
             assert_eq!(Ticket::open(&sealer(), &sealed, UNIX_EPOCH), Ok(ticket));
+        }
+    }
+
+    #[test]
+    fn every_format_survives_the_wire() {
+        use {WireCompression as C, WireProfile as P};
+        for profile in [P::Compat, P::Native] {
+            for compression in [C::None, C::Lz4, C::Zstd] {
+                let format = WireFormat {
+                    profile,
+                    compression,
+                };
+                let ticket = Ticket {
+                    format,
+                    ..ticket(query(None))
+                };
+                let sealed = ticket.seal(&sealer());
+                assert_eq!(Ticket::open(&sealer(), &sealed, UNIX_EPOCH), Ok(ticket));
+            }
+        }
+    }
+
+    #[test]
+    fn a_format_of_a_later_version_is_malformed() {
+        for (profile, compression) in [(2, 0), (0, 3), (-1, 0)] {
+            let opened = open_message(&wire::Ticket {
+                user: "ann".to_owned(),
+                expires_at_ms: 1,
+                body: Some(query(None).encode()),
+                format: Some(wire::WireFormat {
+                    profile,
+                    compression,
+                }),
+            });
+            assert!(matches!(opened, Err(Error::Malformed { .. })), "{opened:?}");
         }
     }
 
@@ -210,6 +328,7 @@ mod tests {
             user: "ann".to_owned(),
             expires_at_ms: 1,
             body: Some(query(None).encode()),
+            format: None,
         };
         assert!(open_message(&good).is_ok());
         let short = |statement: usize, fingerprint: usize| {
@@ -244,6 +363,7 @@ mod tests {
             user: String::new(),
             expires_at_ms: u64::MAX,
             body: Some(TicketBody::Outcome { rows: 0 }.encode()),
+            format: None,
         };
         assert!(matches!(
             open_message(&ticket),

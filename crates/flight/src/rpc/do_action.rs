@@ -39,8 +39,9 @@ pub(crate) async fn run(
             Some(cancel_query_result(cancel(flight, call, &tickets)?))
         }
         Action::RenewFlightEndpoint { ticket } => {
-            let body = call.ticket(flight, &ticket)?.body;
-            Some(renew_result(&tickets::endpoint(flight, call, body)))
+            let ticket = call.ticket(flight, &ticket)?;
+            let endpoint = tickets::endpoint(flight, call, ticket.body, ticket.format);
+            Some(renew_result(&endpoint))
         }
         Action::SetSessionOptions(changes) => Some(session::set(flight, call, changes)?),
         Action::GetSessionOptions => Some(session::get(flight, call)?),
@@ -68,9 +69,12 @@ fn cancel(flight: &Flight, call: &Call, tickets: &[Bytes]) -> Result<CancelStatu
     call.permit(flight, Intent::Query)?;
     let mut status = CancelStatus::NotCancellable;
     for ticket in tickets {
-        if let TicketBody::Query { statement, .. } = call.ticket(flight, ticket)?.body
-            && flight.running.cancel(statement)
-        {
+        let run = match call.ticket(flight, ticket)?.body {
+            TicketBody::Query { statement, .. } => statement,
+            TicketBody::Prepared { run, .. } => run,
+            TicketBody::Outcome { .. } | TicketBody::Metadata { .. } => continue,
+        };
+        if flight.running.cancel(run) {
             status = CancelStatus::Cancelled;
         }
     }

@@ -1,4 +1,5 @@
 use arrow_flight::{FlightDescriptor, FlightInfo};
+use bytes::Bytes;
 use godwit_auth::Intent;
 use godwit_engine::{Outcome, StatementKind};
 use godwit_protocol::ticket::TicketBody;
@@ -6,7 +7,7 @@ use godwit_protocol::{Command, Descriptor};
 
 use super::{misplaced, no_transaction, select_all};
 use crate::call::Call;
-use crate::tickets::{Facts, info, query_info};
+use crate::tickets::{Facts, plain_info, query_info, unbound_info};
 use crate::{Flight, Result, metadata};
 
 /// Describes a result and how to get it. A query is planned, not run; an effect runs here, exactly once, and its ticket
@@ -30,7 +31,7 @@ pub(crate) async fn run(
             no_transaction(transaction.as_ref())?;
             statement(flight, call, descriptor, &query).await
         }
-        Command::Prepared { handle } => prepared(flight, call, descriptor, &handle).await,
+        Command::Prepared { handle } => prepared(flight, call, descriptor, handle).await,
         command
         @ (Command::Update { .. } | Command::PreparedUpdate { .. } | Command::Ingest(_)) => {
             Err(misplaced(command.name(), "GetFlightInfo"))
@@ -41,7 +42,7 @@ pub(crate) async fn run(
             let body = TicketBody::Metadata {
                 command: descriptor.cmd.clone(),
             };
-            info(flight, call, descriptor, &schema, body, Facts::UNKNOWN)
+            plain_info(flight, call, descriptor, &schema, body, Facts::UNKNOWN)
         }
     }
 }
@@ -56,7 +57,7 @@ async fn statement(
     let permit = call.permit(flight, Intent::Query)?;
     let statement = flight.engine.describe(&session, &permit, sql).await?;
     match statement.kind {
-        StatementKind::Query => query_info(flight, call, descriptor, &statement),
+        StatementKind::Query => query_info(flight, call, descriptor, &session, &statement),
         StatementKind::Effect => {
             let permit = call.permit(flight, Intent::Update)?;
             let outcome = flight.engine.execute(&session, &permit, &statement).await?;
@@ -69,15 +70,19 @@ async fn prepared(
     flight: &Flight,
     call: &Call,
     descriptor: FlightDescriptor,
-    handle: &[u8],
+    sealed: Bytes,
 ) -> Result<FlightInfo> {
-    let (session, handle) = call.prepared(flight, handle)?;
+    let (session, handle) = call.prepared(flight, &sealed)?;
     let id = handle.statement;
     let permit = call.permit(flight, Intent::Query)?;
-    match flight.engine.prepared(&session, &permit, id)?.kind {
+    let prepared = flight.engine.prepared(&session, &permit, id)?;
+    match prepared.kind {
+        StatementKind::Query if !flight.engine.is_bound(&session, &permit, id)? => {
+            unbound_info(flight, call, descriptor, &session, &prepared, sealed)
+        }
         StatementKind::Query => {
             let statement = flight.engine.instantiate(&session, &permit, id).await?;
-            query_info(flight, call, descriptor, &statement)
+            query_info(flight, call, descriptor, &session, &statement)
         }
         StatementKind::Effect => {
             let permit = call.permit(flight, Intent::Update)?;
@@ -98,5 +103,5 @@ fn outcome_info(
 ) -> Result<FlightInfo> {
     let body = TicketBody::Outcome { rows: outcome.rows };
     let schema = metadata::outcome::schema();
-    info(flight, call, descriptor, &schema, body, Facts::ONE_ROW)
+    plain_info(flight, call, descriptor, &schema, body, Facts::ONE_ROW)
 }
