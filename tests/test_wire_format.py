@@ -1,7 +1,7 @@
 """Wire profiles and compression: the same values in each, one schema everywhere, and fewer bytes where that was asked for."""
 
 import pyarrow as pa
-import pyarrow.flight
+import pyarrow.flight as flight
 import pytest
 
 import arrow_types
@@ -173,7 +173,7 @@ def test_metadata_is_for_every_client(server, session_client, command):
 def test_a_renewed_ticket_keeps_its_format(native):
     (endpoint,) = native.info(wire.statement("select arrow_cast('a', 'Utf8View') as t")).endpoints
     (renewed,) = native.action("RenewFlightEndpoint", wire.message(wire.message(wire.ticket(endpoint.ticket.ticket))))
-    ticket = pa.flight.Ticket(wire.fields(wire.fields(renewed)[1][0])[1][0])
+    ticket = flight.Ticket(wire.fields(wire.fields(renewed)[1][0])[1][0])
     assert native.flight.do_get(ticket, native.options).read_all().schema.field("t").type == pa.string_view()
 
 
