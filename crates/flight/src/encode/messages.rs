@@ -138,7 +138,7 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
     fn accept(&mut self, batch: RecordBatch) -> Result<()> {
         let bytes = message_bytes(&batch, self.schema.profile());
         let rows = batch.num_rows();
-        if rows > 1 && (bytes > self.limit || has_large_dictionary(&batch)) {
+        if rows > 1 && (bytes > self.limit || self.has_large_dictionary(&batch)) {
             let half = rows.div_ceil(2);
             for part in [batch.slice(0, half), batch.slice(half, rows - half)] {
                 // Once more, since a slice may hold more than its rows need.
@@ -158,6 +158,16 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
         Ok(())
     }
 
+    /// Whether a dictionary of the batch is too large for a message.
+    fn has_large_dictionary(&self, batch: &RecordBatch) -> bool {
+        let mut columns = batch.columns().iter();
+        self.is_native() && columns.any(|column| largest_dictionary(column) > LARGEST_MESSAGE)
+    }
+
+    fn is_native(&self) -> bool {
+        self.schema.profile() == WireProfile::Native
+    }
+
     fn flush(&mut self) -> Result<()> {
         self.small_bytes = 0;
         match std::mem::take(&mut self.small).as_slice() {
@@ -165,12 +175,11 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
             [one] => Ok(self.writer.batch(one, &mut self.ready)?),
             many => {
                 let joined = concat_batches(self.schema.schema(), many);
-                let is_native = self.schema.profile() == WireProfile::Native;
                 match joined {
-                    Ok(joined) if !has_large_dictionary(&joined) => {
+                    Ok(joined) if !self.has_large_dictionary(&joined) => {
                         Ok(self.writer.batch(&joined, &mut self.ready)?)
                     }
-                    Err(error) if !is_native => Err(error.into()),
+                    Err(error) if !self.is_native() => Err(error.into()),
                     // Together, the dictionaries are too much for their keys, or for a message.
                     Ok(_) | Err(_) => {
                         let mut many = many.iter();
@@ -180,12 +189,6 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
             }
         }
     }
-}
-
-/// Whether a dictionary of the batch is too large for a message.
-fn has_large_dictionary(batch: &RecordBatch) -> bool {
-    let mut columns = batch.columns().iter();
-    columns.any(|column| largest_dictionary(column) > LARGEST_MESSAGE)
 }
 
 impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Stream for Messages<S> {
