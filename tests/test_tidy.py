@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 # Who may name whom (ARCHITECTURE.md): a room's own rooms, and what it must never see.
 ARROWS = {
     "config": set(),
-    "protocol": set(),
+    "protocol": {"config"},
     "auth": {"config"},
     "catalog": {"config"},
     "planner": set(),

@@ -2,10 +2,11 @@
 
 use std::{error::Error, path::Path};
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "arrow/prepared.proto",
     "arrow/session.proto",
     "godwit/cookie.proto",
+    "godwit/format.proto",
     "godwit/handle.proto",
     "godwit/poll.proto",
     "godwit/ticket.proto",

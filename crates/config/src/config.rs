@@ -9,7 +9,7 @@ use crate::mounts::MountForm;
 use crate::value::AddressText;
 use crate::{
     Admin, Auth, Log, Memory, Mount, Query, Results, Sessions, Shutdown, Statements, Tickets, Tls,
-    User, Wire,
+    User, Web, Wire,
 };
 
 /// The configuration of a Godwit server.
@@ -72,6 +72,9 @@ pub struct Config {
     /// Messages on the connection.
     pub wire: Wire,
 
+    /// Calls from browsers.
+    pub web: Web,
+
     /// What happens to running queries when the server stops.
     pub shutdown: Shutdown,
 
@@ -96,6 +99,7 @@ impl Default for Config {
             memory: Memory::default(),
             results: Results::default(),
             wire: Wire::default(),
+            web: Web::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),
         }

@@ -36,6 +36,7 @@ mod tls;
 mod users;
 mod validate;
 mod value;
+mod web;
 mod wire;
 
 pub use admin::Admin;
@@ -57,7 +58,8 @@ pub use statements::Statements;
 pub use tickets::Tickets;
 pub use tls::{Tls, TlsMode};
 pub use users::User;
-pub use wire::Wire;
+pub use web::Web;
+pub use wire::{Wire, WireCompression, WireProfile};
 
 /// The one error of this crate: everything that is wrong with a configuration.
 pub type Error = Problems;

@@ -125,6 +125,21 @@ impl Engine {
         session.statements().bind(id, bound.map(Arc::new))
     }
 
+    /// Whether a prepared statement has the values that it needs: it takes none, or rows are bound.
+    ///
+    /// # Errors
+    /// As [`Self::prepared`].
+    pub fn is_bound(
+        &self,
+        session: &Arc<Session>,
+        permit: &Permit,
+        id: StatementId,
+    ) -> Result<bool> {
+        self.admit(session, permit)?;
+        let entry = session.statements().get(id)?;
+        Ok(entry.bound.is_some() || entry.prepared.parameter_schema.fields().is_empty())
+    }
+
     /// The prepared statement with its bound rows, ready to run.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ use crate::names::{Lookup, Resolved};
 use crate::parse::{Limits, Parsed};
 use crate::provider::Functions;
 use crate::session::State;
-use crate::{Error, Result, duplicates, show, size};
+use crate::{Error, Result, duplicates, show, size, total};
 
 /// How many mentions of tables each level of `query.max_sql_depth` allows.
 const TABLES_PER_LEVEL: usize = 5;
@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     /// One nullable field a parameter.
     pub(crate) parameters: SchemaRef,
     pub(crate) snapshot: u64,
+    /// How many rows one run gives, where that is certain.
+    pub(crate) rows: Option<u64>,
     /// The session's state that it was planned with, and is run with.
     pub(crate) state: Arc<State>,
     pub(crate) names: Names,
@@ -93,11 +95,13 @@ impl Planner {
         let (logical, schema, parameters) =
             with_deep_stack(|| work.plan(tree, &parameters, given))?;
         let snapshot = with_deep_stack(|| resolved.snapshot_of(&logical));
+        let rows = with_deep_stack(|| total::rows(&logical));
         Ok(Plan {
             logical: Deep::new(logical),
             schema,
             parameters,
             snapshot,
+            rows,
             state: Arc::clone(state),
             names,
             resolved,
@@ -236,24 +240,6 @@ impl Plan {
                 LogicalPlan::Limit(limit) => &limit.input,
                 LogicalPlan::Filter(filter) => &filter.input,
                 _ => return false,
-            };
-        }
-    }
-
-    /// How many rows the result has, where the plan alone says so.
-    pub(crate) fn exact_rows(&self) -> Option<u64> {
-        let mut node: &LogicalPlan = &self.logical;
-        loop {
-            node = match node {
-                LogicalPlan::Projection(projection) => &projection.input,
-                LogicalPlan::SubqueryAlias(alias) => &alias.input,
-                LogicalPlan::Sort(sort) if sort.fetch.is_none() => &sort.input,
-                LogicalPlan::Values(values) => return Some(values.values.len() as u64),
-                LogicalPlan::EmptyRelation(empty) => return Some(u64::from(empty.produce_one_row)),
-                LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => {
-                    return Some(1);
-                }
-                _ => return None,
             };
         }
     }

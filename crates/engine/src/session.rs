@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use datafusion::execution::SessionState;
+use godwit_config::{WireCompression, WireProfile};
 use godwit_protocol::SessionId;
 use godwit_protocol::session::OptionValue;
 
@@ -87,6 +88,16 @@ impl Session {
     /// Every option with its value: `catalog`, `schema` and the settings that SQL `SET` takes.
     pub fn options(&self) -> BTreeMap<String, OptionValue> {
         self.lock().settings.options()
+    }
+
+    /// Which types the session wants in its results; whoever sends them has to keep to it.
+    pub fn wire_profile(&self) -> WireProfile {
+        self.lock().settings.wire_profile()
+    }
+
+    /// How the session wants its results compressed; whoever sends them has to keep to it.
+    pub fn compression(&self) -> WireCompression {
+        self.lock().settings.compression()
     }
 
     /// Changes an option, as SQL `SET` does.

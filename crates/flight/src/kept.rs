@@ -6,12 +6,13 @@ use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo};
 use bytes::Bytes;
 use godwit_auth::Intent;
 use godwit_engine::{Kept, KeptState};
+use godwit_protocol::WireFormat;
 use godwit_protocol::action::schema_message;
 use godwit_protocol::poll::PollHandle;
-use godwit_protocol::ticket::TicketBody;
+use godwit_protocol::ticket::{Ticket, TicketBody};
 
 use crate::call::Call;
-use crate::encode::Profile;
+use crate::encode::WireSchema;
 use crate::tickets::{Facts, endpoint, fingerprint, timestamp};
 use crate::{Flight, Result};
 
@@ -25,9 +26,10 @@ pub(crate) fn info(
     call: &Call,
     descriptor: FlightDescriptor,
     kept: &Kept,
+    format: WireFormat,
     facts: Facts,
 ) -> Result<FlightInfo> {
-    let fingerprint = fingerprint(&Profile::Compat.wire_schema(kept.schema()));
+    let fingerprint = fingerprint(&WireSchema::new(kept.schema(), format.profile));
     let endpoints = (0..kept.parts()).map(|part| {
         let body = TicketBody::Kept {
             statement: kept.id(),
@@ -35,7 +37,7 @@ pub(crate) fn info(
             parts: kept.parts(),
             fingerprint,
         };
-        kept_endpoint(flight, call, body, kept)
+        kept_endpoint(flight, call, body, format, kept)
     });
     let facts = match kept.state() {
         KeptState::Finished { rows, bytes } => Facts {
@@ -49,7 +51,7 @@ pub(crate) fn info(
         endpoint: endpoints.collect(),
         total_records: facts.rows,
         total_bytes: facts.bytes,
-        ..unfinished(descriptor, kept)?
+        ..unfinished(descriptor, kept, format)?
     })
 }
 
@@ -57,8 +59,12 @@ pub(crate) fn info(
 ///
 /// # Errors
 /// When the schema has no IPC form.
-pub(crate) fn unfinished(descriptor: FlightDescriptor, kept: &Kept) -> Result<FlightInfo> {
-    let schema = Profile::Compat.wire_schema(kept.schema());
+pub(crate) fn unfinished(
+    descriptor: FlightDescriptor,
+    kept: &Kept,
+    format: WireFormat,
+) -> Result<FlightInfo> {
+    let schema = WireSchema::new(kept.schema(), format.profile);
     Ok(FlightInfo {
         schema: schema_message(schema.schema())?,
         flight_descriptor: Some(descriptor),
@@ -71,11 +77,17 @@ pub(crate) fn unfinished(descriptor: FlightDescriptor, kept: &Kept) -> Result<Fl
 }
 
 /// The descriptor that a kept result is polled and cancelled with.
-pub(crate) fn descriptor(flight: &Flight, call: &Call, kept: &Kept) -> FlightDescriptor {
+pub(crate) fn descriptor(
+    flight: &Flight,
+    call: &Call,
+    kept: &Kept,
+    format: WireFormat,
+) -> FlightDescriptor {
     let handle = PollHandle {
         user: call.user().to_owned(),
         statement: kept.id(),
         expires_at: SystemTime::now() + flight.options.ticket_ttl,
+        format,
     };
     FlightDescriptor::new_cmd(handle.seal(&flight.sealer))
 }
@@ -84,20 +96,27 @@ pub(crate) fn descriptor(flight: &Flight, call: &Call, kept: &Kept) -> FlightDes
 ///
 /// # Errors
 /// NOT_FOUND when the result is gone.
-pub(crate) fn renewed(flight: &Flight, call: &Call, body: TicketBody) -> Result<FlightEndpoint> {
+pub(crate) fn renewed(flight: &Flight, call: &Call, ticket: Ticket) -> Result<FlightEndpoint> {
+    let Ticket { body, format, .. } = ticket;
     match body {
         TicketBody::Kept { statement, .. } => {
             let permit = call.permit(flight, Intent::Query)?;
             let kept = flight.engine.kept(&permit, statement)?;
-            Ok(kept_endpoint(flight, call, body, &kept))
+            Ok(kept_endpoint(flight, call, body, format, &kept))
         }
-        body => Ok(endpoint(flight, call, body)),
+        body => Ok(endpoint(flight, call, body, format)),
     }
 }
 
 /// Good for as long as its ticket and the result both are.
-fn kept_endpoint(flight: &Flight, call: &Call, body: TicketBody, kept: &Kept) -> FlightEndpoint {
-    let endpoint = endpoint(flight, call, body);
+fn kept_endpoint(
+    flight: &Flight,
+    call: &Call,
+    body: TicketBody,
+    format: WireFormat,
+    kept: &Kept,
+) -> FlightEndpoint {
+    let endpoint = endpoint(flight, call, body, format);
     let ticket_ends = SystemTime::now() + flight.options.ticket_ttl;
     FlightEndpoint {
         expiration_time: timestamp(kept.expires_at().min(ticket_ends)),

@@ -7,6 +7,7 @@ use prost::Message;
 
 use crate::{
     error::{Error, Result},
+    format::WireFormat,
     id::StatementId,
     seal::{Purpose, Sealer},
     wire::godwit as wire,
@@ -23,6 +24,8 @@ pub struct PollHandle {
     pub statement: StatementId,
     /// When it stops being valid; whole milliseconds on the wire.
     pub expires_at: SystemTime,
+    /// The form in which its rows were described, and will be sent.
+    pub format: WireFormat,
 }
 
 impl PollHandle {
@@ -37,6 +40,7 @@ impl PollHandle {
             user: self.user.clone(),
             statement: Bytes::copy_from_slice(self.statement.as_bytes()),
             expires_at_ms: u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX),
+            format: Some(self.format.encode()),
         };
         sealer.seal(Purpose::Poll, &message.encode_to_vec())
     }
@@ -59,6 +63,7 @@ impl PollHandle {
             user: message.user,
             statement: StatementId::decode(&message.statement)?,
             expires_at,
+            format: WireFormat::decode(WHAT, message.format.unwrap_or_default())?,
         })
     }
 }
@@ -78,6 +83,7 @@ mod tests {
             user: "ann".to_owned(),
             statement: StatementId::random(),
             expires_at: UNIX_EPOCH + EXPIRY,
+            format: WireFormat::default(),
         }
     }
 

@@ -10,7 +10,7 @@ use prost::Message;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
 use crate::{
-    Command, Descriptor, Purpose, Sealer, SessionId, StatementId,
+    Command, Descriptor, Purpose, Sealer, SessionId, StatementId, WireFormat,
     action::{Action, TYPES},
     command::{TableQuery, TableRef},
     cookie::{self, SessionCookie},
@@ -106,6 +106,7 @@ fn samples(rng: &mut StdRng) -> Vec<Vec<u8>> {
     let ticket = Ticket {
         user: "ann".to_owned(),
         expires_at: UNIX_EPOCH + Duration::from_secs(1 << 33),
+        format: WireFormat::default(),
         body: TicketBody::Query {
             statement: StatementId::random(),
             query: "SELECT 1".to_owned(),
@@ -127,6 +128,7 @@ fn samples(rng: &mut StdRng) -> Vec<Vec<u8>> {
         user: "ann".to_owned(),
         statement: StatementId::random(),
         expires_at: UNIX_EPOCH + Duration::from_secs(1 << 33),
+        format: WireFormat::default(),
     };
     let sealed = ticket.seal(&sealer);
     let options = OptionChanges::from([

@@ -7,6 +7,7 @@ use prost::Message;
 
 use crate::{
     error::{Error, Result},
+    format::WireFormat,
     id::StatementId,
     seal::{Purpose, Sealer},
     wire::godwit::{self as wire, ticket::Body},
@@ -21,6 +22,8 @@ pub struct Ticket {
     pub user: String,
     /// When it stops being valid; whole milliseconds on the wire.
     pub expires_at: SystemTime,
+    /// The form of the rows, where they are those of a query.
+    pub format: WireFormat,
     /// What to answer.
     pub body: TicketBody,
 }
@@ -40,6 +43,15 @@ pub enum TicketBody {
         fingerprint: [u8; 32],
         /// The snapshot that the statement was planned on.
         snapshot: u64,
+    },
+    /// Rows of a prepared statement, with what is bound when they are fetched.
+    Prepared {
+        /// What to call its run, so that it can be cancelled.
+        run: StatementId,
+        /// The sealed handle of the statement.
+        handle: Bytes,
+        /// [`crate::schema_fingerprint`] of the schema promised in the FlightInfo.
+        fingerprint: [u8; 32],
     },
     /// A side effect that already ran: its one count row.
     Outcome {
@@ -76,6 +88,7 @@ impl Ticket {
             user: self.user.clone(),
             expires_at_ms: u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX),
             body: Some(self.body.encode()),
+            format: Some(self.format.encode()),
         };
         sealer.seal(Purpose::Ticket, &message.encode_to_vec())
     }
@@ -100,6 +113,7 @@ impl Ticket {
         Ok(Self {
             user: message.user,
             expires_at,
+            format: WireFormat::decode(WHAT, message.format.unwrap_or_default())?,
             body: TicketBody::decode(body)?,
         })
     }
@@ -120,6 +134,15 @@ impl TicketBody {
                 parameters: parameters.clone(),
                 fingerprint: Bytes::copy_from_slice(fingerprint),
                 snapshot: *snapshot,
+            }),
+            Self::Prepared {
+                run,
+                handle,
+                fingerprint,
+            } => Body::Prepared(wire::PreparedTicket {
+                run: Bytes::copy_from_slice(run.as_bytes()),
+                handle: handle.clone(),
+                fingerprint: Bytes::copy_from_slice(fingerprint),
             }),
             Self::Outcome { rows } => Body::Outcome(wire::OutcomeTicket { rows: *rows }),
             Self::Metadata { command } => Body::Metadata(wire::MetadataTicket {
@@ -148,6 +171,11 @@ impl TicketBody {
                 fingerprint: fingerprint(&query.fingerprint)?,
                 snapshot: query.snapshot,
             },
+            Body::Prepared(prepared) => Self::Prepared {
+                run: StatementId::decode(&prepared.run)?,
+                handle: prepared.handle,
+                fingerprint: fingerprint(&prepared.fingerprint)?,
+            },
             Body::Outcome(outcome) => Self::Outcome { rows: outcome.rows },
             Body::Metadata(metadata) => Self::Metadata {
                 command: metadata.command,
@@ -166,8 +194,8 @@ impl TicketBody {
 }
 
 fn fingerprint(bytes: &[u8]) -> Result<[u8; 32]> {
-    let malformed = |_| Error::malformed(WHAT, "fingerprint without 32 bytes");
-    bytes.try_into().map_err(malformed)
+    let without = |_| Error::malformed(WHAT, "fingerprint without 32 bytes");
+    bytes.try_into().map_err(without)
 }
 
 #[cfg(test)]
@@ -184,6 +212,7 @@ mod tests {
         Ticket {
             user: "ann".to_owned(),
             expires_at: UNIX_EPOCH + EXPIRY,
+            format: WireFormat::default(),
             body,
         }
     }
@@ -224,10 +253,50 @@ mod tests {
             TicketBody::Metadata { command },
             kept(0, 1),
             kept(63, 64),
+            TicketBody::Prepared {
+                run: StatementId::random(),
+                handle: Bytes::from_static(b"handle"),
+                fingerprint: rand::random(),
+            },
         ] {
             let ticket = ticket(body);
             let sealed = ticket.seal(&sealer());
             assert_eq!(Ticket::open(&sealer(), &sealed, UNIX_EPOCH), Ok(ticket));
+        }
+    }
+
+    #[test]
+    fn every_format_survives_the_wire() {
+        use godwit_config::{WireCompression as C, WireProfile as P};
+        for profile in [P::Compat, P::Native] {
+            for compression in [C::None, C::Lz4, C::Zstd] {
+                let format = WireFormat {
+                    profile,
+                    compression,
+                };
+                let ticket = Ticket {
+                    format,
+                    ..ticket(query(None))
+                };
+                let sealed = ticket.seal(&sealer());
+                assert_eq!(Ticket::open(&sealer(), &sealed, UNIX_EPOCH), Ok(ticket));
+            }
+        }
+    }
+
+    #[test]
+    fn a_format_of_a_later_version_is_malformed() {
+        for (profile, compression) in [(2, 0), (0, 3), (-1, 0)] {
+            let opened = open_message(&wire::Ticket {
+                user: "ann".to_owned(),
+                expires_at_ms: 1,
+                body: Some(query(None).encode()),
+                format: Some(wire::WireFormat {
+                    profile,
+                    compression,
+                }),
+            });
+            assert!(matches!(opened, Err(Error::Malformed { .. })), "{opened:?}");
         }
     }
 
@@ -253,6 +322,7 @@ mod tests {
             user: "ann".to_owned(),
             expires_at_ms: 1,
             body: Some(query(None).encode()),
+            format: None,
         };
         assert!(open_message(&good).is_ok());
         let short = |statement: usize, fingerprint: usize| {
@@ -289,6 +359,7 @@ mod tests {
             user: String::new(),
             expires_at_ms: u64::MAX,
             body: Some(TicketBody::Outcome { rows: 0 }.encode()),
+            format: None,
         };
         assert!(matches!(
             open_message(&ticket),

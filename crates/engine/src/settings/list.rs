@@ -1,3 +1,4 @@
+use godwit_config::{WireCompression, WireProfile};
 use godwit_protocol::session::OptionValue;
 
 use crate::{Error, Result};
@@ -46,6 +47,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         None,
         Kind::Catalog,
         "The catalog that names start in; there is one.",
+    ),
+    own(
+        "compression",
+        None,
+        Kind::OneOf(WireCompression::NAMES),
+        "How the buffers of results are compressed on the wire: none, lz4 or zstd.",
     ),
     one_of(
         "default_null_ordering",
@@ -186,6 +193,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         None,
         Kind::Timeout,
         "How long a statement may take; 0s sets no limit.",
+    ),
+    own(
+        "wire_profile",
+        None,
+        Kind::OneOf(WireProfile::NAMES),
+        "Which types results have: compat, those that every client reads; native, those of the engine.",
     ),
 ];
 

@@ -40,8 +40,8 @@ pub(crate) async fn run(
             flight, call, &tickets, command,
         )?)),
         Action::RenewFlightEndpoint { ticket } => {
-            let body = call.ticket(flight, &ticket)?.body;
-            Some(renew_result(&kept::renewed(flight, call, body)?))
+            let ticket = call.ticket(flight, &ticket)?;
+            Some(renew_result(&kept::renewed(flight, call, ticket)?))
         }
         Action::SetSessionOptions(changes) => Some(session::set(flight, call, changes)?),
         Action::GetSessionOptions => Some(session::get(flight, call)?),
@@ -75,10 +75,12 @@ fn cancel(
     let permit = call.permit(flight, Intent::Query)?;
     let mut statements = Vec::with_capacity(tickets.len() + 1);
     for ticket in tickets {
-        if let TicketBody::Query { statement, .. } | TicketBody::Kept { statement, .. } =
-            call.ticket(flight, ticket)?.body
-        {
-            statements.push(statement);
+        match call.ticket(flight, ticket)?.body {
+            TicketBody::Query { statement, .. } | TicketBody::Kept { statement, .. } => {
+                statements.push(statement);
+            }
+            TicketBody::Prepared { run, .. } => statements.push(run),
+            TicketBody::Outcome { .. } | TicketBody::Metadata { .. } => {}
         }
     }
     if let Some(handle) = command.filter(|command| is_sealed(command)) {

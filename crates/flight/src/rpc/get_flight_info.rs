@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use arrow_flight::{FlightDescriptor, FlightInfo};
+use bytes::Bytes;
 use godwit_auth::Intent;
 use godwit_engine::{Outcome, Session, Statement, StatementKind};
 use godwit_protocol::ticket::TicketBody;
@@ -8,7 +9,7 @@ use godwit_protocol::{Command, Descriptor};
 
 use super::{misplaced, no_transaction, select_all};
 use crate::call::Call;
-use crate::tickets::{Facts, info, query_info};
+use crate::tickets::{Facts, plain_info, query_info, unbound_info};
 use crate::{Flight, Result, kept, metadata};
 
 /// What a descriptor stands for.
@@ -34,10 +35,14 @@ pub(crate) async fn run(
         Described::Query(session, statement) if session.endpoints() > 1 => {
             let permit = call.permit(flight, Intent::Query)?;
             let parts = session.endpoints();
+            let format = call.format(&session);
+            let facts = Facts::of_statement(&statement, format);
             let result = flight.engine.keep(&session, &permit, &statement, parts)?;
-            kept::info(flight, call, descriptor, &result, Facts::of(&statement))
+            kept::info(flight, call, descriptor, &result, format, facts)
         }
-        Described::Query(_, statement) => query_info(flight, call, descriptor, &statement),
+        Described::Query(session, statement) => {
+            query_info(flight, call, descriptor, &session, &statement)
+        }
     }
 }
 
@@ -62,7 +67,7 @@ pub(super) async fn describe(
             no_transaction(transaction.as_ref())?;
             statement(flight, call, descriptor, &query).await
         }
-        Command::Prepared { handle } => prepared(flight, call, descriptor, &handle).await,
+        Command::Prepared { handle } => prepared(flight, call, descriptor, handle).await,
         command
         @ (Command::Update { .. } | Command::PreparedUpdate { .. } | Command::Ingest(_)) => {
             Err(misplaced(command.name(), "GetFlightInfo"))
@@ -74,7 +79,7 @@ pub(super) async fn describe(
                 command: descriptor.cmd.clone(),
             };
             let descriptor = descriptor.clone();
-            info(flight, call, descriptor, &schema, body, Facts::UNKNOWN).map(Described::Done)
+            plain_info(flight, call, descriptor, &schema, body, Facts::UNKNOWN).map(Described::Done)
         }
     }
 }
@@ -102,12 +107,17 @@ async fn prepared(
     flight: &Flight,
     call: &Call,
     descriptor: &FlightDescriptor,
-    handle: &[u8],
+    sealed: Bytes,
 ) -> Result<Described> {
-    let (session, handle) = call.prepared(flight, handle)?;
+    let (session, handle) = call.prepared(flight, &sealed)?;
     let id = handle.statement;
     let permit = call.permit(flight, Intent::Query)?;
-    match flight.engine.prepared(&session, &permit, id)?.kind {
+    let prepared = flight.engine.prepared(&session, &permit, id)?;
+    match prepared.kind {
+        StatementKind::Query if !flight.engine.is_bound(&session, &permit, id)? => {
+            let descriptor = descriptor.clone();
+            unbound_info(flight, call, descriptor, &session, &prepared, sealed).map(Described::Done)
+        }
         StatementKind::Query => {
             let statement = flight.engine.instantiate(&session, &permit, id).await?;
             Ok(Described::Query(session, statement))
@@ -132,5 +142,5 @@ fn outcome_info(
     let body = TicketBody::Outcome { rows: outcome.rows };
     let schema = metadata::outcome::schema();
     let descriptor = descriptor.clone();
-    info(flight, call, descriptor, &schema, body, Facts::ONE_ROW)
+    plain_info(flight, call, descriptor, &schema, body, Facts::ONE_ROW)
 }

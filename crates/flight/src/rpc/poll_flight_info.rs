@@ -4,6 +4,7 @@ use arrow_flight::flight_descriptor::DescriptorType;
 use arrow_flight::{FlightDescriptor, FlightInfo, PollInfo};
 use godwit_auth::Intent;
 use godwit_engine::{Kept, KeptState};
+use godwit_protocol::WireFormat;
 
 use super::get_flight_info::{self, Described};
 use crate::call::Call;
@@ -39,29 +40,29 @@ pub(crate) async fn run(
             let parts = session.endpoints();
             let kept = flight.engine.keep(&session, &permit, &statement, parts)?;
             kept.ended(FIRST_WAIT).await;
-            told(flight, call, &kept)
+            told(flight, call, &kept, call.format(&session))
         }
     }
 }
 
 async fn again(flight: &Flight, call: &Call, handle: &[u8]) -> Result<PollInfo> {
-    let statement = call.poll_handle(flight, handle)?.statement;
+    let handle = call.poll_handle(flight, handle)?;
     let permit = call.permit(flight, Intent::Query)?;
-    let kept = flight.engine.kept(&permit, statement)?;
+    let kept = flight.engine.kept(&permit, handle.statement)?;
     kept.advanced(WORTH_TELLING, LONGEST_WAIT).await;
-    told(flight, call, &kept)
+    told(flight, call, &kept, handle.format)
 }
 
-fn told(flight: &Flight, call: &Call, kept: &Kept) -> Result<PollInfo> {
-    let descriptor = kept::descriptor(flight, call, kept);
+fn told(flight: &Flight, call: &Call, kept: &Kept, format: WireFormat) -> Result<PollInfo> {
+    let descriptor = kept::descriptor(flight, call, kept, format);
     match kept.state() {
         KeptState::Failed(error) => Err(error.into()),
         KeptState::Finished { .. } => {
-            let info = kept::info(flight, call, descriptor, kept, Facts::UNKNOWN)?;
+            let info = kept::info(flight, call, descriptor, kept, format, Facts::UNKNOWN)?;
             Ok(done(info))
         }
         KeptState::Running => Ok(PollInfo {
-            info: Some(kept::unfinished(descriptor.clone(), kept)?),
+            info: Some(kept::unfinished(descriptor.clone(), kept, format)?),
             flight_descriptor: Some(descriptor),
             progress: kept.progress().filter(|progress| *progress < 1.0),
             expiration_time: timestamp(kept.expires_at()),
