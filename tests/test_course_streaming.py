@@ -137,7 +137,7 @@ def test_rows_per_batch(cursor, dataset):
     assert reader.schema == dataset.schema
     first = reader.read_next_batch()
     rest = reader.read_all()
-    assert first.num_rows == 150
+    assert 0 < first.num_rows <= 150
     assert max(batch.num_rows for batch in rest.to_batches()) <= 150
     assert first.num_rows + rest.num_rows == positive.num_rows
     both = pa.concat_tables([pa.table(first), rest])
