@@ -6,20 +6,23 @@
 //!
 //! In reading order: [`Engine`] and `inner`, the way of a statement; `session`, `settings` and `prepared`, what is kept
 //! between two calls; `parse`, `depth` and `placeholders`, text to a tree; `check`, what is refused; `names` and
-//! `provider`, what names stand for; `plan`, `infer`, `duplicates`, `show` and `size`, a tree to a plan; `bind`, values
+//! `provider`, what names stand for; `change`, `effect` and `ingest`, what writes to temporary tables; `plan`, `infer`, `duplicates`, `show` and `size`, a tree to a plan; `bind`, values
 //! for parameters; `run`, `conform` and `query`, a plan to its rows; `runtime`, `running`, `memory`, `deep` and `cache`,
 //! what it all runs on; `metadata` and `system`, what is told about it; [`Error`].
 
 mod bind;
 mod cache;
+mod change;
 mod check;
 mod conform;
 mod deep;
 mod depth;
 mod duplicates;
+mod effect;
 mod engine;
 mod error;
 mod infer;
+mod ingest;
 mod inner;
 mod memory;
 mod metadata;
@@ -44,6 +47,7 @@ mod yielding;
 pub use engine::Engine;
 pub use error::{Error, Result};
 pub use godwit_catalog::{TableEntry, TableKind};
+pub use ingest::{IfExists, IfMissing, IngestTarget};
 pub use metadata::{FunctionNames, SchemaEntry, TableInfo};
 pub use prepared::Prepared;
 pub use query::QueryStream;

@@ -10,6 +10,8 @@
 mod binding;
 #[path = "engine/checks.rs"]
 mod checks;
+#[path = "engine/ingest.rs"]
+mod ingest;
 #[path = "engine/limits.rs"]
 mod limits;
 #[path = "engine/metadata.rs"]
@@ -30,3 +32,9 @@ mod sessions;
 mod settings;
 #[path = "engine/support.rs"]
 mod support;
+#[path = "engine/temporary.rs"]
+mod temporary;
+#[path = "engine/temporary_limits.rs"]
+mod temporary_limits;
+#[path = "engine/temporary_writes.rs"]
+mod temporary_writes;
