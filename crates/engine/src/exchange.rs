@@ -87,7 +87,10 @@ impl Inner {
         let input = upload.map(|(schema, rows)| Arc::new(InputTable::new(schema, rows)) as _);
         let text = Arc::clone(&parsed.sql);
         let state = Arc::new(session.state().undealt());
-        let planned = self.planner.plan_over(&state, parsed, None, input).await;
+        let planned = self
+            .planner
+            .plan_over(&state, session.temporary(), parsed, None, input)
+            .await;
         let plan = planned.map_err(|error| match error {
             Error::NotFound { message } if missing => Error::not_found(format!(
                 "{message} (the client has uploaded nothing, not even a schema, so there is no table {INPUT} of its own)"

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, TableReference};
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::OptimizerConfig;
 use datafusion::sql::parser::Statement as Tree;
-use godwit_catalog::Catalog;
+use godwit_catalog::{Catalog, TempTables};
 
 use crate::check::{self, Names};
 use crate::deep::{Deep, with_deep_stack};
 use crate::infer::Types;
-use crate::names::{Lookup, Resolved};
+use crate::names::{Lookup, Resolved, Table};
 use crate::parse::{Limits, Parsed};
 use crate::provider::Functions;
 use crate::session::State;
@@ -48,6 +48,24 @@ pub(crate) struct Plan {
     pub(crate) resolved: Resolved,
 }
 
+/// A query to be planned.
+pub(crate) struct Request<'a> {
+    pub(crate) state: &'a Arc<State>,
+    pub(crate) temporary: &'a TempTables,
+    pub(crate) tree: Tree,
+    pub(crate) parameters: &'a [String],
+    /// The parameters as they were advertised before, when it is planned again.
+    pub(crate) given: Option<SchemaRef>,
+    /// A table beside those of the catalog.
+    pub(crate) target: Option<(TableReference, Table)>,
+    /// What the unqualified name `input` stands for, before all other tables.
+    pub(crate) input: Option<Arc<dyn TableProvider>>,
+    /// What is made of the plan before it is analysed.
+    pub(crate) shape: Option<&'a Shape<'a>>,
+}
+
+pub(crate) type Shape<'a> = dyn Fn(LogicalPlan) -> EngineResult<LogicalPlan> + Send + Sync + 'a;
+
 impl Planner {
     /// Plans a query. `given` are the parameters as they were advertised before, when it is planned again.
     ///
@@ -56,25 +74,53 @@ impl Planner {
     pub(crate) async fn plan(
         &self,
         state: &Arc<State>,
+        temporary: &TempTables,
         parsed: Parsed,
         given: Option<SchemaRef>,
     ) -> Result<Plan> {
-        self.plan_over(state, parsed, given, None).await
+        self.plan_over(state, temporary, parsed, given, None).await
     }
 
     /// The same with what the unqualified name `input` stands for, before all other tables.
     pub(crate) async fn plan_over(
         &self,
         state: &Arc<State>,
+        temporary: &TempTables,
         parsed: Parsed,
         given: Option<SchemaRef>,
         input: Option<Arc<dyn TableProvider>>,
     ) -> Result<Plan> {
         let Parsed {
+            tree, parameters, ..
+        } = parsed;
+        self.plan_as(Request {
+            state,
+            temporary,
+            tree,
+            parameters: &parameters,
+            given,
+            target: None,
+            input,
+            shape: None,
+        })
+        .await
+    }
+
+    /// Plans a query, or what a change of a table is made of.
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub(crate) async fn plan_as(&self, request: Request<'_>) -> Result<Plan> {
+        let Request {
+            state,
+            temporary,
             mut tree,
             parameters,
-            ..
-        } = parsed;
+            given,
+            target,
+            input,
+            shape,
+        } = request;
         let functions = Functions(state.session());
         with_deep_stack(|| check::refuse_ignored(&tree, &functions))?;
         show::rewrite(&mut tree)?;
@@ -82,7 +128,10 @@ impl Planner {
             &tree,
             self.limits.max_depth.saturating_mul(TABLES_PER_LEVEL),
         )?;
-        let mut resolved = self.lookup(state).resolve(&names).await;
+        let mut resolved = self.lookup(state, temporary).resolve(&names).await;
+        if let Some((reference, table)) = target {
+            resolved.insert(reference, table);
+        }
         if let Some(input) = input {
             resolved.set_input(input);
         }
@@ -91,9 +140,9 @@ impl Planner {
             state,
             resolved: &resolved,
             max_depth: self.limits.max_depth,
+            shape,
         };
-        let (logical, schema, parameters) =
-            with_deep_stack(|| work.plan(tree, &parameters, given))?;
+        let (logical, schema, parameters) = with_deep_stack(|| work.plan(tree, parameters, given))?;
         let snapshot = with_deep_stack(|| resolved.snapshot_of(&logical));
         let rows = with_deep_stack(|| total::rows(&logical));
         Ok(Plan {
@@ -109,18 +158,24 @@ impl Planner {
     }
 
     /// Whether a plan still stands for what its text means in this session now.
-    pub(crate) async fn is_current(&self, plan: &Plan, state: &Arc<State>) -> bool {
+    pub(crate) async fn is_current(
+        &self,
+        plan: &Plan,
+        state: &Arc<State>,
+        temporary: &TempTables,
+    ) -> bool {
         Arc::ptr_eq(&plan.state, state)
             && self
-                .lookup(state)
+                .lookup(state, temporary)
                 .resolve(&plan.names)
                 .await
                 .is_same_as(&plan.resolved)
     }
 
-    pub(crate) fn lookup<'a>(&'a self, state: &'a State) -> Lookup<'a> {
+    pub(crate) fn lookup<'a>(&'a self, state: &'a State, temporary: &'a TempTables) -> Lookup<'a> {
         Lookup {
             catalog: &self.catalog,
+            temporary,
             state: state.session(),
             schema: state.schema(),
         }
@@ -132,6 +187,7 @@ struct Work<'a> {
     state: &'a State,
     resolved: &'a Resolved,
     max_depth: usize,
+    shape: Option<&'a Shape<'a>>,
 }
 
 impl Work<'_> {
@@ -205,7 +261,11 @@ impl Work<'_> {
     }
 
     fn to_plan(&self, tree: &Tree, parameters: Vec<Option<FieldRef>>) -> EngineResult<LogicalPlan> {
-        godwit_planner::plan(self.state.session(), self.resolved, tree, parameters)
+        let plan = godwit_planner::plan(self.state.session(), self.resolved, tree, parameters)?;
+        match self.shape {
+            Some(shape) => shape(plan),
+            None => Ok(plan),
+        }
     }
 
     fn analyse(&self, plan: LogicalPlan) -> EngineResult<LogicalPlan> {

@@ -12,6 +12,8 @@ mod binding;
 mod checks;
 #[path = "engine/exchange.rs"]
 mod exchange;
+#[path = "engine/ingest.rs"]
+mod ingest;
 #[path = "engine/kept_bounds.rs"]
 mod kept_bounds;
 #[path = "engine/limits.rs"]
@@ -36,3 +38,9 @@ mod sessions;
 mod settings;
 #[path = "engine/support.rs"]
 mod support;
+#[path = "engine/temporary.rs"]
+mod temporary;
+#[path = "engine/temporary_limits.rs"]
+mod temporary_limits;
+#[path = "engine/temporary_writes.rs"]
+mod temporary_writes;

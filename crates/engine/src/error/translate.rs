@@ -110,6 +110,8 @@ impl Error {
             Catalog::ReadOnly { .. } => Self::ReadOnly {
                 message: error.to_string(),
             },
+            Catalog::Full { why } => Self::exhausted(why),
+            Catalog::Null { .. } => Self::invalid(error.to_string()),
         }
     }
 }

@@ -29,9 +29,11 @@ pub(crate) async fn run(
     let permit = call.permit(flight, Intent::Metadata)?;
     let filter = Filter::read(&criteria.expression)?;
     let wanted = |table: &TableEntry| filter.admits(table);
-    let mut tables = flight.engine.tables(&permit, true, &wanted).await?;
+    let session = call.session(flight)?;
+    let tables = flight.engine.tables(&session, &permit, true, &wanted);
+    let mut tables = tables.await?;
     tables.retain(|table| filter.admits_catalog(&table.catalog));
-    let format = call.format(&*call.session(flight)?);
+    let format = call.format(&session);
     let (flight, caller) = (flight.clone(), call.clone());
     let infos = tables.into_iter();
     let infos =
