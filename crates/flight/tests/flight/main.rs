@@ -12,3 +12,4 @@ mod shutdown;
 mod support;
 mod tables;
 mod tickets;
+mod web;
