@@ -4,6 +4,7 @@ use std::task::{Context, Poll};
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, FieldRef, Schema};
 use arrow_flight::FlightData;
 use futures::{Stream, StreamExt};
 use godwit_config::{WireCompression, WireProfile};
@@ -53,6 +54,7 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
         let target = message_bytes.clamp(1, LARGEST_MESSAGE);
         let mut writer = Writer::new(compression)?;
         let ready = VecDeque::from([writer.schema(schema.schema())]);
+        let max_rows = most_rows(schema.schema());
         Ok(Self {
             source,
             ended: false,
@@ -60,7 +62,7 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
             writer,
             target,
             limit: target.saturating_mul(2).min(LARGEST_MESSAGE),
-            max_rows: usize::MAX,
+            max_rows,
             todo: Vec::new(),
             small: Vec::new(),
             small_bytes: 0,
@@ -71,7 +73,7 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
     /// The same with at most so many rows in a message.
     pub(crate) fn with_max_rows(self, max_rows: usize) -> Self {
         Self {
-            max_rows: max_rows.max(1),
+            max_rows: max_rows.clamp(1, self.max_rows),
             ..self
         }
     }
@@ -188,6 +190,19 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
                 }
             }
         }
+    }
+}
+
+/// How many rows can be joined: runs with small ends count no further.
+fn most_rows(schema: &Schema) -> usize {
+    let small = |field: &FieldRef| match field.data_type() {
+        DataType::RunEndEncoded(ends, _) => ends.data_type() == &DataType::Int16,
+        _ => false,
+    };
+    if schema.fields().iter().any(small) {
+        i16::MAX.unsigned_abs().into()
+    } else {
+        usize::MAX
     }
 }
 

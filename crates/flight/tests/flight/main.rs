@@ -15,3 +15,4 @@ mod shutdown;
 mod support;
 mod tables;
 mod tickets;
+mod web;

@@ -67,6 +67,17 @@ async fn dictionaries_that_are_too_much_for_their_keys_together_are_sent_apart()
 }
 
 #[tokio::test]
+async fn runs_with_small_ends_are_not_joined_beyond_them() {
+    let part = |value: i64| {
+        let ends = arrow::array::Int16Array::from(vec![20_000]);
+        let runs = arrow::array::RunArray::try_new(&ends, &Int64Array::from(vec![value])).unwrap();
+        RecordBatch::try_from_iter([("c", Arc::new(runs) as ArrayRef)]).unwrap()
+    };
+    let batches = decoded(native(vec![part(1), part(2), part(3)], TARGET).await).await;
+    assert_eq!(texts(&batches), texts(&[part(1), part(2), part(3)]));
+}
+
+#[tokio::test]
 async fn a_large_dictionary_is_cut_so_that_no_message_is_too_large() {
     let keys = Int32Array::from_iter_values(0..20_000);
     let values = (0..20_000).map(|n| format!("{n}").repeat(200));
