@@ -343,7 +343,7 @@ async fn what_has_no_place_is_refused_where_it_comes() {
     assert!(matches!(error, Fault::Malformed(_)), "{error:?}");
     let mut short = good[1].clone();
     short.data_body = short.data_body.slice(..100);
-    let other = messages(&words(&["a"]));
+    let other = with_dictionaries(&[words(&["a"])], DictionaryHandling::Resend);
     for (bad, says) in [
         (good[0].clone(), "second schema"),
         (other[0].clone(), "second schema"),
