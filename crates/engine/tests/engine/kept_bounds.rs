@@ -130,6 +130,7 @@ async fn what_nobody_asks_for_is_forgotten_and_stopped() {
         running.state(),
         KeptState::Failed(Error::Cancelled)
     ));
+    until("forgetting", || world.files().is_empty()).await;
     world.gone(&finished).await;
     assert!(matches!(
         world.read(&finished, 0).await,

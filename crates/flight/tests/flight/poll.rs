@@ -203,7 +203,7 @@ async fn a_query_that_fails_says_so_at_every_poll() {
         assert_fails(error, Code::InvalidArgument, "zero");
     }
     let at_once = client
-        .poll(statement("SELECT 1 / (id - 2) FROM people"))
+        .polled(statement("SELECT 1 / (id - 2) FROM people"))
         .await;
     assert_fails(at_once, Code::InvalidArgument, "zero");
 }
