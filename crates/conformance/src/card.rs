@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::finding::Mark;
 
 /// What was found out about a server.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct Card {
     /// Where it listens.
     pub server: String,

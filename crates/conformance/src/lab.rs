@@ -123,6 +123,11 @@ impl Lab {
         self.options.timeout
     }
 
+    /// Whether the session may be one that somebody else is using, and must not be closed.
+    pub(crate) fn is_session_foreign(&self) -> bool {
+        matches!(self.options.credentials, Credentials::Token(_))
+    }
+
     /// A connection of its own, logged in.
     pub(crate) async fn client(&self) -> Outcome<Client> {
         let header = match &self.login {

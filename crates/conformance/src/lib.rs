@@ -6,8 +6,9 @@
 //! it is a client, and treats ours like any other.
 //!
 //! In reading order: [`Options`], what to talk to; [`Card`], [`Row`] and [`Mark`], what comes out; `probes`, the table of
-//! all probes, and one module for each group; `lab`, what a probe is given; `run`, the order of things; `client`, `connect`
-//! and `rows`, the conversation itself; `schemas`, what the specification wants; `render`, the card as text.
+//! all probes, and one module for each group; `lab`, what a probe is given; `statements`, the SQL that probes run; `run`,
+//! the order of things; `client`, `connect` and `rows`, the conversation itself; `schemas`, what the specification wants;
+//! `render`, the card as text.
 
 mod card;
 mod client;

@@ -123,6 +123,7 @@ static PROBES: &[Probe] = probes! {
         "keys-empty", "tables without keys: empty sets, no errors", metadata::keys_are_empty;
         "early-answer", "an update is answered before the client ends its stream", streams::early_answer;
         "wrong-password", "a wrong password is UNAUTHENTICATED", logins::wrong_password;
+        "wrong-token", "a wrong token is UNAUTHENTICATED", logins::wrong_token;
         "no-credentials", "no credentials are UNAUTHENTICATED", logins::no_credentials;
         "unknown-command", "an unknown command is no INTERNAL error", streams::unknown_command;
         "unknown-action", "an unknown action is no INTERNAL error", streams::unknown_action;

@@ -72,11 +72,16 @@ async fn ask(lab: &Lab, probe: &Probe) -> Finding {
     finding
 }
 
-/// Closes the sessions of the connections that a probe has opened, since a user may have only so many.
+/// Closes the sessions of the connections that a probe has opened, since a user may have only so many. Not with a token that
+/// we were given: its session is not ours.
 async fn part(lab: &Lab) {
+    let opened = lab.take_opened();
+    if lab.is_session_foreign() {
+        return;
+    }
     let close =
         |client: Client| async move { client.action("CloseSession", bytes::Bytes::new()).await };
-    let all = futures::future::join_all(lab.take_opened().into_iter().map(close));
+    let all = futures::future::join_all(opened.into_iter().map(close));
     // Servers without sessions say so.
     let _ = timeout(GOODBYE, all).await;
 }

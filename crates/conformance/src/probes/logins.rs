@@ -1,30 +1,34 @@
 use arrow_flight::HandshakeRequest;
-use tonic::metadata::{Ascii, MetadataValue};
+use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 
+use crate::client::Client;
 use crate::finding::{Finding, Outcome, said};
 use crate::lab::{self, Lab, Login};
 use crate::options::Credentials;
 
+/// A wrong password where passwords are taken, and then a token that nobody has issued.
 pub(super) async fn wrong_password(lab: Lab) -> Outcome {
-    let wrong: MetadataValue<Ascii> = match &lab.options.credentials {
-        Credentials::None => return Err(Finding::untested("no credentials were given")),
-        Credentials::Password { user, password } => lab::basic(user, &format!("{password}x"))
-            .map_err(|error| Finding::untested(error.to_string()))?,
-        Credentials::Token(_) => MetadataValue::from_static("Bearer conformance"),
+    let Credentials::Password { user, password } = &lab.options.credentials else {
+        return Err(Finding::untested("no user and password were given"));
     };
+    let wrong = lab::basic(user, &format!("{password}x"))
+        .map_err(|error| Finding::untested(error.to_string()))?;
     let client = lab.client_with(Some(wrong)).await?;
-    if matches!(lab.login, Login::Handshake(_)) {
-        let answer = client.handshake(vec![HandshakeRequest::default()]).await;
-        let finding = judged(answer, "the handshake");
-        if finding.mark != crate::Mark::Yes {
-            return Ok(finding);
-        }
+    if matches!(lab.login, Login::EachCall(_)) {
+        return Ok(call(&lab, &client).await);
     }
-    Ok(judged(
-        client.info(lab::query(&lab.options.sql)).await,
-        "a call",
-    ))
+    let answer = client.handshake(vec![HandshakeRequest::default()]).await;
+    Ok(judged(answer, "the handshake"))
+}
+
+pub(super) async fn wrong_token(lab: Lab) -> Outcome {
+    if matches!(lab.options.credentials, Credentials::None) {
+        return Err(Finding::untested("no credentials were given"));
+    }
+    let wrong = MetadataValue::from_static("Bearer conformance");
+    let client = lab.client_with(Some(wrong)).await?;
+    Ok(call(&lab, &client).await)
 }
 
 pub(super) async fn no_credentials(lab: Lab) -> Outcome {
@@ -32,10 +36,11 @@ pub(super) async fn no_credentials(lab: Lab) -> Outcome {
         return Err(Finding::untested("no credentials were given"));
     }
     let client = lab.client_with(None).await?;
-    Ok(judged(
-        client.info(lab::query(&lab.options.sql)).await,
-        "a call",
-    ))
+    Ok(call(&lab, &client).await)
+}
+
+async fn call(lab: &Lab, client: &Client) -> Finding {
+    judged(client.info(lab::query(&lab.options.sql)).await, "a call")
 }
 
 fn judged<T>(answer: Result<T, Status>, what: &str) -> Finding {

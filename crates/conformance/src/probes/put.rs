@@ -22,15 +22,27 @@ use crate::statements::create_temporary;
 pub(super) async fn update(lab: Lab) -> Outcome {
     let client = lab.client().await?;
     let table = lab.scratch();
-    lab::update(&client, &create_temporary(&table)).await?;
-    let rows = lab::rows(&client, lab::query(&format!("SELECT a FROM {table}"))).await;
-    let value = rows
-        .map_err(|finding| finding.at("reading the new table"))?
-        .first()?;
+    make_table(&client, &table).await?;
     drop_table(&client, &table).await?;
-    match value.as_str() {
-        "1" => Ok(Finding::yes("CREATE TEMPORARY TABLE and DROP TABLE")),
-        other => Ok(Finding::no(format_args!("the new table holds {other}"))),
+    Ok(Finding::yes("CREATE TEMPORARY TABLE and DROP TABLE"))
+}
+
+/// Makes the temporary table with one row.
+pub(super) async fn make_table(client: &Client, table: &str) -> Outcome<()> {
+    lab::update(client, &create_temporary(table)).await?;
+    exists(client, table).await
+}
+
+/// Some servers answer an update without doing it.
+pub(super) async fn exists(client: &Client, table: &str) -> Outcome<()> {
+    let rows = lab::rows(client, lab::query(&format!("SELECT a FROM {table}"))).await;
+    match rows {
+        Ok(rows) if rows.first()? == "1" => Ok(()),
+        Ok(_) => Err(Finding::no("the new table does not hold its row")),
+        Err(finding) => Err(Finding::no(format_args!(
+            "answered, but the table cannot be read: {}",
+            finding.reason
+        ))),
     }
 }
 
@@ -83,6 +95,7 @@ pub(super) async fn prepared(lab: Lab) -> Outcome {
         .map_err(|finding| finding.at("preparing"))?
         .prepared_statement_handle;
     run_prepared(&client, handle, &nothing()?).await?;
+    exists(&client, &table).await?;
     drop_table(&client, &table).await?;
     Ok(Finding::yes("CREATE TEMPORARY TABLE, run once"))
 }
@@ -90,9 +103,10 @@ pub(super) async fn prepared(lab: Lab) -> Outcome {
 pub(super) async fn prepared_rows(lab: Lab) -> Outcome {
     let client = lab.client().await?;
     let table = lab.scratch();
-    let made = lab::update(&client, &create_temporary(&table)).await;
-    if let Err(finding) = made {
-        return Err(needs_table(finding));
+    if let Err(finding) = make_table(&client, &table).await {
+        let tried =
+            run_prepared(&client, Bytes::from_static(b"conformance"), &numbers(&[2])?).await;
+        return Err(without_table(&finding, tried.err()));
     }
     let prepared = prepare(&client, &format!("INSERT INTO {table} VALUES (?)")).await;
     let handle = prepared
@@ -175,10 +189,10 @@ pub(super) async fn drop_table(client: &Client, table: &str) -> Outcome<()> {
         .map_err(|finding| finding.at("DROP TABLE"))
 }
 
-/// Where the table could not be made, the row itself was not tried, unless there is no DoPut at all.
-pub(super) fn needs_table(finding: Finding) -> Finding {
-    if finding.mark == Mark::Refused {
-        return finding;
+/// Without a table there is nothing to write to, so what was tried on none counts only where it is not served at all.
+pub(super) fn without_table(why: &Finding, tried: Option<Finding>) -> Finding {
+    match tried {
+        Some(finding) if finding.mark == Mark::Refused => finding,
+        _ => Finding::untested(format_args!("no temporary table: {}", why.reason)),
     }
-    Finding::untested(format_args!("no temporary table: {}", finding.reason))
 }

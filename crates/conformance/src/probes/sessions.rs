@@ -16,7 +16,7 @@ const UNKNOWN: &str = "conformance.no_such_option";
 
 pub(super) async fn set(lab: Lab) -> Outcome {
     let client = lab.client().await?;
-    let errors = set_option(&client, UNKNOWN, "1").await?;
+    let errors = set_option(&client, UNKNOWN, Some("1")).await?;
     let told = errors.contains(UNKNOWN);
     let Some(schema) = &lab.found.schema else {
         return Ok(match told {
@@ -26,7 +26,10 @@ pub(super) async fn set(lab: Lab) -> Outcome {
             false => Finding::partly("an unknown option is taken; there is no schema to set"),
         });
     };
-    if !set_option(&client, "schema", schema).await?.is_empty() {
+    if !set_option(&client, "schema", Some(schema))
+        .await?
+        .is_empty()
+    {
         return Ok(Finding::partly(format_args!(
             "schema = {schema:?} is refused"
         )));
@@ -34,6 +37,9 @@ pub(super) async fn set(lab: Lab) -> Outcome {
     let options = options(&client)
         .await
         .map_err(|finding| finding.at("reading it back"))?;
+    set_option(&client, "schema", None)
+        .await
+        .map_err(|finding| finding.at("erasing it"))?;
     match (options.contains("schema"), told) {
         (true, true) => Ok(Finding::yes(
             "schema is set and read back, an unknown option is an error",
@@ -52,6 +58,11 @@ pub(super) async fn get(lab: Lab) -> Outcome {
 
 pub(super) async fn close(lab: Lab) -> Outcome {
     use close_session_result::Status;
+    if lab.is_session_foreign() {
+        return Err(Finding::untested(
+            "the session of the token that was given is not ours to close",
+        ));
+    }
     let answers = lab
         .client()
         .await?
@@ -64,9 +75,9 @@ pub(super) async fn close(lab: Lab) -> Outcome {
     }
 }
 
-/// The names of the options that were not set.
-async fn set_option(client: &Client, name: &str, value: &str) -> Outcome<BTreeSet<String>> {
-    let value = Some(OptionValue::Text(value.to_owned()));
+/// Sets an option, or erases it; the names of the options that this failed for.
+async fn set_option(client: &Client, name: &str, value: Option<&str>) -> Outcome<BTreeSet<String>> {
+    let value = value.map(|value| OptionValue::Text(value.to_owned()));
     let body = encode_set(&BTreeMap::from([(name.to_owned(), value)]));
     let answers = client.action("SetSessionOptions", body).await?;
     let result = SetSessionOptionsResult::decode(only(&answers)?.clone())?;

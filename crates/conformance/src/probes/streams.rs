@@ -5,7 +5,7 @@ use futures::{StreamExt, TryStreamExt, future, stream};
 use prost::Message;
 use tonic::{Code, Status};
 
-use super::put::drop_table;
+use super::put::{drop_table, exists};
 use crate::client::command;
 use crate::finding::{Finding, Outcome};
 use crate::lab::{self, Lab};
@@ -70,6 +70,7 @@ pub(super) async fn early_answer(lab: Lab) -> Outcome {
     };
     DoPutUpdateResult::decode(&*answer.app_metadata)?;
     drop(answers);
+    exists(&client, &table).await?;
     drop_table(&client, &table).await?;
     Ok(Finding::yes(""))
 }

@@ -4,11 +4,10 @@ use arrow_flight::sql::{
     TableNotExistOption,
 };
 
-use super::put::{count, drop_table, needs_table, numbers, put};
+use super::put::{count, drop_table, make_table, numbers, put, without_table};
 use crate::client::{Client, command};
 use crate::finding::{Finding, Outcome};
 use crate::lab::{self, Lab};
-use crate::statements::create_temporary;
 
 pub(super) async fn ingest(lab: Lab) -> Outcome {
     let client = lab.client().await?;
@@ -29,13 +28,11 @@ pub(super) async fn ingest(lab: Lab) -> Outcome {
 pub(super) async fn path(lab: Lab) -> Outcome {
     let client = lab.client().await?;
     let table = lab.scratch();
-    let made = match ingest_into(&client, &table).await {
-        Ok(_) => Ok(()),
-        Err(_) => lab::update(&client, &create_temporary(&table))
-            .await
-            .map(|_| ()),
-    };
-    made.map_err(needs_table)?;
+    if let Err(finding) = some_table(&client, &table).await {
+        let none = FlightDescriptor::new_path(vec![table]);
+        let tried = put(&client, none, &numbers(&[8, 9])?).await;
+        return Err(without_table(&finding, tried.err()));
+    }
     let before = rows_in(&client, &table).await?;
     let answer = put(
         &client,
@@ -51,6 +48,14 @@ pub(super) async fn path(lab: Lab) -> Outcome {
         _ => Ok(Finding::no(format_args!(
             "two rows sent to {before}, which makes {after}"
         ))),
+    }
+}
+
+/// Makes the temporary table in the one way or the other.
+async fn some_table(client: &Client, table: &str) -> Outcome<()> {
+    match ingest_into(client, table).await {
+        Ok(_) => Ok(()),
+        Err(_) => make_table(client, table).await,
     }
 }
 
