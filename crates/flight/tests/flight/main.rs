@@ -6,6 +6,7 @@ mod bad_input;
 mod cancel;
 mod identity;
 mod put;
+mod rust_client;
 mod schemas;
 mod sessions;
 mod shutdown;
