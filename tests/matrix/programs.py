@@ -12,11 +12,15 @@ import steps
 from godwit_server import die_with_parent
 
 HERE = pathlib.Path(__file__).parent
-LIMIT = 120.0
+LIMIT = 60.0
 
 
 class Reports(dict):
-    """{step: report} of one run."""
+    """{step: report} of one run, and the marks of the queries that were cancelled."""
+
+    def __init__(self):
+        super().__init__()
+        self.cancelled = []
 
     def value(self, step):
         report = self[step]
@@ -52,24 +56,10 @@ def run(command, observer, marks, env=None):
     ]
     for reader in readers:
         reader.start()
-    reports, marks = Reports(), iter(marks)
-    freed = None
     try:
-        while (line := lines.get(timeout=LIMIT)) is not None:
-            if not line.startswith("{"):
-                continue
-            report = json.loads(line)
-            if report.get("pause") == "cancel":
-                freed = steps.freed(observer, next(marks))
-                freed.__enter__()
-            elif report.get("pause") == "cancelled":
-                freed.__exit__(None, None, None)
-            else:
-                reports[report["check"]] = report
-                continue
-            program.stdin.write("\n")
-            program.stdin.flush()
+        reports = listen(lines, program.stdin, observer, marks)
         assert program.wait(LIMIT) == 0, "".join(errors)[-3000:]
+        assert reports.cancelled == marks
     finally:
         program.kill()
         program.wait()
@@ -77,8 +67,36 @@ def run(command, observer, marks, env=None):
             reader.join()
         for pipe in (program.stdin, program.stdout, program.stderr):
             pipe.close()
-    assert next(marks, None) is None, "every mark was cancelled"
     return reports
+
+
+def listen(lines, answers, observer, marks):
+    """Collects the reports; looks at the server and answers where the program pauses."""
+    reports, marks, freed = Reports(), iter(marks), None
+    while (line := next_line(lines, reports)) is not None:
+        if not line.startswith("{"):
+            continue
+        report = json.loads(line)
+        if "check" in report:
+            reports[report["check"]] = report
+            continue
+        if report["pause"] == "cancel":
+            mark = next(marks)
+            freed = steps.freed(observer, mark)
+            freed.__enter__()
+        else:
+            freed.__exit__(None, None, None)
+            reports.cancelled.append(mark)
+        answers.write("\n")
+        answers.flush()
+    return reports
+
+
+def next_line(lines, reports):
+    try:
+        return lines.get(timeout=LIMIT)
+    except queue.Empty:
+        raise AssertionError(f"silent for {LIMIT:.0f} s after the steps {list(reports)}") from None
 
 
 def go(program, *arguments):
