@@ -9,6 +9,7 @@ mod identity;
 mod ingest;
 mod poll;
 mod put;
+mod rust_client;
 mod schemas;
 mod sessions;
 mod shutdown;
