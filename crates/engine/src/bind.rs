@@ -190,7 +190,7 @@ fn encode(rows: &RecordBatch) -> Result<Bytes, ArrowError> {
     writer.into_inner().map(Bytes::from)
 }
 
-fn plain(error: &ArrowError) -> String {
+pub(crate) fn plain(error: &ArrowError) -> String {
     match error {
         ArrowError::CastError(text)
         | ArrowError::ParseError(text)

@@ -8,6 +8,7 @@ use godwit_config::Config;
 use godwit_protocol::StatementId;
 
 use crate::bind::Bound;
+use crate::effect::{Effect, Job};
 use crate::inner::Inner;
 use crate::statement::Body;
 use crate::{
@@ -23,7 +24,7 @@ const CANCEL_GRACE: Duration = Duration::from_secs(1);
 /// Its methods are to be called inside a tokio runtime with a clock; the work itself happens on the engine's own.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl Engine {
@@ -207,7 +208,11 @@ impl Engine {
             Body::Effect(_) if !statement.claim() => Err(Error::invalid(
                 "the statement has run; its effect happens once",
             )),
-            Body::Effect(change) => session.apply(change).map(|()| Outcome { rows: 0 }),
+            Body::Effect(effect) => {
+                let (id, sql) = (statement.id, Arc::clone(&statement.sql));
+                let bound = statement.bound().cloned();
+                self.apply(session, id, sql, effect, bound).await
+            }
             Body::Query(_) => Err(gives_rows()),
         }
     }
@@ -223,8 +228,12 @@ impl Engine {
         id: StatementId,
     ) -> Result<Outcome> {
         self.admit(session, permit)?;
-        match session.statements().get(id)?.body {
-            Body::Effect(change) => session.apply(&change).map(|()| Outcome { rows: 0 }),
+        let entry = session.statements().get(id)?;
+        match &entry.body {
+            Body::Effect(effect) => {
+                let (id, sql) = (StatementId::random(), entry.prepared.sql);
+                self.apply(session, id, sql, effect, entry.bound).await
+            }
             Body::Query(_) => Err(gives_rows()),
         }
     }
@@ -248,25 +257,30 @@ impl Engine {
     }
 
     /// The tables that pass the filter, sorted by schema and name; with their columns when these are wanted. A table
-    /// that cannot be read is listed with its error.
+    /// that cannot be read is listed with its error. Of temporary tables the session's own are listed.
     ///
     /// # Errors
     /// [`Error::ShuttingDown`], or an internal one.
     pub async fn tables(
         &self,
+        session: &Arc<Session>,
         permit: &Permit,
         want_schema: bool,
         filter: &(dyn Fn(&TableEntry) -> bool + Send + Sync),
     ) -> Result<Vec<TableInfo>> {
+        self.admit(session, permit)?;
+        let temporary = session.temporary().clone();
         let entries = self.list(permit, |inner| async move {
-            Ok(metadata::entries(&inner.planner.catalog).await)
+            Ok(metadata::entries(&inner.planner.catalog, &temporary).await)
         });
+        let temporary = session.temporary().clone();
         let mut entries = entries.await?;
         entries.retain(filter);
         self.list(permit, move |inner| async move {
             let mut tables = Vec::with_capacity(entries.len());
             for entry in entries {
-                tables.push(metadata::info(&inner.planner.catalog, entry, want_schema).await);
+                let catalog = &inner.planner.catalog;
+                tables.push(metadata::info(catalog, &temporary, entry, want_schema).await);
             }
             Ok(tables)
         })
@@ -332,8 +346,31 @@ impl Engine {
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let timeout = session.state().timeout();
-        let work = work(Arc::clone(&self.inner), Arc::clone(session));
+        let work = Box::pin(work(Arc::clone(&self.inner), Arc::clone(session)));
         self.inner.runtime.run(&id.to_string(), timeout, work).await
+    }
+
+    async fn apply(
+        &self,
+        session: &Arc<Session>,
+        id: StatementId,
+        sql: Arc<str>,
+        effect: &Effect,
+        bound: Option<Arc<Bound>>,
+    ) -> Result<Outcome> {
+        match effect {
+            Effect::Setting(change) => session.apply(change).map(|()| Outcome { rows: 0 }),
+            Effect::Tables(parameters) => {
+                let job = Job {
+                    id,
+                    session: Arc::clone(session),
+                    sql,
+                    parameters: Arc::clone(parameters),
+                    bound,
+                };
+                Box::pin(self.inner.change_tables(job)).await
+            }
+        }
     }
 
     async fn list<T, F>(&self, permit: &Permit, work: impl FnOnce(Arc<Inner>) -> F) -> Result<T>

@@ -6,17 +6,20 @@
 //!
 //! In reading order: [`Engine`] and `inner`, the way of a statement; `session`, `settings` and `prepared`, what is kept
 //! between two calls; `parse`, `depth` and `placeholders`, text to a tree; `check`, what is refused; `names` and
-//! `provider`, what names stand for; `plan`, `infer`, `duplicates`, `show` and `size`, a tree to a plan; `bind`, values
-//! for parameters; `run`, `conform` and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `runtime`, `running`, `memory`, `deep` and `cache`,
+//! `provider`, what names stand for; `change`, `effect` and `ingest`, what writes to temporary tables; `plan`, `infer`,
+//! `duplicates`, `show` and `size`, a tree to a plan; `bind`, values for parameters; `run`, `conform` and `query`, a plan
+//! to its rows; `exchange`, a query over rows that are arriving; `runtime`, `running`, `memory`, `deep` and `cache`,
 //! what it all runs on; `metadata` and `system`, what is told about it; [`Error`].
 
 mod bind;
 mod cache;
+mod change;
 mod check;
 mod conform;
 mod deep;
 mod depth;
 mod duplicates;
+mod effect;
 mod engine;
 mod error;
 mod exchange;

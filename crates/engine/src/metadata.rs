@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
 use datafusion::sql::sqlparser::keywords::{RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS};
-use godwit_catalog::{CATALOG, Catalog, TableEntry, TableKind};
+use godwit_catalog::{CATALOG, Catalog, TEMP, TableEntry, TableKind, TempTables};
 
 use crate::Error;
 
@@ -46,10 +46,10 @@ pub struct FunctionNames {
     pub system: Vec<String>,
 }
 
-/// All tables, by a new listing, sorted by schema and name.
-pub(crate) async fn entries(catalog: &Catalog) -> Vec<TableEntry> {
+/// All tables that a session sees, by a new listing, sorted by schema and name.
+pub(crate) async fn entries(catalog: &Catalog, temporary: &TempTables) -> Vec<TableEntry> {
     catalog.refresh().await;
-    let mut entries = Vec::new();
+    let mut entries = temporary.entries();
     for schema in catalog.schema_names() {
         entries.extend(catalog.table_names(&schema).await);
     }
@@ -58,7 +58,12 @@ pub(crate) async fn entries(catalog: &Catalog) -> Vec<TableEntry> {
 }
 
 /// A table with its columns where they are wanted.
-pub(crate) async fn info(catalog: &Catalog, entry: TableEntry, want_schema: bool) -> TableInfo {
+pub(crate) async fn info(
+    catalog: &Catalog,
+    temporary: &TempTables,
+    entry: TableEntry,
+    want_schema: bool,
+) -> TableInfo {
     let TableEntry { schema, name, kind } = entry;
     let mut info = TableInfo {
         catalog: CATALOG.to_owned(),
@@ -69,7 +74,11 @@ pub(crate) async fn info(catalog: &Catalog, entry: TableEntry, want_schema: bool
         error: None,
     };
     if want_schema {
-        match catalog.table(&info.schema, &info.name).await {
+        let found = match info.schema.as_str() {
+            TEMP => Ok(temporary.table(&info.name)),
+            schema => catalog.table(schema, &info.name).await,
+        };
+        match found {
             Ok(Some(table)) => info.arrow_schema = Some(table.provider.schema()),
             Ok(None) => info.error = Some("the table has vanished".to_owned()),
             Err(error) => info.error = Some(Error::from_catalog(&error).to_string()),

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
-use datafusion::catalog::TableProvider;
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, TableReference};
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::OptimizerConfig;
 use datafusion::sql::parser::Statement as Tree;
-use godwit_catalog::Catalog;
+use godwit_catalog::{Catalog, TempTables};
 
 use crate::check::{self, Names};
 use crate::deep::{Deep, with_deep_stack};
 use crate::infer::Types;
-use crate::names::{Lookup, Resolved};
+use crate::names::{Lookup, Resolved, Table};
 use crate::parse::{Limits, Parsed};
 use crate::provider::Functions;
 use crate::session::State;
@@ -46,6 +45,22 @@ pub(crate) struct Plan {
     pub(crate) resolved: Resolved,
 }
 
+/// A query to be planned.
+pub(crate) struct Request<'a> {
+    pub(crate) state: &'a Arc<State>,
+    pub(crate) temporary: &'a TempTables,
+    pub(crate) tree: Tree,
+    pub(crate) parameters: &'a [String],
+    /// The parameters as they were advertised before, when it is planned again.
+    pub(crate) given: Option<SchemaRef>,
+    /// A table beside those of the catalog.
+    pub(crate) target: Option<(TableReference, Table)>,
+    /// What is made of the plan before it is analysed.
+    pub(crate) shape: Option<&'a Shape<'a>>,
+}
+
+pub(crate) type Shape<'a> = dyn Fn(LogicalPlan) -> EngineResult<LogicalPlan> + Send + Sync + 'a;
+
 impl Planner {
     /// Plans a query. `given` are the parameters as they were advertised before, when it is planned again.
     ///
@@ -54,25 +69,39 @@ impl Planner {
     pub(crate) async fn plan(
         &self,
         state: &Arc<State>,
+        temporary: &TempTables,
         parsed: Parsed,
         given: Option<SchemaRef>,
-    ) -> Result<Plan> {
-        self.plan_over(state, parsed, given, None).await
-    }
-
-    /// The same with what the unqualified name `input` stands for, before all other tables.
-    pub(crate) async fn plan_over(
-        &self,
-        state: &Arc<State>,
-        parsed: Parsed,
-        given: Option<SchemaRef>,
-        input: Option<Arc<dyn TableProvider>>,
     ) -> Result<Plan> {
         let Parsed {
+            tree, parameters, ..
+        } = parsed;
+        self.plan_as(Request {
+            state,
+            temporary,
+            tree,
+            parameters: &parameters,
+            given,
+            target: None,
+            shape: None,
+        })
+        .await
+    }
+
+    /// Plans a query, or what a change of a table is made of.
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub(crate) async fn plan_as(&self, request: Request<'_>) -> Result<Plan> {
+        let Request {
+            state,
+            temporary,
             mut tree,
             parameters,
-            ..
-        } = parsed;
+            given,
+            target,
+            shape,
+        } = request;
         let functions = Functions(state.session());
         with_deep_stack(|| check::refuse_ignored(&tree, &functions))?;
         show::rewrite(&mut tree)?;
@@ -80,18 +109,18 @@ impl Planner {
             &tree,
             self.limits.max_depth.saturating_mul(TABLES_PER_LEVEL),
         )?;
-        let mut resolved = self.lookup(state).resolve(&names).await;
-        if let Some(input) = input {
-            resolved.set_input(input);
+        let mut resolved = self.lookup(state, temporary).resolve(&names).await;
+        if let Some((reference, table)) = target {
+            resolved.insert(reference, table);
         }
         show::qualify(&mut tree, &resolved);
         let work = Work {
             state,
             resolved: &resolved,
             max_depth: self.limits.max_depth,
+            shape,
         };
-        let (logical, schema, parameters) =
-            with_deep_stack(|| work.plan(tree, &parameters, given))?;
+        let (logical, schema, parameters) = with_deep_stack(|| work.plan(tree, parameters, given))?;
         let snapshot = with_deep_stack(|| resolved.snapshot_of(&logical));
         Ok(Plan {
             logical: Deep::new(logical),
@@ -105,18 +134,24 @@ impl Planner {
     }
 
     /// Whether a plan still stands for what its text means in this session now.
-    pub(crate) async fn is_current(&self, plan: &Plan, state: &Arc<State>) -> bool {
+    pub(crate) async fn is_current(
+        &self,
+        plan: &Plan,
+        state: &Arc<State>,
+        temporary: &TempTables,
+    ) -> bool {
         Arc::ptr_eq(&plan.state, state)
             && self
-                .lookup(state)
+                .lookup(state, temporary)
                 .resolve(&plan.names)
                 .await
                 .is_same_as(&plan.resolved)
     }
 
-    pub(crate) fn lookup<'a>(&'a self, state: &'a State) -> Lookup<'a> {
+    pub(crate) fn lookup<'a>(&'a self, state: &'a State, temporary: &'a TempTables) -> Lookup<'a> {
         Lookup {
             catalog: &self.catalog,
+            temporary,
             state: state.session(),
             schema: state.schema(),
         }
@@ -128,6 +163,7 @@ struct Work<'a> {
     state: &'a State,
     resolved: &'a Resolved,
     max_depth: usize,
+    shape: Option<&'a Shape<'a>>,
 }
 
 impl Work<'_> {
@@ -201,7 +237,11 @@ impl Work<'_> {
     }
 
     fn to_plan(&self, tree: &Tree, parameters: Vec<Option<FieldRef>>) -> EngineResult<LogicalPlan> {
-        godwit_planner::plan(self.state.session(), self.resolved, tree, parameters)
+        let plan = godwit_planner::plan(self.state.session(), self.resolved, tree, parameters)?;
+        match self.shape {
+            Some(shape) => shape(plan),
+            None => Ok(plan),
+        }
     }
 
     fn analyse(&self, plan: LogicalPlan) -> EngineResult<LogicalPlan> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
-use datafusion::common::ParamValues;
+use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -100,20 +100,8 @@ impl Run {
 
     /// Starts the query with the parameters of one bound row.
     async fn start(&self, at: usize) -> EngineResult<SendableRecordBatchStream> {
-        let mut session = self.plan.state.session().clone();
-        session.config_mut().set_extension(Arc::clone(&self.caller));
-        session.mark_start_execution();
         let values = self.bound.as_ref().map(|bound| bound.row(at)).transpose()?;
-        let logical = Deep::new(with_deep_stack(|| {
-            let logical = LogicalPlan::clone(&self.plan.logical);
-            let logical = match values {
-                Some(values) => logical.with_param_values(ParamValues::from(values))?,
-                None => logical,
-            };
-            optimize(&session, logical)
-        })?);
-        let physical = physical_plan(&session, &logical).await?;
-        execute_stream(yielding(prompt(physical)?)?, session.task_ctx())
+        start(&self.plan, &self.caller, values).await
     }
 
     async fn send(&mut self, mut rows: SendableRecordBatchStream) -> Result<Option<Gone>> {
@@ -136,6 +124,27 @@ impl Run {
     fn translate(&self, error: &DataFusionError) -> Error {
         Error::from_datafusion(error, &self.query_id)
     }
+}
+
+/// Starts a planned query with these values for its parameters.
+pub(crate) async fn start(
+    plan: &Plan,
+    caller: &Arc<Caller>,
+    values: Option<Vec<ScalarValue>>,
+) -> EngineResult<SendableRecordBatchStream> {
+    let mut session = plan.state.session().clone();
+    session.config_mut().set_extension(Arc::clone(caller));
+    session.mark_start_execution();
+    let logical = Deep::new(with_deep_stack(|| {
+        let logical = LogicalPlan::clone(&plan.logical);
+        let logical = match values {
+            Some(values) => logical.with_param_values(ParamValues::from(values))?,
+            None => logical,
+        };
+        optimize(&session, logical)
+    })?);
+    let physical = physical_plan(&session, &logical).await?;
+    execute_stream(yielding(prompt(physical)?)?, session.task_ctx())
 }
 
 /// Tells once that the query is planned. Whoever waited may have gone, which the channel of rows shows soon enough.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use datafusion::execution::SessionState;
+use godwit_catalog::TempTables;
 use godwit_protocol::SessionId;
 use godwit_protocol::session::OptionValue;
 
@@ -17,7 +18,7 @@ mod registry;
 pub(crate) use registry::Shared;
 pub use registry::{SessionKey, Sessions};
 
-/// Settings and prepared statements of one client.
+/// Settings, prepared statements and temporary tables of one client.
 pub struct Session {
     id: SessionId,
     user: String,
@@ -28,6 +29,7 @@ pub struct Session {
     /// Held from reading the settings to writing them back, so that no change gets lost.
     changing: Mutex<()>,
     statements: Store,
+    temporary: TempTables,
 }
 
 struct Inner {
@@ -64,6 +66,7 @@ impl Session {
             user: user.to_owned(),
             stateless,
             statements: Store::new(shared.statements),
+            temporary: shared.no_tables(),
             shared,
             inner: Mutex::new(Inner {
                 settings,
@@ -154,6 +157,22 @@ impl Session {
         &self.statements
     }
 
+    /// The temporary tables, to be read.
+    pub(crate) fn temporary(&self) -> &TempTables {
+        &self.temporary
+    }
+
+    /// The temporary tables, to be changed.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] when the session is stateless.
+    pub(crate) fn changeable(&self) -> Result<&TempTables> {
+        if self.stateless {
+            return Err(stateless("temporary tables belong"));
+        }
+        Ok(&self.temporary)
+    }
+
     pub(crate) fn touch(&self) {
         self.lock().last_used = Instant::now();
     }
@@ -164,7 +183,9 @@ impl Session {
 
     /// Whether a new session would be the same as this one.
     pub(crate) fn is_blank(&self) -> bool {
-        self.statements.is_empty() && self.lock().settings.is_unchanged()
+        self.statements.is_empty()
+            && self.temporary.is_empty()
+            && self.lock().settings.is_unchanged()
     }
 
     fn set(&self, setting: &'static Setting, text: &str) -> Result<()> {
@@ -180,7 +201,7 @@ impl Session {
             SettingChange::ResetAll => settings.reset_all(),
         }
         if self.stateless && !settings.is_same_as(&self.lock().settings) {
-            return Err(stateless());
+            return Err(stateless("settings belong"));
         }
         Ok(settings)
     }
@@ -194,7 +215,7 @@ impl Session {
             return Ok(());
         }
         if self.stateless {
-            return Err(stateless());
+            return Err(stateless("settings belong"));
         }
         let state = if settings.is_unchanged() {
             Arc::clone(&self.shared.unchanged)
@@ -212,11 +233,11 @@ impl Session {
     }
 }
 
-fn stateless() -> Error {
-    Error::invalid(
-        "settings belong to a session, and these calls have none: connect with a handshake (user and password), \
-         or let the client keep cookies",
-    )
+fn stateless(what: &str) -> Error {
+    Error::invalid(format!(
+        "{what} to a session, and these calls have none: connect with a handshake (user and password), \
+         or let the client keep cookies"
+    ))
 }
 
 impl State {

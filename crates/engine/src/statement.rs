@@ -6,7 +6,7 @@ use bytes::Bytes;
 use godwit_protocol::StatementId;
 
 use crate::bind::Bound;
-use crate::check::SettingChange;
+use crate::effect::Effect;
 use crate::plan::Plan;
 use crate::session::Caller;
 
@@ -47,7 +47,7 @@ pub struct Outcome {
 #[derive(Debug, Clone)]
 pub(crate) enum Body {
     Query(Arc<Plan>),
-    Effect(SettingChange),
+    Effect(Effect),
 }
 
 #[derive(Debug)]

@@ -12,6 +12,8 @@ mod binding;
 mod checks;
 #[path = "engine/exchange.rs"]
 mod exchange;
+#[path = "engine/ingest.rs"]
+mod ingest;
 #[path = "engine/limits.rs"]
 mod limits;
 #[path = "engine/metadata.rs"]
@@ -32,3 +34,9 @@ mod sessions;
 mod settings;
 #[path = "engine/support.rs"]
 mod support;
+#[path = "engine/temporary.rs"]
+mod temporary;
+#[path = "engine/temporary_limits.rs"]
+mod temporary_limits;
+#[path = "engine/temporary_writes.rs"]
+mod temporary_writes;

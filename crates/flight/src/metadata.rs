@@ -62,7 +62,10 @@ pub(crate) async fn rows(flight: &Flight, call: &Call, command: &Command) -> Res
             let schemas = flight.engine.schemas(&permit).await?;
             db_schemas::rows(schemas, catalog.as_deref(), schema_pattern.as_deref())
         }
-        Command::Tables(query) => tables::rows(&flight.engine, &permit, query).await,
+        Command::Tables(query) => {
+            let session = call.session(flight)?;
+            tables::rows(&flight.engine, &session, &permit, query).await
+        }
         Command::TableTypes => table_types::rows(),
         Command::PrimaryKeys(_)
         | Command::ExportedKeys(_)

@@ -34,7 +34,9 @@ pub(crate) async fn run(
             pattern.matches(&table.name) || pattern.matches(&qualified)
         })
     };
-    let tables = flight.engine.tables(&permit, true, &wanted).await?;
+    let session = call.session(flight)?;
+    let tables = flight.engine.tables(&session, &permit, true, &wanted);
+    let tables = tables.await?;
     let (flight, caller) = (flight.clone(), call.clone());
     let infos = tables.into_iter();
     let infos = infos.filter_map(move |table| table_info(&flight, &caller, &table).transpose());
