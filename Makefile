@@ -15,6 +15,8 @@ VENV ?= $(CURDIR)/.venv
 BINARY := $(CARGO_TARGET_DIR)/release/godwit
 PHASE := tests/phase
 CARGO := cargo
+GO := go
+DBAPI := $(VENV)/flightsql-dbapi
 MAVEN := mvn --batch-mode --quiet --file tests/jdbc/pom.xml
 
 # The tests' packages need Python 3.11 or later.
@@ -59,9 +61,17 @@ lint: ## formatting and clippy, warnings are errors
 check: lint ## lint, then test
 	@$(MAKE) --no-print-directory test
 
-# What the client tests need beside the server: their Python packages and the JDBC driver.
+.PHONY: matrix
+matrix: tests-ready ## write the client matrix anew: docs/clients.md and the table of the README
+	@GODWIT_TEST_BLESS=1 "$(VENV)/bin/python" -m pytest -q -p no:cacheprovider tests/matrix/test_cells.py
+
+# What the client tests need beside the server: their Python packages, the clients in Java and in Go, a browser and its
+# packages.
 .PHONY: tests-ready
-tests-ready: $(VENV)/installed tests/jdbc/target/installed
+tests-ready: $(VENV)/installed $(DBAPI)/installed tests/jdbc/target/installed tests/matrix/go/target/installed
+tests-ready: tests/browser/node_modules/installed
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
+		|| { echo "the tests need Chromium and its driver, Debian's packages chromium and chromium-driver" >&2; exit 1; }
 
 $(VENV)/installed: tests/requirements.txt
 	@test -n "$(PYTHON)" || { echo "the tests need Python 3.11 or later with its venv module" >&2; exit 1; }
@@ -70,7 +80,24 @@ $(VENV)/installed: tests/requirements.txt
 		&& "$(VENV)/bin/pip" check'
 	@touch $@
 
+# Beside the other packages, because it needs another SQLAlchemy than they do.
+$(DBAPI)/installed: tests/matrix/requirements.txt $(VENV)/installed
+	@$(PHASE) "flightsql-dbapi" bash -c 'rm -rf "$(DBAPI)" && "$(VENV)/bin/pip" install --quiet --disable-pip-version-check \
+		--no-deps --target "$(DBAPI)" --requirement tests/matrix/requirements.txt'
+	@touch $@
+
+tests/matrix/go/target/installed: $(shell find tests/matrix/go -name '*.go' -o -name 'go.*' 2>/dev/null)
+	@$(GO) -C tests/matrix/go version 2>/dev/null | grep -qE 'go1\.(2[5-9]|[3-9][0-9])' \
+		|| { echo "the tests need Go 1.25 or later" >&2; exit 1; }
+	@$(PHASE) "Go clients" $(GO) -C tests/matrix/go build -o target/ ./clients ./grafana
+	@touch $@
+
 tests/jdbc/target/installed: tests/jdbc/pom.xml $(shell find tests/jdbc/src -name '*.java' 2>/dev/null)
-	@command -v java mvn >/dev/null || { echo "the tests need a JDK (17 or later) and Maven" >&2; exit 1; }
-	@$(PHASE) "JDBC driver" bash -c '$(MAVEN) --offline process-classes >/dev/null 2>&1 || $(MAVEN) process-classes'
+	@command -v java >/dev/null && command -v mvn >/dev/null || { echo "the tests need a JDK (17 or later) and Maven" >&2; exit 1; }
+	@$(PHASE) "Java clients" bash -c '$(MAVEN) --offline process-classes >/dev/null 2>&1 || $(MAVEN) process-classes'
+	@touch $@
+
+tests/browser/node_modules/installed: tests/browser/package.json tests/browser/package-lock.json
+	@command -v npm >/dev/null || { echo "the tests need Node.js with npm" >&2; exit 1; }
+	@$(PHASE) "browser packages" npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

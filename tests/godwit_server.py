@@ -51,6 +51,12 @@ def eventually(check, what, limit=30.0):
     return answer
 
 
+def resident_memory(pid="self"):
+    """What a process holds in memory, in bytes; by default this one."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+
+
 def run(*arguments, env=None, stdin="", cwd=None, timeout=60):
     """Runs `godwit ARGUMENTS…` to its end."""
     return subprocess.run(
@@ -208,8 +214,7 @@ class Server:
 
     def memory(self):
         """Resident memory in bytes."""
-        status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+        return resident_memory(self.pid)
 
     def cpu_seconds(self):
         """Processor time used so far."""

@@ -6,6 +6,7 @@ import json
 import pathlib
 
 import fastavro
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -86,6 +87,18 @@ def trips():
             "trip": pa.array([10, 20, 30], pa.int64()),
             "town": pa.array(["Lisboa", "Porto, Norte", 'say "hi"'], pa.string()),
             "km": pa.array([1.5, 2.0, -3.25], pa.float64()),
+        }
+    )
+
+
+def course(rows):
+    """The table of the course chapters, id, valor, categoria, in this many rows."""
+    chance = np.random.default_rng(5)
+    return pa.table(
+        {
+            "id": range(rows),
+            "valor": chance.standard_normal(rows),
+            "categoria": chance.choice(["A", "B", "C"], rows),
         }
     )
 

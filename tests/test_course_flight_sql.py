@@ -7,12 +7,12 @@ batches, statements that are prepared and executed, tokens that are checked.
 import base64
 import json
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.flight as flight
 import pyarrow.parquet as pq
 import pytest
 
+import makers
 import wire
 from godwit_server import PASSWORD, USER, Server
 
@@ -21,15 +21,8 @@ ROWS = 200_000
 
 @pytest.fixture(scope="module")
 def dataset():
-    """The chapter's table, id, valor, categoria, long enough to need several batches."""
-    chance = np.random.default_rng(5)
-    return pa.table(
-        {
-            "id": range(ROWS),
-            "valor": chance.standard_normal(ROWS),
-            "categoria": chance.choice(["A", "B", "C"], ROWS),
-        }
-    )
+    """The chapter's table, long enough to need several batches."""
+    return makers.course(ROWS)
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,14 @@ ROOT = pathlib.Path(__file__).parent.parent
 # Who may name whom (ARCHITECTURE.md): a room's own rooms, and what it must never see.
 ARROWS = {
     "config": set(),
-    "protocol": set(),
+    "protocol": {"config"},
     "auth": {"config"},
     "catalog": {"config"},
     "planner": set(),
     "engine": {"auth", "catalog", "config", "planner", "protocol"},
     "flight": {"auth", "config", "engine", "protocol"},
-    "server": {"auth", "catalog", "config", "engine", "flight", "protocol"},
+    "conformance": {"protocol"},
+    "server": {"auth", "catalog", "config", "conformance", "engine", "flight", "protocol"},
 }
 NEVER = {
     "config": {"tokio", "arrow", "tonic", "datafusion"},
@@ -30,6 +31,7 @@ NEVER = {
     "planner": {"tonic"},
     "engine": {"tonic"},
     "flight": {"datafusion"},
+    "conformance": {"datafusion"},
     "server": set(),
 }
 
@@ -54,7 +56,7 @@ def texts():
             continue
 
 
-SOURCES = tracked("*.rs", "*.py", "*.java")
+SOURCES = tracked("*.rs", "*.py", "*.java", "*.js", "*.go")
 CRATES = sorted(path.parent.name for path in tracked("crates/*/Cargo.toml"))
 
 
@@ -123,7 +125,7 @@ FORBIDDEN = {
 def test_forbidden_words(what):
     found = []
     for path, text in texts():
-        if path.name in ("Cargo.lock", "LICENSE"):
+        if path.name in ("Cargo.lock", "LICENSE", "go.sum"):
             continue
         for number, line in enumerate(text.splitlines(), 1):
             if re.search(FORBIDDEN[what], line):
@@ -143,8 +145,8 @@ def test_no_test_is_skipped_or_sleeps():
 
 
 def test_requirements_are_pinned():
-    lines = (ROOT / "tests" / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    for line in lines:
+    files = tracked("tests/**requirements.txt")
+    for line in (line for path in files for line in path.read_text(encoding="utf-8").splitlines()):
         assert line.startswith("#") or re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.]*", line), line
 
 

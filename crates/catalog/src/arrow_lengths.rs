@@ -118,7 +118,6 @@ fn impossible(what: &str) -> ArrowError {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::io::Write;
     use std::sync::Arc;

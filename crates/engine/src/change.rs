@@ -349,6 +349,7 @@ fn request<'a>(scope: &Scope<'a>, tree: Tree) -> Request<'a> {
         parameters: scope.parameters,
         given: scope.given.clone(),
         target: None,
+        input: None,
         shape: None,
     }
 }

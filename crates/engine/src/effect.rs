@@ -278,7 +278,7 @@ impl Run<'_> {
                 Some(bound) => Some(bound.row(at).map_err(|error| self.translate(&error))?),
                 None => None,
             };
-            let mut batches = run::start(plan, &self.caller, values)
+            let mut batches = run::start(plan, &self.caller, values, |_| {})
                 .await
                 .map_err(|error| self.translate(&error))?;
             while let Some(batch) = batches.next().await {

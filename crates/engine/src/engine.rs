@@ -126,6 +126,21 @@ impl Engine {
         session.statements().bind(id, bound.map(Arc::new))
     }
 
+    /// Whether a prepared statement has the values that it needs: it takes none, or rows are bound.
+    ///
+    /// # Errors
+    /// As [`Self::prepared`].
+    pub fn is_bound(
+        &self,
+        session: &Arc<Session>,
+        permit: &Permit,
+        id: StatementId,
+    ) -> Result<bool> {
+        self.admit(session, permit)?;
+        let entry = session.statements().get(id)?;
+        Ok(entry.bound.is_some() || entry.prepared.parameter_schema.fields().is_empty())
+    }
+
     /// The prepared statement with its bound rows, ready to run.
     ///
     /// # Errors
@@ -185,7 +200,7 @@ impl Engine {
         self.admit(session, permit)?;
         check_owner(statement, permit)?;
         match statement.body() {
-            Body::Query(plan) => self.inner.query(statement, plan).await,
+            Body::Query(plan) => self.inner.query(statement, plan, None).await,
             Body::Effect(_) => Err(Error::invalid(
                 "the statement gives no rows; it is to be executed, not queried",
             )),
@@ -301,6 +316,7 @@ impl Engine {
     pub async fn shutdown(&self, grace: Duration) {
         let running = &self.inner.running;
         running.close();
+        self.inner.results.close();
         if tokio::time::timeout(grace, running.idle()).await.is_err() {
             tracing::warn!(queries = running.len(), "cancelling what still runs");
             running.cancel_all();
@@ -314,6 +330,7 @@ impl Engine {
                 );
             }
         }
+        self.inner.results.clear();
         self.inner.runtime.stop();
     }
 
@@ -387,7 +404,7 @@ impl Engine {
     }
 }
 
-fn check_owner(statement: &Statement, permit: &Permit) -> Result<()> {
+pub(crate) fn check_owner(statement: &Statement, permit: &Permit) -> Result<()> {
     if statement.user() == permit.user() {
         Ok(())
     } else {

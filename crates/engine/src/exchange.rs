@@ -15,13 +15,11 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExec;
 use futures::stream::BoxStream;
 use godwit_auth::Permit;
-use godwit_catalog::{ResolvedTable, TEMP, TableKind};
 use godwit_protocol::StatementId;
 
 use crate::check::{self, Class};
 use crate::inner::Inner;
-use crate::names::Table;
-use crate::plan::Request;
+use crate::names::INPUT;
 use crate::session::Session;
 use crate::statement::Body;
 use crate::{Engine, Error, Result, Statement, parse};
@@ -30,9 +28,6 @@ mod compact;
 mod table;
 
 use table::{InputExec, InputTable};
-
-/// What the rows are called that a client uploads while it queries them.
-const INPUT: &str = "input";
 
 /// The rows that a client uploads: their schema, and the batches as they arrive, each of that schema.
 pub type Upload = (SchemaRef, BoxStream<'static, Result<RecordBatch>>);
@@ -86,29 +81,17 @@ impl Inner {
             ));
         }
         let names = check::mentioned(&parsed.tree, usize::MAX)?;
-        let input = TableReference::bare(INPUT);
-        let wanted = names.tables.contains(&input);
+        let wanted = names.tables.contains(&TableReference::bare(INPUT));
         let upload = if wanted { upload.await? } else { None };
         let missing = wanted && upload.is_none();
-        let input = upload.map(|(schema, rows)| {
-            let resolved = ResolvedTable {
-                provider: Arc::new(InputTable::new(schema, rows)),
-                kind: TableKind::Temporary,
-                snapshot: 0,
-            };
-            (input, Table::of(TEMP, INPUT, resolved))
-        });
+        let input = upload.map(|(schema, rows)| Arc::new(InputTable::new(schema, rows)) as _);
+        let text = Arc::clone(&parsed.sql);
         let state = Arc::new(session.state().undealt());
-        let planned = self.planner.plan_as(Request {
-            state: &state,
-            temporary: session.temporary(),
-            tree: parsed.tree,
-            parameters: &parsed.parameters,
-            given: None,
-            target: input,
-            shape: None,
-        });
-        let plan = planned.await.map_err(|error| match error {
+        let planned = self
+            .planner
+            .plan_over(&state, session.temporary(), parsed, None, input)
+            .await;
+        let plan = planned.map_err(|error| match error {
             Error::NotFound { message } if missing => Error::not_found(format!(
                 "{message} (the client has uploaded nothing, not even a schema, so there is no table {INPUT} of its own)"
             )),
@@ -116,14 +99,7 @@ impl Inner {
         })?;
         // Not through the cache of plans: this one holds the client's stream.
         let body = Body::Query(Arc::new(plan));
-        Ok(Statement::new(
-            id,
-            session.caller(),
-            parsed.sql,
-            body,
-            None,
-            None,
-        ))
+        Ok(Statement::new(id, session.caller(), text, body, None, None))
     }
 }
 

@@ -22,7 +22,9 @@ use crate::check::{self, Class, Names, Write};
 use crate::effect::{Effect, change_in, check_bound};
 use crate::parse::{self, Limits, Parsed};
 use crate::plan::{Plan, Planner};
+use crate::progress::Progress;
 use crate::query::WAITING_BATCHES;
+use crate::results::Results;
 use crate::run::Run;
 use crate::running::Running;
 use crate::runtime::{QueryRuntime, within};
@@ -37,6 +39,7 @@ pub(crate) struct Inner {
     pub(crate) planner: Planner,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) plans: PlanCache,
+    pub(crate) results: Arc<Results>,
     pub(crate) running: Arc<Running>,
     pub(crate) base: SessionState,
     pub(crate) max_parameter_bytes: u64,
@@ -57,6 +60,7 @@ impl Inner {
             };
             runtime.run("start", None, open).await?
         };
+        let results = Arc::new(Results::new(config, Arc::clone(&env.disk_manager)));
         let base = base_state(&catalog, &bounds, env);
         let sessions = Arc::new(Sessions::new(
             config,
@@ -75,6 +79,7 @@ impl Inner {
             planner: Planner { catalog, limits },
             sessions,
             plans: PlanCache::new(config.statements.cached_plans, config.tickets.ttl),
+            results,
             running,
             base,
             max_parameter_bytes: config.wire.max_request_bytes,
@@ -83,7 +88,8 @@ impl Inner {
             .sessions
             .idle_timeout
             .min(config.statements.idle_timeout)
-            .min(config.tickets.ttl);
+            .min(config.tickets.ttl)
+            .min(config.results.ttl);
         inner
             .runtime
             .spawn_forever(sweep(Arc::downgrade(&inner), idle));
@@ -148,11 +154,12 @@ impl Inner {
         )
     }
 
-    /// Starts a query and waits until it is planned.
+    /// Starts a query and waits until it is planned. How far it has come shows in `progress`, if that is given.
     pub(crate) async fn query(
         &self,
         statement: &Statement,
         plan: &Arc<Plan>,
+        progress: Option<Arc<Progress>>,
     ) -> Result<QueryStream> {
         let query_id = statement.id.to_string();
         let record = self
@@ -169,6 +176,7 @@ impl Inner {
             caller: Arc::clone(statement.caller()),
             schema: Arc::clone(&statement.schema),
             record,
+            progress,
             messages: sender,
         };
         let task = self.runtime.spawn(run.drive(timeout, ready));
@@ -329,5 +337,6 @@ async fn sweep(engine: Weak<Inner>, idle_timeout: Duration) {
         let now = Instant::now();
         engine.sessions.sweep(now);
         engine.plans.sweep(now);
+        engine.results.sweep(now);
     }
 }

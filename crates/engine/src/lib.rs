@@ -7,8 +7,9 @@
 //! In reading order: [`Engine`] and `inner`, the way of a statement; `session`, `settings` and `prepared`, what is kept
 //! between two calls; `parse`, `depth` and `placeholders`, text to a tree; `check`, what is refused; `names` and
 //! `provider`, what names stand for; `change`, `effect` and `ingest`, what writes to temporary tables; `plan`, `infer`,
-//! `duplicates`, `show` and `size`, a tree to a plan; `bind`, values for parameters; `run`, `conform` and `query`, a plan
-//! to its rows; `exchange`, a query over rows that are arriving; `runtime`, `running`, `memory`, `deep` and `cache`,
+//! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `conform` and
+//! `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
+//! kept and queries that nobody waits for; `runtime`, `running`, `memory`, `deep` and `cache`,
 //! what it all runs on; `metadata` and `system`, what is told about it; [`Error`].
 
 mod bind;
@@ -33,8 +34,10 @@ mod parse;
 mod placeholders;
 mod plan;
 mod prepared;
+mod progress;
 mod provider;
 mod query;
+mod results;
 mod run;
 mod running;
 mod runtime;
@@ -44,6 +47,7 @@ mod show;
 mod size;
 mod statement;
 mod system;
+mod total;
 mod yielding;
 
 pub use engine::Engine;
@@ -54,5 +58,6 @@ pub use ingest::{IfExists, IfMissing, IngestTarget};
 pub use metadata::{FunctionNames, SchemaEntry, TableInfo};
 pub use prepared::Prepared;
 pub use query::QueryStream;
+pub use results::{Kept, KeptState};
 pub use session::{Session, SessionKey, Sessions};
 pub use statement::{Outcome, Statement, StatementKind};

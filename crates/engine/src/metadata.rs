@@ -5,7 +5,7 @@ use datafusion::execution::SessionState;
 use datafusion::sql::sqlparser::keywords::{RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS};
 use godwit_catalog::{CATALOG, Catalog, TEMP, TableEntry, TableKind, TempTables};
 
-use crate::Error;
+use crate::{Error, total};
 
 /// A schema of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +29,8 @@ pub struct TableInfo {
     pub kind: TableKind,
     /// Its columns, when they were asked for and can be read.
     pub arrow_schema: Option<SchemaRef>,
+    /// How many rows it has, when its columns were asked for and it says so itself.
+    pub rows: Option<u64>,
     /// Why its columns cannot be read.
     pub error: Option<String>,
 }
@@ -71,6 +73,7 @@ pub(crate) async fn info(
         name,
         kind,
         arrow_schema: None,
+        rows: None,
         error: None,
     };
     if want_schema {
@@ -79,7 +82,10 @@ pub(crate) async fn info(
             schema => catalog.table(schema, &info.name).await,
         };
         match found {
-            Ok(Some(table)) => info.arrow_schema = Some(table.provider.schema()),
+            Ok(Some(table)) => {
+                info.arrow_schema = Some(table.provider.schema());
+                info.rows = total::of_table(table.provider.as_ref());
+            }
             Ok(None) => info.error = Some("the table has vanished".to_owned()),
             Err(error) => info.error = Some(Error::from_catalog(&error).to_string()),
         }

@@ -8,7 +8,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::catalog::information_schema::InformationSchemaProvider;
-use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList, SchemaProvider};
+use datafusion::catalog::{
+    CatalogProviderList, MemoryCatalogProviderList, SchemaProvider, TableProvider,
+};
 use datafusion::common::TableReference;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::provider_as_source;
@@ -22,6 +24,9 @@ use crate::{Error, Result};
 mod nearest;
 
 pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
+
+/// What the rows are called that a client uploads while it queries them.
+pub(crate) const INPUT: &str = "input";
 
 /// The names of a statement with what was found for them.
 #[derive(Debug, Default)]
@@ -243,6 +248,19 @@ impl Lookup<'_> {
 }
 
 impl Resolved {
+    /// Makes the unqualified name [`INPUT`] stand for this, whatever it stood for.
+    pub(crate) fn set_input(&mut self, provider: Arc<dyn TableProvider>) {
+        let table = Table {
+            schema: TEMP.to_owned(),
+            name: INPUT.to_owned(),
+            kind: TableKind::Temporary,
+            source: provider_as_source(provider),
+            snapshot: 0,
+        };
+        self.found
+            .insert(TableReference::bare(INPUT), Found::Table(table));
+    }
+
     /// What the planner scans for a name.
     pub(crate) fn get(&self, reference: &TableReference) -> Result<&Table> {
         match self.found.get(reference) {

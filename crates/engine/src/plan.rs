@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
 use datafusion::common::{DFSchema, TableReference};
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::LogicalPlan;
@@ -17,7 +18,7 @@ use crate::names::{Lookup, Resolved, Table};
 use crate::parse::{Limits, Parsed};
 use crate::provider::Functions;
 use crate::session::State;
-use crate::{Error, Result, duplicates, show, size};
+use crate::{Error, Result, duplicates, show, size, total};
 
 /// How many mentions of tables each level of `query.max_sql_depth` allows.
 const TABLES_PER_LEVEL: usize = 5;
@@ -39,6 +40,8 @@ pub(crate) struct Plan {
     /// One nullable field a parameter.
     pub(crate) parameters: SchemaRef,
     pub(crate) snapshot: u64,
+    /// How many rows one run gives, where that is certain.
+    pub(crate) rows: Option<u64>,
     /// The session's state that it was planned with, and is run with.
     pub(crate) state: Arc<State>,
     pub(crate) names: Names,
@@ -55,6 +58,8 @@ pub(crate) struct Request<'a> {
     pub(crate) given: Option<SchemaRef>,
     /// A table beside those of the catalog.
     pub(crate) target: Option<(TableReference, Table)>,
+    /// What the unqualified name `input` stands for, before all other tables.
+    pub(crate) input: Option<Arc<dyn TableProvider>>,
     /// What is made of the plan before it is analysed.
     pub(crate) shape: Option<&'a Shape<'a>>,
 }
@@ -73,6 +78,18 @@ impl Planner {
         parsed: Parsed,
         given: Option<SchemaRef>,
     ) -> Result<Plan> {
+        self.plan_over(state, temporary, parsed, given, None).await
+    }
+
+    /// The same with what the unqualified name `input` stands for, before all other tables.
+    pub(crate) async fn plan_over(
+        &self,
+        state: &Arc<State>,
+        temporary: &TempTables,
+        parsed: Parsed,
+        given: Option<SchemaRef>,
+        input: Option<Arc<dyn TableProvider>>,
+    ) -> Result<Plan> {
         let Parsed {
             tree, parameters, ..
         } = parsed;
@@ -83,6 +100,7 @@ impl Planner {
             parameters: &parameters,
             given,
             target: None,
+            input,
             shape: None,
         })
         .await
@@ -100,6 +118,7 @@ impl Planner {
             parameters,
             given,
             target,
+            input,
             shape,
         } = request;
         let functions = Functions(state.session());
@@ -113,6 +132,9 @@ impl Planner {
         if let Some((reference, table)) = target {
             resolved.insert(reference, table);
         }
+        if let Some(input) = input {
+            resolved.set_input(input);
+        }
         show::qualify(&mut tree, &resolved);
         let work = Work {
             state,
@@ -122,11 +144,13 @@ impl Planner {
         };
         let (logical, schema, parameters) = with_deep_stack(|| work.plan(tree, parameters, given))?;
         let snapshot = with_deep_stack(|| resolved.snapshot_of(&logical));
+        let rows = with_deep_stack(|| total::rows(&logical));
         Ok(Plan {
             logical: Deep::new(logical),
             schema,
             parameters,
             snapshot,
+            rows,
             state: Arc::clone(state),
             names,
             resolved,
@@ -276,24 +300,6 @@ impl Plan {
                 LogicalPlan::Limit(limit) => &limit.input,
                 LogicalPlan::Filter(filter) => &filter.input,
                 _ => return false,
-            };
-        }
-    }
-
-    /// How many rows the result has, where the plan alone says so.
-    pub(crate) fn exact_rows(&self) -> Option<u64> {
-        let mut node: &LogicalPlan = &self.logical;
-        loop {
-            node = match node {
-                LogicalPlan::Projection(projection) => &projection.input,
-                LogicalPlan::SubqueryAlias(alias) => &alias.input,
-                LogicalPlan::Sort(sort) if sort.fetch.is_none() => &sort.input,
-                LogicalPlan::Values(values) => return Some(values.values.len() as u64),
-                LogicalPlan::EmptyRelation(empty) => return Some(u64::from(empty.produce_one_row)),
-                LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => {
-                    return Some(1);
-                }
-                _ => return None,
             };
         }
     }

@@ -18,6 +18,7 @@ use crate::conform::conform;
 use crate::deep::{Deep, DeepFuture, with_deep_stack};
 use crate::exchange::prompt;
 use crate::plan::Plan;
+use crate::progress::Progress;
 use crate::query::Message;
 use crate::running::Record;
 use crate::session::Caller;
@@ -33,6 +34,7 @@ pub(crate) struct Run {
     /// The schema that the client was told.
     pub(crate) schema: SchemaRef,
     pub(crate) record: Record,
+    pub(crate) progress: Option<Arc<Progress>>,
     pub(crate) messages: mpsc::Sender<Message>,
 }
 
@@ -101,7 +103,13 @@ impl Run {
     /// Starts the query with the parameters of one bound row.
     async fn start(&self, at: usize) -> EngineResult<SendableRecordBatchStream> {
         let values = self.bound.as_ref().map(|bound| bound.row(at)).transpose()?;
-        start(&self.plan, &self.caller, values).await
+        let started = |physical: &Arc<dyn ExecutionPlan>| {
+            if let Some(progress) = &self.progress {
+                let runs = self.bound.as_ref().map_or(1, |bound| bound.len());
+                progress.begin(at, runs, physical);
+            }
+        };
+        start(&self.plan, &self.caller, values, started).await
     }
 
     async fn send(&mut self, mut rows: SendableRecordBatchStream) -> Result<Option<Gone>> {
@@ -126,11 +134,12 @@ impl Run {
     }
 }
 
-/// Starts a planned query with these values for its parameters.
+/// Starts a planned query with these values for its parameters; `planned` sees how it will run.
 pub(crate) async fn start(
     plan: &Plan,
     caller: &Arc<Caller>,
     values: Option<Vec<ScalarValue>>,
+    planned: impl FnOnce(&Arc<dyn ExecutionPlan>),
 ) -> EngineResult<SendableRecordBatchStream> {
     let mut session = plan.state.session().clone();
     session.config_mut().set_extension(Arc::clone(caller));
@@ -144,7 +153,9 @@ pub(crate) async fn start(
         optimize(&session, logical)
     })?);
     let physical = physical_plan(&session, &logical).await?;
-    execute_stream(yielding(prompt(physical)?)?, session.task_ctx())
+    let physical = yielding(prompt(physical)?)?;
+    planned(&physical);
+    execute_stream(physical, session.task_ctx())
 }
 
 /// Tells once that the query is planned. Whoever waited may have gone, which the channel of rows shows soon enough.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use datafusion::execution::SessionState;
 use godwit_catalog::TempTables;
+use godwit_config::{WireCompression, WireProfile};
 use godwit_protocol::SessionId;
 use godwit_protocol::session::OptionValue;
 
@@ -92,6 +93,16 @@ impl Session {
         self.lock().settings.options()
     }
 
+    /// Which types the session wants in its results; whoever sends them has to keep to it.
+    pub fn wire_profile(&self) -> WireProfile {
+        self.lock().settings.wire_profile()
+    }
+
+    /// How the session wants its results compressed; whoever sends them has to keep to it.
+    pub fn compression(&self) -> WireCompression {
+        self.lock().settings.compression()
+    }
+
     /// Changes an option, as SQL `SET` does.
     ///
     /// # Errors
@@ -123,6 +134,11 @@ impl Session {
             settings.reset(setting);
             Ok(())
         })
+    }
+
+    /// How many endpoints the result of a query is split over, from 1 to 64.
+    pub fn endpoints(&self) -> u32 {
+        self.lock().settings.endpoints()
     }
 
     /// Checks a change without making it.

@@ -14,6 +14,8 @@ mod checks;
 mod exchange;
 #[path = "engine/ingest.rs"]
 mod ingest;
+#[path = "engine/kept_bounds.rs"]
+mod kept_bounds;
 #[path = "engine/limits.rs"]
 mod limits;
 #[path = "engine/metadata.rs"]
@@ -24,6 +26,8 @@ mod names;
 mod parameters;
 #[path = "engine/prepared.rs"]
 mod prepared;
+#[path = "engine/results.rs"]
+mod results;
 #[path = "engine/running.rs"]
 mod running;
 #[path = "engine/schemas.rs"]

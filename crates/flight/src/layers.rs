@@ -1,11 +1,14 @@
 //! What happens around every RPC, from the outside in: `trace` names and times the call, `framing` puts a useful code on
-//! messages that gRPC itself refuses, `authenticate` finds out who calls, `session` in which session.
+//! messages that gRPC itself refuses, `authenticate` finds out who calls, `session` in which session. Around all of them
+//! `cors` and gRPC-web turn the calls of browsers into calls like all others.
 
 mod authenticate;
+mod cors;
 mod framing;
 mod session;
 mod trace;
 
+pub(crate) use cors::cors;
 pub(crate) use session::forget;
 
 use std::pin::Pin;

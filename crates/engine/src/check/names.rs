@@ -11,6 +11,10 @@ use datafusion::sql::sqlparser::ast::{ObjectName, Query, Statement, Visit, Visit
 use crate::deep::with_deep_stack;
 use crate::{Error, Result};
 
+mod expansion;
+
+use expansion::{Expansion, folded};
+
 /// Names in a statement.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
@@ -43,6 +47,7 @@ pub(crate) fn mentioned(tree: &Tree, max_tables: usize) -> Result<Names> {
     let mut collector = Collector {
         names: Names::default(),
         mentions: 0,
+        expansion: Expansion::default(),
         max_tables,
     };
     match with_deep_stack(|| collector.visit_tree(tree)) {
@@ -54,6 +59,7 @@ pub(crate) fn mentioned(tree: &Tree, max_tables: usize) -> Result<Names> {
 struct Collector {
     names: Names,
     mentions: usize,
+    expansion: Expansion,
     max_tables: usize,
 }
 
@@ -93,27 +99,40 @@ impl Collector {
         }
         ControlFlow::Continue(())
     }
+
+    fn check_expansion(&self) -> ControlFlow<Error> {
+        if self.expansion.tables() > self.max_tables {
+            return ControlFlow::Break(Error::invalid(format!(
+                "with its common table expressions written out where they are used, the statement mentions more than {} \
+                 tables (5 times query.max_sql_depth)",
+                self.max_tables
+            )));
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 impl Visitor for Collector {
     type Break = Error;
 
     fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<Error> {
-        self.insert(name)
+        self.insert(name)?;
+        self.expansion.mention(name);
+        self.check_expansion()
     }
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Error> {
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
             self.count()?;
-            let name = &cte.alias.name;
-            let folded = if name.quote_style.is_some() {
-                name.value.clone()
-            } else {
-                name.value.to_lowercase()
-            };
-            self.names.defined.insert(folded);
+            self.names.defined.insert(folded(&cte.alias.name));
         }
+        self.expansion.enter(query);
         ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<Error> {
+        self.expansion.leave(query);
+        self.check_expansion()
     }
 
     fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<Error> {

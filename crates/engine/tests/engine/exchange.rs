@@ -55,7 +55,7 @@ impl World {
         cells(&pretty_format_batches(&rows).unwrap().to_string())
     }
 
-    async fn refused(&self, sql: &str) -> Error {
+    async fn refused_exchange(&self, sql: &str) -> Error {
         let (_sender, upload) = upload();
         match self.start(sql, upload).await {
             Ok(_) => panic!("{sql} is run"),
@@ -148,7 +148,7 @@ async fn a_stream_is_read_once() {
         "WITH x AS (SELECT id FROM input) SELECT * FROM x a CROSS JOIN x b",
         "SELECT id FROM input WHERE id > (SELECT avg(id) FROM input)",
     ] {
-        let error = world.refused(sql).await;
+        let error = world.refused_exchange(sql).await;
         assert!(
             matches!(&error, Error::InvalidInput { message } if message.contains("more than once")),
             "{sql}: {error:?}"
@@ -165,7 +165,7 @@ async fn what_is_refused() {
         "USE files",
         "DELETE FROM people",
     ] {
-        let error = world.refused(sql).await;
+        let error = world.refused_exchange(sql).await;
         assert!(
             matches!(error, Error::InvalidInput { .. }),
             "{sql}: {error:?}"
@@ -175,14 +175,16 @@ async fn what_is_refused() {
             "{sql}: {error}"
         );
     }
-    let error = world.refused("SELECT * FROM input WHERE id = ?").await;
+    let error = world
+        .refused_exchange("SELECT * FROM input WHERE id = ?")
+        .await;
     assert!(error.to_string().contains("parameters"), "{error}");
-    let error = world.refused("SELECT nothing FROM input").await;
+    let error = world.refused_exchange("SELECT nothing FROM input").await;
     assert!(matches!(error, Error::InvalidInput { .. }), "{error:?}");
-    let error = world.refused("SELEC").await;
+    let error = world.refused_exchange("SELEC").await;
     assert!(matches!(error, Error::Syntax { .. }), "{error:?}");
     // The name is the upload's only where it stands alone.
-    let error = world.refused("SELECT * FROM files.input").await;
+    let error = world.refused_exchange("SELECT * FROM files.input").await;
     assert!(matches!(error, Error::NotFound { .. }), "{error:?}");
 }
 

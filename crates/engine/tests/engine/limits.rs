@@ -135,6 +135,46 @@ async fn many_tables_give_an_error() {
 }
 
 #[tokio::test]
+async fn derived_tables_count_as_tables() {
+    let world = World::new().await;
+    let derived: Vec<String> = (0..20_000).map(|at| format!("(select 1) a{at}")).collect();
+    let sql = format!("select 1 from {}", derived.join(", "));
+    let error = world.error(&sql).await;
+    assert!(
+        error.to_string().contains("query.max_sql_depth"),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_plan_that_explodes_is_an_error() {
+    let world = World::new().await;
+    let doubling = |links: usize| -> String {
+        let ctes: String = (1..links)
+            .map(|at| {
+                let before = at - 1;
+                format!(", a{at} as (select l.id from a{before} l join a{before} r on l.id = r.id)")
+            })
+            .collect();
+        let last = links - 1;
+        format!("with a0 as (select id from people){ctes} select count(*) from a{last}")
+    };
+    for sql in [doubling(40), format!("explain {}", doubling(40))] {
+        let error = world.error(&sql).await;
+        assert!(error.to_string().contains("written out"), "{error:?}");
+    }
+    assert_eq!(world.one(&doubling(4)).await, "5");
+}
+
+#[tokio::test]
+async fn an_expression_hides_a_table_and_an_outer_expression() {
+    let world = World::new().await;
+    let sql = "with people as (select id from people) \
+               select count(*) from people, (with people as (select 1 as id) select * from people) p";
+    assert_eq!(world.one(sql).await, "5");
+}
+
+#[tokio::test]
 async fn wide_is_not_deep() {
     let world = World::new().await;
     let list: Vec<String> = (0..20_000).map(|at| at.to_string()).collect();

@@ -133,7 +133,7 @@ async fn dropping_the_call_cancels_the_change() {
     let call = {
         let (engine, session, permit) = (
             world.engine.clone(),
-            world.session.clone(),
+            std::sync::Arc::clone(&world.session),
             world.permit.clone(),
         );
         tokio::spawn(async move { engine.execute(&session, &permit, &statement).await })

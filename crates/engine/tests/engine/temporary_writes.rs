@@ -516,7 +516,7 @@ async fn concurrent_writers_lose_nothing() {
     let writers = (0..20).map(|at| {
         let (engine, session, permit) = (
             world.engine.clone(),
-            world.session.clone(),
+            Arc::clone(&world.session),
             world.permit.clone(),
         );
         tokio::spawn(async move {

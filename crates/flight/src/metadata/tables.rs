@@ -80,6 +80,7 @@ mod tests {
             name: name.to_owned(),
             kind: TableKind::Table,
             arrow_schema: columns,
+            rows: None,
             error: None,
         };
         let query = TableQuery {

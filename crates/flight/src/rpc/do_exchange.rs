@@ -40,5 +40,6 @@ pub(crate) async fn run(
     let upload = async move { Ok(upload::open(first, messages, limit).await?) }.boxed();
     let engine = &flight.engine;
     let statement = engine.exchange(&session, &permit, &sql, upload).await?;
-    query_rows(flight, call, &session, &statement).await
+    let format = call.format(&session);
+    query_rows(flight, call, &session, &statement, format, statement.id).await
 }

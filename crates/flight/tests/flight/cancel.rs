@@ -10,10 +10,10 @@ use tonic::Code;
 use crate::support::{Server, packed, ticket, unpack};
 
 /// Would run for hours, and gives rows from the start.
-const LONG: &str =
+pub(crate) const LONG: &str =
     "SELECT a.value, b.value FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b";
 
-async fn wait_until(what: &str, condition: impl Fn() -> bool) {
+pub(crate) async fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let waiting = async {
         let mut ticks = tokio::time::interval(Duration::from_millis(5));
         while !condition() {

@@ -9,6 +9,9 @@ import java.util.concurrent.Callable;
 
 /** Writes what a check saw as one line of JSON. */
 final class Report {
+  private static final java.io.BufferedReader INPUT =
+      new java.io.BufferedReader(new java.io.InputStreamReader(System.in, java.nio.charset.StandardCharsets.UTF_8));
+
   private Report() {}
 
   /** Runs one check and reports its value, or what it threw. */
@@ -29,6 +32,14 @@ final class Report {
       line.put("at", List.of(error.getStackTrace()).stream().limit(6).map(String::valueOf).toList());
     }
     System.out.println(json(line));
+  }
+
+  /** Lets the test look at the server, which says when to go on. */
+  static void pause(String name) throws java.io.IOException {
+    System.out.println(json(Map.of("pause", name)));
+    if (INPUT.readLine() == null) {
+      throw new java.io.EOFException("the test has gone");
+    }
   }
 
   private static String json(Object value) {
