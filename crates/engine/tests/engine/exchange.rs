@@ -297,3 +297,21 @@ async fn more_than_the_memory_is_sorted_on_disk() {
     }
     assert_eq!(next, 0);
 }
+
+#[tokio::test]
+async fn more_than_memory_and_disk_is_refused() {
+    let world = World::with(|config| {
+        config.memory.limit = 16 << 20;
+        config.memory.spill_limit = 1 << 20;
+    })
+    .await;
+    let rows = stream::iter((0..500).map(|n| Ok(batch(n * 10_000, 10_000))));
+    let upload = (batch(0, 0).schema(), rows.boxed());
+    let sql = "SELECT id, text FROM input ORDER BY text";
+    let rows = world.start(sql, upload).await.unwrap();
+    let error = rows.try_collect::<Vec<_>>().await.unwrap_err();
+    assert!(
+        matches!(&error, Error::ResourcesExhausted { message } if message.contains("memory.spill_limit")),
+        "{error:?}"
+    );
+}
