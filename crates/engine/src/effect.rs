@@ -12,6 +12,7 @@ use crate::bind::Bound;
 use crate::change::{New, Scope, Step};
 use crate::check::{Change, SettingChange, change_of};
 use crate::conform::conform;
+use crate::deep::with_deep_stack;
 use crate::inner::Inner;
 use crate::parse;
 use crate::plan::Plan;
@@ -332,7 +333,9 @@ impl Run<'_> {
 /// [`Error::Unsupported`] when it hides one in a query.
 pub(crate) fn change_in(parsed: &parse::Parsed) -> Result<Change> {
     let change = match &parsed.tree {
-        datafusion::sql::parser::Statement::Statement(statement) => change_of(statement)?,
+        datafusion::sql::parser::Statement::Statement(statement) => {
+            with_deep_stack(|| change_of(statement))?
+        }
         _ => None,
     };
     change.ok_or_else(|| {

@@ -80,7 +80,7 @@ fn columns_of(
     state: &State,
     columns: CreateTable,
 ) -> Result<(SchemaRef, BTreeMap<String, ColumnDefault>)> {
-    let texts = tree::default_texts(&columns.columns);
+    let texts = with_deep_stack(|| tree::default_texts(&columns.columns));
     let tree = Tree::Statement(Box::new(Statement::CreateTable(columns)));
     let translate = |error| Error::from_datafusion(&error, "plan");
     with_deep_stack(|| {
