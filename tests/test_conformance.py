@@ -7,6 +7,7 @@ import threading
 import pyarrow.flight as flight
 import pytest
 
+import wire
 from godwit_server import PASSWORD, USER, run
 
 # Rows that may be refused, since nothing in Godwit does them yet; every other row must be "yes".
@@ -22,8 +23,9 @@ MAY_BE_REFUSED = {
 PADDED = "correct horse 12"
 
 
-def conformance(*arguments, **options):
-    return run("conformance", "--against", *arguments, **options)
+def conformance(*arguments, timeout="60", **options):
+    """Asks for a card; a probe may take as long as a busy machine makes it."""
+    return run("conformance", "--against", *arguments, "--timeout", timeout, timeout=170, **options)
 
 
 def rows(ran):
@@ -144,7 +146,7 @@ class Crooked(flight.FlightServerBase):
 def test_a_server_that_hangs_and_fails_still_gets_a_card():
     with Crooked() as crooked:
         try:
-            ran = conformance(f"grpc://127.0.0.1:{crooked.port}", "--format", "json", "--timeout", "1.5")
+            ran = conformance(f"grpc://127.0.0.1:{crooked.port}", "--format", "json", timeout="1.5")
         finally:
             crooked.released.set()
     found = rows(ran)
@@ -168,7 +170,7 @@ def test_nobody_is_there():
 def test_somebody_who_never_speaks():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"grpc://127.0.0.1:{silent.getsockname()[1]}"
-        ran = conformance(url, "--timeout", "1")
+        ran = conformance(url, timeout="1")
     assert (ran.returncode, ran.stdout) == (69, "")
     assert "no answer within 1 s" in ran.stderr
 
@@ -186,8 +188,6 @@ def test_wrong_credentials(server, tmp_path):
     [
         (["localhost:1"], "grpc+tls://HOST:PORT"),
         (["http2://localhost:1"], "unknown scheme"),
-        (["grpc://localhost:1", "--timeout", "0"], "--timeout"),
-        (["grpc://localhost:1", "--timeout", "nan"], "--timeout"),
         (["grpc://localhost:1", "--user", "ada"], "--password-file"),
         (["grpc://localhost:1", "--user", "ada", "--password-file", "/nowhere"], "/nowhere"),
         (["grpc+tls://localhost:1", "--ca-file", "/nowhere"], "/nowhere"),
@@ -200,6 +200,13 @@ def test_mistakes(arguments, says):
     ran = conformance(*arguments)
     assert (ran.returncode, ran.stdout) == (64, "")
     assert says in ran.stderr
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1", "nan", "601", "soon"])
+def test_time_limits_that_make_no_sense(timeout):
+    ran = run("conformance", "--against", "grpc://localhost:1", f"--timeout={timeout}")
+    assert (ran.returncode, ran.stdout) == (64, "")
+    assert "--timeout" in ran.stderr
 
 
 def test_help_tells_the_side_effects():

@@ -91,7 +91,7 @@ def test_the_session_may_end_before_its_results(own):
 
 
 def test_a_renewed_endpoint_lives_on(start):
-    server = start(config='[results]\nttl = "1s"\n')
+    server = start(config='[results]\nttl = "2s"\n')
     with server.client() as client:
         client.set_options({"endpoints": 2})
         info = client.info(wire.statement("select value from generate_series(1, 10)"))

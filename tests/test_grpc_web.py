@@ -12,6 +12,7 @@ from godwit_server import PASSWORD, USER
 from rawgrpc import SERVICE, basic
 
 PAGE = "https://app.example.com"
+PERMISSION_DENIED = 7
 KIND = "application/grpc-web+proto"
 
 
@@ -165,6 +166,18 @@ def test_no_page_may_call_unless_it_is_listed(server):
     assert "access-control-allow-origin" not in answer.headers
     called = call(server, "Handshake", b"", headers={"origin": PAGE})
     assert "access-control-allow-origin" not in called.headers
+
+
+@pytest.mark.parametrize("origin", [PAGE, "null", "http://{address}"])
+def test_what_a_page_calls_all_the_same_is_not_done(server, origin):
+    """A page whose name was made to point at this server is of no origin that was listed either."""
+    origin = origin.format(address=server.address)
+    token = call(server, "Handshake", b"").headers["authorization"]
+    options = wire.action("SetSessionOptions", wire.session_options({"schema": "shop"}))
+    called = call(server, "DoAction", options, authorization=token, headers={"origin": origin})
+    assert called.code == PERMISSION_DENIED
+    listed = call(server, "DoAction", wire.action("GetSessionOptions"), authorization=token)
+    assert b"shop" not in listed.messages[0]
 
 
 def test_listed_pages_may_call(start):

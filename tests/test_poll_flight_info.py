@@ -144,7 +144,7 @@ def test_progress_of_files(start, data):
 
 
 def test_a_result_is_forgotten(start):
-    server = start(config='[results]\nttl = "1s"\n')
+    server = start(config='[results]\nttl = "3s"\n')
     with server.raw() as raw:
         told = poll_to_the_end(raw, MANY)[-1]
         assert len(files(server)) == 1

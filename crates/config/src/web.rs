@@ -11,7 +11,7 @@ pub struct Web {
 
     /// Origins whose pages may call, each as a browser names it, `https://app.example.com`; `*` stands for any, without
     /// cookies.
-    /// Pages of the server's own origin need not be listed. In the environment separated by commas.
+    /// The calls of all other pages are refused. In the environment separated by commas.
     /// Default: `[]`.
     pub allowed_origins: Vec<String>,
 }

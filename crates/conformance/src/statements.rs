@@ -12,10 +12,10 @@ pub(crate) fn wide() -> String {
     numbers(4, ", repeat('x', 1000) AS t", " ORDER BY 1")
 }
 
-/// A million rows, 30 MB or so, which no buffer on the way holds, so that it runs until it is read. No more than that, since
-/// some servers collect a whole result before they send it.
+/// 100,000 rows, 30 MB, which no buffer on the way holds, so that it runs until it is read. No more than that, since some
+/// servers collect a whole result before they send it.
 pub(crate) fn long() -> String {
-    numbers(6, ", 'text of no use to anybody' AS t", "")
+    numbers(5, ", repeat('x', 300) AS t", "")
 }
 
 /// The same rows, none left.

@@ -4,31 +4,27 @@
 //! row, and some of its tables change while they are planned. So DELETE and UPDATE become a SELECT of the numbers of
 //! the rows that match, under the same WHERE that any SELECT has, and `effect` does the rest.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::{DFSchema, TableReference};
-use datafusion::logical_expr::{Cast, DdlStatement, Expr, LogicalPlan};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::common::TableReference;
 use datafusion::sql::parser::Statement as Tree;
 use datafusion::sql::planner::object_name_to_table_reference;
-use datafusion::sql::sqlparser::ast::{
-    CreateTable, Ident, ObjectName, Query, Statement, TableFactor,
-};
-use godwit_catalog::{
-    CATALOG, ColumnDefault, TEMP, TableKind, TempTable, TempTables, plain_schema,
-};
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Query, Statement, TableFactor};
+use godwit_catalog::{ColumnDefault, TEMP, TableKind, TempTable, TempTables};
 
-use crate::check::{self, Change, Names, Rows};
-use crate::deep::with_deep_stack;
-use crate::names::{Resolved, Table};
+use crate::check::{Change, Names};
+use crate::names::Table;
 use crate::plan::{Plan, Planner, Request};
-use crate::provider::Functions;
 use crate::session::State;
 use crate::{Error, Result};
 
+mod create;
 mod shape;
 mod tree;
+
+pub(crate) use create::unique_names;
 
 /// The catalog that the rows of the changed table are read from, numbered. No other table is in it.
 const CHANGED: &str = "__changed";
@@ -119,7 +115,7 @@ impl Planner {
                 or_replace,
                 rows,
             } => {
-                let name = new_name(&name)?;
+                let name = create::name(&name)?;
                 if scope.temporary.get(&name).is_some() && !if_not_exists && !or_replace {
                     return Err(exists(&name));
                 }
@@ -227,24 +223,6 @@ impl Planner {
         self.target(scope, verb, name).await
     }
 
-    async fn new_table(&self, scope: &Scope<'_>, rows: Rows) -> Result<New> {
-        match rows {
-            Rows::Columns(_) if !scope.parameters.is_empty() => Err(Error::invalid(
-                "a DEFAULT takes its value from the statement, not from a parameter",
-            )),
-            Rows::Columns(columns) => {
-                let (schema, defaults) = columns_of(scope.state, *columns)?;
-                Ok(New::Columns { schema, defaults })
-            }
-            Rows::Query(query) => {
-                let tree = Tree::Statement(Box::new(Statement::Query(query)));
-                let plan = self.plan_as(request(scope, tree)).await?;
-                unique_names(&plan.schema)?;
-                Ok(New::Query(Arc::new(plan)))
-            }
-        }
-    }
-
     async fn insert(
         &self,
         scope: &Scope<'_>,
@@ -324,23 +302,6 @@ pub(crate) fn exists(name: &str) -> Error {
     }
 }
 
-/// A table's columns need different names.
-pub(crate) fn unique_names(schema: &Schema) -> Result<()> {
-    let mut seen = HashSet::new();
-    for field in schema.fields() {
-        if !seen.insert(field.name()) {
-            return Err(Error::invalid(format!(
-                "the table would have two columns '{}'; name them apart",
-                field.name()
-            )));
-        }
-    }
-    if seen.is_empty() {
-        return Err(Error::invalid("a table has one column at least"));
-    }
-    Ok(())
-}
-
 fn request<'a>(scope: &Scope<'a>, tree: Tree) -> Request<'a> {
     Request {
         state: scope.state,
@@ -360,21 +321,6 @@ fn reference(name: &ObjectName) -> Result<TableReference> {
             "'{name}' is no table name; write table, schema.table or catalog.schema.table"
         ))
     })
-}
-
-fn new_name(name: &ObjectName) -> Result<String> {
-    let reference = reference(name)?;
-    let elsewhere = reference
-        .catalog()
-        .is_some_and(|catalog| catalog != CATALOG)
-        || reference.schema().is_some_and(|schema| schema != TEMP);
-    if elsewhere {
-        return Err(Error::invalid(format!(
-            "'{name}': temporary tables are in schema {TEMP}; write {TEMP}.{0} or {0}",
-            reference.table()
-        )));
-    }
-    Ok(reference.table().to_owned())
 }
 
 fn changed(name: &str) -> ObjectName {
@@ -411,46 +357,6 @@ fn positions(table: &str, schema: &Schema, columns: &[Ident]) -> Result<Vec<usiz
         found.push(at);
     }
     Ok(found)
-}
-
-/// Types and defaults as the planner of `CREATE TABLE` understands them.
-fn columns_of(
-    state: &State,
-    columns: CreateTable,
-) -> Result<(SchemaRef, BTreeMap<String, ColumnDefault>)> {
-    let texts = tree::default_texts(&columns.columns);
-    let tree = Tree::Statement(Box::new(Statement::CreateTable(columns)));
-    let translate = |error| Error::from_datafusion(&error, "plan");
-    with_deep_stack(|| {
-        check::refuse_ignored(&tree, &Functions(state.session()))?;
-        let names = Resolved::default();
-        let plan = godwit_planner::plan(state.session(), &names, &tree, Vec::new());
-        let LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(create)) = plan.map_err(translate)?
-        else {
-            return Err(Error::invalid("the statement makes no table"));
-        };
-        let schema = plain_schema(create.input.schema().as_arrow());
-        unique_names(&schema)?;
-        let mut defaults = BTreeMap::new();
-        for ((name, expr), sql) in create.column_defaults.into_iter().zip(texts) {
-            let field = schema
-                .field_with_name(&name)
-                .map_err(|error| Error::from_arrow(&error, "plan"))?;
-            evaluates(state, &expr, field)?;
-            defaults.insert(name, ColumnDefault { sql, expr });
-        }
-        Ok((schema, defaults))
-    })
-}
-
-/// Whether a default can be computed and is of the column's type.
-fn evaluates(state: &State, expr: &Expr, field: &Field) -> Result<()> {
-    let cast = Expr::Cast(Cast::new(Box::new(expr.clone()), field.data_type().clone()));
-    state
-        .session()
-        .create_physical_expr(cast, &DFSchema::empty())
-        .map(drop)
-        .map_err(|error| Error::from_datafusion(&error, "plan"))
 }
 
 /// Takes what only this module knows out of a message about columns.

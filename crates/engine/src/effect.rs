@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::memory_pool::MemoryReservation;
 use futures::StreamExt;
-use godwit_catalog::{Chunk, Staging, TempTable, TempTables, TempWriter, plain_schema};
+use godwit_catalog::{Staging, TempTable, TempTables, TempWriter, plain_schema};
 use godwit_protocol::StatementId;
 
 use crate::bind::Bound;
@@ -21,12 +21,12 @@ use crate::runtime::within;
 use crate::session::{Caller, Session};
 use crate::{Error, Outcome, Result};
 
+mod adding;
 mod matched;
 
+use adding::staging_for;
+pub(crate) use adding::{Adding, SMALL_CHUNK};
 use matched::Matched;
-
-/// Below this many rows the last chunk of a table is put together with those that are added.
-pub(crate) const SMALL_CHUNK: usize = 1024;
 
 /// What running a statement changes.
 #[derive(Debug, Clone)]
@@ -39,13 +39,13 @@ pub(crate) enum Effect {
 }
 
 /// One run of a change of temporary tables.
-pub(crate) struct Job {
-    pub(crate) id: StatementId,
-    pub(crate) session: Arc<Session>,
-    pub(crate) sql: Arc<str>,
-    pub(crate) parameters: SchemaRef,
+struct Job {
+    id: StatementId,
+    session: Arc<Session>,
+    sql: Arc<str>,
+    parameters: SchemaRef,
     /// The change happens once for every row.
-    pub(crate) bound: Option<Arc<Bound>>,
+    bound: Option<Arc<Bound>>,
 }
 
 impl Effect {
@@ -58,9 +58,32 @@ impl Effect {
 }
 
 impl Inner {
+    /// Does what an effect says, once for every bound row.
+    pub(crate) async fn apply(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        (id, sql): (StatementId, Arc<str>),
+        effect: &Effect,
+        bound: Option<Arc<Bound>>,
+    ) -> Result<Outcome> {
+        match effect {
+            Effect::Setting(change) => session.apply(change).map(|()| Outcome { rows: 0 }),
+            Effect::Tables(parameters) => {
+                let job = Job {
+                    id,
+                    session: Arc::clone(session),
+                    sql,
+                    parameters: Arc::clone(parameters),
+                    bound,
+                };
+                Box::pin(self.change_tables(job)).await
+            }
+        }
+    }
+
     /// Runs a change on the query runtime, for no longer than a statement may take. Dropping the future before its end
     /// leaves everything as it was.
-    pub(crate) async fn change_tables(self: &Arc<Self>, job: Job) -> Result<Outcome> {
+    async fn change_tables(self: &Arc<Self>, job: Job) -> Result<Outcome> {
         check_bound(&job.parameters, job.bound.as_deref())?;
         let (id, sql) = (job.id, Arc::clone(&job.sql));
         let session = Arc::clone(&job.session);
@@ -303,45 +326,6 @@ impl Run<'_> {
     }
 }
 
-/// Rows that are being added to those of a table.
-pub(crate) struct Adding {
-    kept: Vec<Arc<Chunk>>,
-    pub(crate) staging: Staging,
-    /// Rows of the table that are staged again.
-    again: u64,
-}
-
-impl Adding {
-    pub(crate) fn new(draft: &TempTables, name: &str, table: &TempTable) -> Result<Self> {
-        let mut kept = table.chunks().to_vec();
-        let is_small = |chunk: &mut Arc<Chunk>| chunk.batch().num_rows() < SMALL_CHUNK;
-        let small = kept.pop_if(is_small);
-        let mut staging = staging_for(draft, name, table, &kept)?;
-        if let Some(small) = &small {
-            staging
-                .push(small.batch())
-                .map_err(|error| Error::from_datafusion(&error, "insert"))?;
-        }
-        Ok(Self {
-            kept,
-            again: staging.rows(),
-            staging,
-        })
-    }
-
-    /// All rows of the table, and how many were added.
-    pub(crate) fn finish(self) -> Result<(Vec<Arc<Chunk>>, u64)> {
-        let count = self.staging.rows() - self.again;
-        let added = self
-            .staging
-            .finish()
-            .map_err(|error| Error::from_datafusion(&error, "insert"))?;
-        let mut chunks = self.kept;
-        chunks.extend(added);
-        Ok((chunks, count))
-    }
-}
-
 /// The change that a statement is.
 ///
 /// # Errors
@@ -368,21 +352,6 @@ pub(crate) fn found(draft: &TempTables, name: &str) -> Result<Arc<TempTable>> {
     draft
         .get(name)
         .ok_or_else(|| Error::not_found(format!("table 'temp.{name}' does not exist any more")))
-}
-
-/// For other rows in place of a table's, some of whose chunks stay.
-fn staging_for(
-    draft: &TempTables,
-    name: &str,
-    table: &TempTable,
-    kept: &[Arc<Chunk>],
-) -> Result<Staging> {
-    let bytes = |chunks: &[Arc<Chunk>]| chunks.iter().map(|chunk| chunk.bytes()).sum::<u64>();
-    let before = draft
-        .bytes()
-        .saturating_sub(bytes(table.chunks()))
-        .saturating_add(bytes(kept));
-    Staging::new(draft, name, Arc::clone(table.schema()), before).map_err(full)
 }
 
 impl Step {

@@ -8,7 +8,6 @@ use godwit_config::Config;
 use godwit_protocol::StatementId;
 
 use crate::bind::Bound;
-use crate::effect::{Effect, Job};
 use crate::inner::Inner;
 use crate::statement::Body;
 use crate::{
@@ -224,9 +223,9 @@ impl Engine {
                 "the statement has run; its effect happens once",
             )),
             Body::Effect(effect) => {
-                let (id, sql) = (statement.id, Arc::clone(&statement.sql));
+                let named = (statement.id, Arc::clone(&statement.sql));
                 let bound = statement.bound().cloned();
-                self.apply(session, id, sql, effect, bound).await
+                self.inner.apply(session, named, effect, bound).await
             }
             Body::Query(_) => Err(gives_rows()),
         }
@@ -246,8 +245,8 @@ impl Engine {
         let entry = session.statements().get(id)?;
         match &entry.body {
             Body::Effect(effect) => {
-                let (id, sql) = (StatementId::random(), entry.prepared.sql);
-                self.apply(session, id, sql, effect, entry.bound).await
+                let named = (StatementId::random(), entry.prepared.sql);
+                self.inner.apply(session, named, effect, entry.bound).await
             }
             Body::Query(_) => Err(gives_rows()),
         }
@@ -365,29 +364,6 @@ impl Engine {
         let timeout = session.state().timeout();
         let work = Box::pin(work(Arc::clone(&self.inner), Arc::clone(session)));
         self.inner.runtime.run(&id.to_string(), timeout, work).await
-    }
-
-    async fn apply(
-        &self,
-        session: &Arc<Session>,
-        id: StatementId,
-        sql: Arc<str>,
-        effect: &Effect,
-        bound: Option<Arc<Bound>>,
-    ) -> Result<Outcome> {
-        match effect {
-            Effect::Setting(change) => session.apply(change).map(|()| Outcome { rows: 0 }),
-            Effect::Tables(parameters) => {
-                let job = Job {
-                    id,
-                    session: Arc::clone(session),
-                    sql,
-                    parameters: Arc::clone(parameters),
-                    bound,
-                };
-                Box::pin(self.inner.change_tables(job)).await
-            }
-        }
     }
 
     async fn list<T, F>(&self, permit: &Permit, work: impl FnOnce(Arc<Inner>) -> F) -> Result<T>

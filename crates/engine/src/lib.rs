@@ -7,8 +7,8 @@
 //! In reading order: [`Engine`] and `inner`, the way of a statement; `session`, `settings` and `prepared`, what is kept
 //! between two calls; `parse`, `depth` and `placeholders`, text to a tree; `check`, what is refused; `names` and
 //! `provider`, what names stand for; `change`, `effect` and `ingest`, what writes to temporary tables; `plan`, `infer`,
-//! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `conform` and
-//! `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
+//! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `conform`, `fill`
+//! and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
 //! kept and queries that nobody waits for; `runtime`, `running`, `memory`, `deep` and `cache`,
 //! what it all runs on; `metadata` and `system`, what is told about it; [`Error`].
 
@@ -24,6 +24,7 @@ mod effect;
 mod engine;
 mod error;
 mod exchange;
+mod fill;
 mod infer;
 mod ingest;
 mod inner;

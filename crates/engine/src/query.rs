@@ -68,8 +68,8 @@ impl QueryStream {
         SchemaRef::clone(&self.schema)
     }
 
-    /// The most rows that the session wants to receive at a time (`SET batch_rows`); operators take it for a target, so
-    /// whoever sends the batches has to keep to it. `None` leaves it to the sender.
+    /// How many rows the session wants to receive at a time (`SET batch_rows`). All batches but the last have so many;
+    /// whoever sends them must not join them. `None` leaves it to the sender.
     pub fn max_batch_rows(&self) -> Option<usize> {
         self.max_batch_rows
     }

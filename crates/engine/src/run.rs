@@ -17,6 +17,7 @@ use crate::bind::Bound;
 use crate::conform::conform;
 use crate::deep::{Deep, DeepFuture, with_deep_stack};
 use crate::exchange::prompt;
+use crate::fill::Filling;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::query::Message;
@@ -86,18 +87,21 @@ impl Run {
         ready: &mut Option<oneshot::Sender<Result<()>>>,
     ) -> Result<Option<Gone>> {
         let runs = self.bound.as_ref().map_or(1, |bound| bound.len());
+        let wanted_rows = self.plan.state.wanted_batch_rows();
+        let mut filling = Filling::new(Arc::clone(&self.schema), wanted_rows);
         for at in 0..runs {
             let rows = self
                 .start(at)
                 .await
                 .map_err(|error| self.translate(&error))?;
             announce(ready);
-            if self.send(rows).await?.is_some() {
+            if self.send(rows, &mut filling).await?.is_some() {
                 return Ok(Some(Gone));
             }
         }
         announce(ready);
-        Ok(None)
+        filling.finish().map_err(|error| self.broken(error))?;
+        self.pass(&mut filling).await
     }
 
     /// Starts the query with the parameters of one bound row.
@@ -112,21 +116,39 @@ impl Run {
         start(&self.plan, &self.caller, values, started).await
     }
 
-    async fn send(&mut self, mut rows: SendableRecordBatchStream) -> Result<Option<Gone>> {
+    async fn send(
+        &mut self,
+        mut rows: SendableRecordBatchStream,
+        filling: &mut Filling,
+    ) -> Result<Option<Gone>> {
         while let Some(batch) = rows.next().await {
             let batch = batch.map_err(|error| self.translate(&error))?;
             if batch.num_rows() == 0 {
                 continue;
             }
-            let batch = conform(&batch, &self.schema)
-                .map_err(|error| Error::internal(&self.query_id, error))?;
+            let batch = conform(&batch, &self.schema).map_err(|error| self.broken(error))?;
             self.record
                 .count(batch.num_rows(), batch.get_array_memory_size());
+            filling.push(batch).map_err(|error| self.broken(error))?;
+            if self.pass(filling).await?.is_some() {
+                return Ok(Some(Gone));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sends what is full.
+    async fn pass(&self, filling: &mut Filling) -> Result<Option<Gone>> {
+        while let Some(batch) = filling.next() {
             if self.messages.send(Message::Batch(batch)).await.is_err() {
                 return Ok(Some(Gone));
             }
         }
         Ok(None)
+    }
+
+    fn broken(&self, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+        Error::internal(&self.query_id, error)
     }
 
     fn translate(&self, error: &DataFusionError) -> Error {

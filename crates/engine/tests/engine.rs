@@ -42,5 +42,7 @@ mod support;
 mod temporary;
 #[path = "engine/temporary_limits.rs"]
 mod temporary_limits;
+#[path = "engine/temporary_runs.rs"]
+mod temporary_runs;
 #[path = "engine/temporary_writes.rs"]
 mod temporary_writes;

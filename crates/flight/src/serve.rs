@@ -7,7 +7,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic_web::GrpcWebLayer;
 
-use crate::layers::{Layers, cors};
+use crate::layers::{Layers, Origins, cors};
 use crate::{Error, Flight, Result};
 
 /// HTTP/2 windows: what a client may send before the server has read it, a stream and a connection. Large, because the
@@ -99,6 +99,7 @@ pub async fn serve(
             .accept_http1(true)
             .layer(cors(&allowed_origins))
             .layer(GrpcWebLayer::new())
+            .layer(Origins::new(&allowed_origins))
             .layer(layers)
             .add_service(service)
             .serve_with_incoming_shutdown(incoming, signal)

@@ -40,7 +40,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "batch_rows",
         Some("datafusion.execution.batch_size"),
         Kind::BatchRows,
-        "Rows in a batch of a result, at most.",
+        "Rows in a batch of a result: once it is set, all but the last have exactly so many, where a message holds them.",
     ),
     own(
         "catalog",

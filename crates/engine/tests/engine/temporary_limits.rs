@@ -1,5 +1,6 @@
 //! How much temporary tables may take, and what happens when a change is cut off.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use godwit_engine::{Error, SessionKey};
@@ -133,7 +134,7 @@ async fn dropping_the_call_cancels_the_change() {
     let call = {
         let (engine, session, permit) = (
             world.engine.clone(),
-            std::sync::Arc::clone(&world.session),
+            Arc::clone(&world.session),
             world.permit.clone(),
         );
         tokio::spawn(async move { engine.execute(&session, &permit, &statement).await })

@@ -30,7 +30,7 @@ const SEEN: [HeaderName; 4] = [
 
 /// Answers the questions that browsers ask before they let a page of another origin call, and marks the answers that
 /// the page may read. Whoever the page is, its calls need credentials as all others do. Cookies are only for origins
-/// that are listed.
+/// that are listed. What a page calls without asking, [`super::Origins`] refuses.
 pub(crate) fn cors(allowed_origins: &[String]) -> CorsLayer {
     let layer = CorsLayer::new()
         .allow_methods([Method::POST])

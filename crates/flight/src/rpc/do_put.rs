@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use arrow_flight::{FlightData, PutResult};
 use futures::{StreamExt, stream};
 use godwit_auth::Intent;
@@ -12,6 +14,9 @@ use crate::service::{Answers, answers};
 use crate::{Error, Flight, Result, upload};
 
 mod ingest;
+
+/// How long an answered call waits for its client to end its own side.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// Runs an update, binds parameters, or both, or stores rows, by the descriptor of the first message.
 ///
@@ -51,10 +56,12 @@ pub(crate) async fn run(
     }
 }
 
-/// The answer goes out before the client has ended its own stream: some clients wait for it first. Then the call stays
-/// open until they do end it.
+/// The answer goes out before the client has ended its own stream: some clients (C++, flightsql-dbapi) wait for it
+/// first. Then the call stays open until they do end it, but not for long: others (arrow-java's `executeUpdate`) wait
+/// for the end of the call first.
 fn early(call: &Call, result: PutResult, messages: Streaming<FlightData>) -> Answers<PutResult> {
     let rest = messages.filter_map(async |_| None);
+    let rest = rest.take_until(tokio::time::sleep(LINGER));
     answers(call.id, stream::iter([Ok(result)]).chain(rest))
 }
 
