@@ -180,11 +180,18 @@ impl Inner {
             }
             (Some(schema), false) => TableReference::partial(schema, table),
         };
-        Err(self.no_destination(session, &reference).await)
+        Err(self
+            .no_destination(session, &reference, target.if_missing)
+            .await)
     }
 
     /// Why rows cannot go into a table that is no temporary one.
-    async fn no_destination(&self, session: &Session, reference: &TableReference) -> Error {
+    async fn no_destination(
+        &self,
+        session: &Session,
+        reference: &TableReference,
+        if_missing: IfMissing,
+    ) -> Error {
         let state = session.state();
         let names = Names {
             tables: [reference.clone()].into(),
@@ -194,6 +201,8 @@ impl Inner {
         let resolved = lookup.resolve(&names).await;
         match (resolved.get(reference), reference.schema()) {
             (Ok(table), _) if table.kind != TableKind::Temporary => read_only("upload", table),
+            // Nothing would be made, whatever kinds of tables there were.
+            (Err(error), _) if if_missing == IfMissing::Fail => error,
             (Ok(_), _) | (Err(_), None | Some(DEFAULT_SCHEMA)) => Error::unsupported(format!(
                 "durable tables: this server has none to put '{}' into; set temporary, and the table lives as long as \
                  the session",

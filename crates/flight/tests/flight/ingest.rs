@@ -53,7 +53,9 @@ async fn what_an_ingest_cannot_ask_for() {
             Code::Unimplemented,
             "no transactions",
         ),
+        (path(&["nowhere"]), Code::NotFound, "nowhere"),
         (path(&["files", "nowhere"]), Code::NotFound, "nowhere"),
+        (path(&["files", "people"]), invalid, "read-only"),
     ] {
         assert_fails(client.put(upload(descriptor)).await, code, says);
     }
