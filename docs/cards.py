@@ -59,7 +59,10 @@ def condensed(cards):
     lines = []
     for title, ids in LINES.items():
         lines.append((title, [cell([card[name] for name in ids.split()]) for card in cards.values()]))
-    whole = [f"**{sum(row['mark'] == 'yes' for row in card.values())} of {len(card)}**" for card in cards.values()]
+    whole = []
+    for card in cards.values():
+        asked = [row["mark"] for row in card.values() if row["mark"] != "untested"]
+        whole.append(f"**{asked.count('yes')} of {len(asked)}**")
     lines.append(("All rows", whole))
     return table(cards, lines)
 

@@ -146,12 +146,12 @@ class Crooked(flight.FlightServerBase):
 def test_a_server_that_hangs_and_fails_still_gets_a_card():
     with Crooked() as crooked:
         try:
-            ran = conformance(f"grpc://127.0.0.1:{crooked.port}", "--format", "json", timeout="1.5")
+            ran = conformance(f"grpc://127.0.0.1:{crooked.port}", "--format", "json", timeout="5")
         finally:
             crooked.released.set()
     found = rows(ran)
     assert found["list-flights"]["mark"] == "hangs"
-    assert found["list-flights"]["reason"] == "no answer within 1.5 s"
+    assert found["list-flights"]["reason"] == "no answer within 5 s"
     assert found["list-actions"]["mark"] == "broken"
     assert "INTERNAL" in found["list-actions"]["reason"] and "feathers" in found["list-actions"]["reason"]
     for name in ("get-flight-info", "do-put-update", "do-exchange", "create-prepared", "get-tables"):
