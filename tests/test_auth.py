@@ -44,20 +44,6 @@ def unsigned(header, claims, signature=b""):
     return ".".join([unpadded(json.dumps(header).encode()), unpadded(json.dumps(claims).encode()), unpadded(signature)])
 
 
-@pytest.mark.parametrize("requests", [[], [b""], [wire.message(0, b"whatever")], [b"", b""]])
-def test_handshake_takes_any_payload(server, requests):
-    with server.raw() as raw:
-        _, headers = raw.call_with_headers("Handshake", requests)
-    assert headers["authorization"].startswith("Bearer ")
-
-
-def test_handshake_with_a_token(server):
-    token = token_of(server)
-    with server.raw(f"Bearer {token}") as raw:
-        raw.call("Handshake", [b""])
-        assert raw.code("GetFlightInfo", SELECT_1) == "OK"
-
-
 def test_the_scheme_is_read_in_any_case(server):
     token = token_of(server)
     for scheme in ("Bearer", "bearer", "BEARER"):

@@ -210,10 +210,42 @@ def test_wrong_bindings(client):
         client.bind(statement.handle, pa.record_batch([pa.array([1])] * 3, names=["a", "b", "c"]))
     with pytest.raises(pa.ArrowInvalid):
         client.bind(statement.handle, pa.record_batch([pa.array(["no number"]), pa.array(["x"])], names=schema.names))
-    with pytest.raises(pa.ArrowInvalid):
-        client.info(wire.prepared(statement.handle))
+    info = client.info(wire.prepared(statement.handle))
+    with pytest.raises(pa.ArrowInvalid, match="takes 2 parameters, none are bound"):
+        client.get(info).read_all()
     client.bind(statement.handle, batch(schema, [1, "Ada"]))
     assert client.read(wire.prepared(statement.handle)).num_rows == 1, "wrong bindings leave the statement usable"
+
+
+def test_a_ticket_from_before_the_binding_reads_what_is_bound_when_it_is_used(client):
+    """Some clients ask for the FlightInfo first and bind then."""
+    statement = client.prepare("select id, name from people where id = ?")
+    info = client.info(wire.prepared(statement.handle))
+    assert info.schema == statement.dataset_schema
+    assert info.total_records == -1
+    for wanted, name in [(1, "Ada"), (2, "Grace")]:
+        client.bind(statement.handle, batch(statement.parameter_schema, [wanted]))
+        table = client.get(info).read_all()
+        assert table.schema == info.schema
+        assert table["name"].to_pylist() == [name]
+
+
+def test_a_ticket_of_a_closed_statement(client):
+    statement = client.prepare("select name from people where id = ?")
+    info = client.info(wire.prepared(statement.handle))
+    client.close_prepared(statement.handle)
+    with pytest.raises(KeyError):
+        client.get(info).read_all()
+
+
+def test_a_ticket_of_a_statement_is_its_sessions_own(server):
+    with server.client() as one, server.client() as other:
+        statement = one.prepare("select name from people where id = ?")
+        info = one.info(wire.prepared(statement.handle))
+        one.bind(statement.handle, batch(statement.parameter_schema, [1]))
+        with pytest.raises(KeyError):
+            other.get(info).read_all()
+        assert one.get(info).read_all().num_rows == 1
 
 
 def test_another_session_cannot_use_a_handle(server):

@@ -14,13 +14,14 @@ ROOT = pathlib.Path(__file__).parent.parent
 # Who may name whom (ARCHITECTURE.md): a room's own rooms, and what it must never see.
 ARROWS = {
     "config": set(),
-    "protocol": set(),
+    "protocol": {"config"},
     "auth": {"config"},
     "catalog": {"config"},
     "planner": set(),
     "engine": {"auth", "catalog", "config", "planner", "protocol"},
     "flight": {"auth", "config", "engine", "protocol"},
-    "server": {"auth", "catalog", "config", "engine", "flight", "protocol"},
+    "conformance": {"protocol"},
+    "server": {"auth", "catalog", "config", "conformance", "engine", "flight", "protocol"},
 }
 NEVER = {
     "config": {"tokio", "arrow", "tonic", "datafusion"},
@@ -30,6 +31,7 @@ NEVER = {
     "planner": {"tonic"},
     "engine": {"tonic"},
     "flight": {"datafusion"},
+    "conformance": {"datafusion"},
     "server": set(),
 }
 

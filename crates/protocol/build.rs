@@ -2,11 +2,13 @@
 
 use std::{error::Error, path::Path};
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 7] = [
     "arrow/prepared.proto",
     "arrow/session.proto",
     "godwit/cookie.proto",
+    "godwit/format.proto",
     "godwit/handle.proto",
+    "godwit/poll.proto",
     "godwit/ticket.proto",
 ];
 

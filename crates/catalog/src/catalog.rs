@@ -9,7 +9,7 @@ use godwit_config::{Config, MountKind};
 use crate::mount::{Contents, Mount, State};
 use crate::provider::View;
 use crate::system::{MOUNTS, MountsTable};
-use crate::{DEFAULT_SCHEMA, FILES, Result, SYSTEM, TEMP};
+use crate::{DEFAULT_SCHEMA, FILES, Result, SYSTEM, TEMP, TempTables};
 
 /// All tables of a server. A clone is cheap and sees the same tables.
 #[derive(Debug, Clone)]
@@ -152,7 +152,12 @@ impl Catalog {
 
     /// The same tables for `information_schema`: names as of the last listing, a broken table without columns.
     pub fn provider(&self) -> Arc<dyn CatalogProvider> {
-        Arc::new(View::new(self.clone()))
+        Arc::new(View::new(self.clone(), None))
+    }
+
+    /// As [`Self::provider`], with the temporary tables of one session.
+    pub fn provider_with(&self, temporary: &TempTables) -> Arc<dyn CatalogProvider> {
+        Arc::new(View::new(self.clone(), Some(temporary.clone())))
     }
 
     /// Adds a table to the schema `system`, in place of one of the same name.

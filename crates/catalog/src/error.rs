@@ -67,6 +67,20 @@ pub enum Error {
         /// Why it is, and what is possible instead.
         why: String,
     },
+    /// Temporary tables that would take more memory than they may.
+    #[error("{why}")]
+    Full {
+        /// How much they would take, and the configuration key that bounds it.
+        why: String,
+    },
+    /// A null for a column that holds none.
+    #[error("column '{column}' of table '{table}' is NOT NULL, and a row has no value for it")]
+    Null {
+        /// The table, qualified with its schema.
+        table: String,
+        /// Its column.
+        column: String,
+    },
 }
 
 /// Result of this crate.

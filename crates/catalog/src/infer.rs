@@ -13,11 +13,13 @@ use datafusion::arrow::json;
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::avro::AvroFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionStateBuilder;
+use object_store::ObjectStore;
 
 use crate::arrow_lengths::{check_blocks, check_messages};
 use crate::blame;
@@ -47,6 +49,8 @@ pub(crate) struct Facts {
     pub(crate) layout: Layout,
     /// The columns in the order of the file. A text column without any value is of type null.
     pub(crate) schema: SchemaRef,
+    /// How many rows the file has, where it says so itself.
+    pub(crate) rows: Option<u64>,
 }
 
 /// Looks into files, once for each state of a file.
@@ -143,14 +147,41 @@ impl Inference {
                 .session
                 .runtime_env()
                 .object_store(ObjectStoreUrl::local_filesystem())?;
-            format
+            let schema = format
                 .infer_schema(&self.session, &store, std::slice::from_ref(&file.meta))
-                .await
+                .await?;
+            let rows = match layout {
+                Layout::Parquet => Some(self.rows_of_footer(store.as_ref(), file).await?),
+                _ => None,
+            };
+            Ok((schema, rows))
         };
-        let schema = blame::catch_panic(found)
+        let (schema, rows) = blame::catch_panic(found)
             .await
             .map_err(|error| blame::unreadable(&file.path, &error))?;
-        Ok(Facts { layout, schema })
+        Ok(Facts {
+            layout,
+            schema,
+            rows,
+        })
+    }
+
+    /// From the engine's cache, where the footer has just been put.
+    async fn rows_of_footer(
+        &self,
+        store: &dyn ObjectStore,
+        file: &DataFile,
+    ) -> Result<u64, DataFusionError> {
+        let runtime = self.session.runtime_env();
+        let cache = runtime.cache_manager.get_file_metadata_cache();
+        let footer = DFParquetMetadata::new(store, &file.meta)
+            .with_file_metadata_cache(Some(cache))
+            .fetch_metadata()
+            .await?;
+        let rows = footer.row_groups().iter();
+        Ok(rows
+            .map(|group| u64::try_from(group.num_rows()).unwrap_or_default())
+            .sum())
     }
 }
 
@@ -169,6 +200,7 @@ fn empty(file: &DataFile) -> Result<Facts> {
     Ok(Facts {
         layout,
         schema: Arc::new(Schema::empty()),
+        rows: Some(0),
     })
 }
 
@@ -183,6 +215,7 @@ async fn by_us(file: &DataFile, look: Look) -> Result<Facts> {
     Ok(Facts {
         layout,
         schema: Arc::new(schema),
+        rows: None,
     })
 }
 

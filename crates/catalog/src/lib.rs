@@ -1,4 +1,4 @@
-//! What a name means: mounted files and the server's own tables, under one catalog named [`CATALOG`].
+//! What a name means: mounted files, temporary tables and the server's own tables, under one catalog named [`CATALOG`].
 //!
 //! Owns: the mounts (a file, a directory, a glob or a hive tree becomes a table or a schema), the listing that
 //! decides which files a query sees, the snapshot ids that tell one listing from another, and `system.mounts`.
@@ -9,6 +9,7 @@
 //! - `mount`: a mount through time; `listing` and `pattern`: what its path holds; `format`: what names tell;
 //!   `shape`: table or schema; `partition`: what folders spell.
 //! - `infer`: what is in a file; `merge`: one column out of two; `table`: files as a table that the engine scans.
+//! - `temporary`: tables in memory, of one session.
 //! - `blame`: errors that name the file.
 
 mod arrow_lengths;
@@ -26,9 +27,13 @@ mod provider;
 mod shape;
 mod system;
 mod table;
+mod temporary;
 
 pub use catalog::{Catalog, ResolvedTable, TableEntry, TableKind};
 pub use error::{Error, Result};
+pub use temporary::{
+    Chunk, ColumnDefault, Staging, TempTable, TempTables, TempWriter, plain_schema, plain_type,
+};
 
 /// The one catalog of a server.
 pub const CATALOG: &str = "godwit";

@@ -7,17 +7,19 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::{Catalog, Error, TableKind};
+use crate::{Catalog, Error, TEMP, TableEntry, TableKind, TempTables};
 
 /// The catalog as DataFusion's own metadata tables want to see it.
 #[derive(Debug)]
 pub(crate) struct View {
     catalog: Catalog,
+    /// Those of the session that looks; none for the server itself.
+    temporary: Option<TempTables>,
 }
 
 impl View {
-    pub(crate) fn new(catalog: Catalog) -> Self {
-        Self { catalog }
+    pub(crate) fn new(catalog: Catalog, temporary: Option<TempTables>) -> Self {
+        Self { catalog, temporary }
     }
 }
 
@@ -35,6 +37,7 @@ impl CatalogProvider for View {
         known.then(|| {
             Arc::new(SchemaView {
                 catalog: self.catalog.clone(),
+                temporary: self.temporary.clone().filter(|_| name == TEMP),
                 schema: name.to_owned(),
             }) as _
         })
@@ -44,20 +47,29 @@ impl CatalogProvider for View {
 #[derive(Debug)]
 struct SchemaView {
     catalog: Catalog,
+    temporary: Option<TempTables>,
     schema: String,
+}
+
+impl SchemaView {
+    fn entries(&self) -> Vec<TableEntry> {
+        match &self.temporary {
+            Some(temporary) => temporary.entries(),
+            None => self.catalog.known_tables(&self.schema),
+        }
+    }
 }
 
 #[async_trait]
 impl SchemaProvider for SchemaView {
     fn table_names(&self) -> Vec<String> {
-        self.catalog
-            .known_tables(&self.schema)
-            .into_iter()
-            .map(|entry| entry.name)
-            .collect()
+        self.entries().into_iter().map(|entry| entry.name).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        if let Some(temporary) = &self.temporary {
+            return Ok(temporary.table(name).map(|table| table.provider));
+        }
         Ok(match self.catalog.table(&self.schema, name).await {
             Ok(found) => found.map(|table| table.provider),
             Err(error) => Some(Arc::new(BrokenTable {
@@ -69,11 +81,7 @@ impl SchemaProvider for SchemaView {
 
     /// Answered without looking into any file: listing the tables must stay cheap.
     async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
-        let entry = self
-            .catalog
-            .known_tables(&self.schema)
-            .into_iter()
-            .find(|entry| entry.name == name);
+        let entry = self.entries().into_iter().find(|entry| entry.name == name);
         Ok(entry.map(|entry| match entry.kind {
             TableKind::Table | TableKind::SystemTable => TableType::Base,
             TableKind::View => TableType::View,

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchemaRef, project_schema};
+use datafusion::common::{DFSchemaRef, Statistics, project_schema};
 use datafusion::datasource::listing::helpers::expr_applicable_for_cols;
 use datafusion::error::Result;
 use datafusion::logical_expr::dml::{InsertOp, MergeIntoClause};
@@ -34,6 +35,8 @@ pub(crate) struct FileTable {
     schema: SchemaRef,
     partition_columns: Vec<FieldRef>,
     units: Vec<Unit>,
+    /// How many rows all files have, where each of them says so.
+    rows: Option<u64>,
     pins: Arc<Pins>,
 }
 
@@ -61,6 +64,7 @@ impl FileTable {
             schema: Arc::new(schema),
             partition_columns: files.columns.clone(),
             units,
+            rows: facts.iter().map(|facts| facts.rows).sum(),
             pins: Arc::new(Pins::new(name, files.files.iter().map(|file| &file.file))),
         })
     }
@@ -164,6 +168,15 @@ impl TableProvider for FileTable {
             }
         };
         Ok(filters.iter().map(answer).collect())
+    }
+
+    /// The number of rows, where it is certain: from the footers that the table is pinned to.
+    fn statistics(&self) -> Option<Statistics> {
+        let rows = usize::try_from(self.rows?).ok()?;
+        Some(Statistics {
+            num_rows: Precision::Exact(rows),
+            ..Statistics::new_unknown(&self.schema)
+        })
     }
 
     async fn insert_into(

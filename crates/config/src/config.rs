@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::mounts::MountForm;
 use crate::value::AddressText;
 use crate::{
-    Admin, Auth, Log, Memory, Mount, Query, Sessions, Shutdown, Statements, Tickets, Tls, User,
-    Wire,
+    Admin, Auth, Log, Memory, Mount, Query, Results, Sessions, Shutdown, Statements, Tickets, Tls,
+    User, Web, Wire,
 };
 
 /// The configuration of a Godwit server.
@@ -66,8 +66,14 @@ pub struct Config {
     /// Memory of all queries together.
     pub memory: Memory,
 
+    /// Results that are kept on disk: of polled queries, and of those that are split over several endpoints.
+    pub results: Results,
+
     /// Messages on the connection.
     pub wire: Wire,
+
+    /// Calls from browsers.
+    pub web: Web,
 
     /// What happens to running queries when the server stops.
     pub shutdown: Shutdown,
@@ -91,7 +97,9 @@ impl Default for Config {
             tickets: Tickets::default(),
             query: Query::default(),
             memory: Memory::default(),
+            results: Results::default(),
             wire: Wire::default(),
+            web: Web::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),
         }

@@ -7,8 +7,8 @@ use toml::Value;
 
 use crate::value::Kind;
 use crate::{
-    Admin, Auth, Config, Log, Memory, Mount, Query, Sessions, Shutdown, Statements, Tickets, Tls,
-    User, Wire, fields,
+    Admin, Auth, Config, Log, Memory, Mount, Query, Results, Sessions, Shutdown, Statements,
+    Tickets, Tls, User, Web, Wire, fields,
 };
 
 /// One level of the configuration: the top, a section, or an entry of a section that the operator names.
@@ -165,7 +165,9 @@ fn order(name: &str) -> &'static [&'static str] {
         "tickets" => fields::names::<Tickets>(),
         "query" => fields::names::<Query>(),
         "memory" => fields::names::<Memory>(),
+        "results" => fields::names::<Results>(),
         "wire" => fields::names::<Wire>(),
+        "web" => fields::names::<Web>(),
         "shutdown" => fields::names::<Shutdown>(),
         "log" => fields::names::<Log>(),
         _ => &[],

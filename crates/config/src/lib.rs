@@ -25,6 +25,7 @@ mod memory;
 mod mounts;
 mod problem;
 mod query;
+mod results;
 mod schema;
 mod secret;
 mod sessions;
@@ -35,6 +36,7 @@ mod tls;
 mod users;
 mod validate;
 mod value;
+mod web;
 mod wire;
 
 pub use admin::Admin;
@@ -47,6 +49,7 @@ pub use memory::Memory;
 pub use mounts::{Mount, MountFormat, MountKind};
 pub use problem::{Origin, Problem, Problems};
 pub use query::Query;
+pub use results::Results;
 pub use schema::json_schema;
 pub use secret::Secret;
 pub use sessions::Sessions;
@@ -55,7 +58,8 @@ pub use statements::Statements;
 pub use tickets::Tickets;
 pub use tls::{Tls, TlsMode};
 pub use users::User;
-pub use wire::Wire;
+pub use web::Web;
+pub use wire::{Wire, WireCompression, WireProfile};
 
 /// The one error of this crate: everything that is wrong with a configuration.
 pub type Error = Problems;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::value::{DurationText, duration};
+use crate::value::{DurationText, SizeText, duration, size};
 
 /// Section `sessions`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +24,12 @@ pub struct Sessions {
     #[serde(with = "duration")]
     #[schemars(with = "DurationText", extend("x-minimum" = "1s", "x-maximum" = "30d"))]
     pub idle_timeout: Duration,
+
+    /// How much memory the temporary tables of one session may take together. They count against `memory.limit` too.
+    /// Default: `256MiB`.
+    #[serde(with = "size")]
+    #[schemars(with = "SizeText", extend("x-minimum" = "1MiB"))]
+    pub temp_bytes: u64,
 }
 
 impl Default for Sessions {
@@ -32,6 +38,7 @@ impl Default for Sessions {
             max: 1000,
             max_per_user: 100,
             idle_timeout: Duration::from_mins(30),
+            temp_bytes: 256 << 20,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::load::{Settings, show};
 use crate::problem::{Origin, Problem, Problems};
-use crate::{AuthMode, Config, TlsMode, keys, mounts, users};
+use crate::{AuthMode, Config, TlsMode, keys, mounts, users, web};
 
 /// The problems found so far, with what is needed to word more of them.
 pub(crate) struct Report {
@@ -85,6 +85,7 @@ pub(crate) fn rules(config: &Config, report: &mut Report) {
     users(config, report);
     mounts(config, report);
     limits(config, report);
+    web(config, report);
 }
 
 fn exposure(config: &Config, report: &mut Report) {
@@ -230,6 +231,27 @@ fn limits(config: &Config, report: &mut Report) {
             && !report.is_default("query.max_sql_bytes"),
         "must be at most wire.max_request_bytes, or no such statement could arrive",
     );
+}
+
+fn web(config: &Config, report: &mut Report) {
+    let origins = &config.web.allowed_origins;
+    let any = origins.iter().any(|origin| origin == "*");
+    report.rule(
+        "web.allowed_origins",
+        &[],
+        any && origins.len() > 1,
+        r#"must be origins, or "*" alone"#,
+    );
+    let wrong = origins
+        .iter()
+        .filter(|origin| !any && !web::is_origin(origin));
+    for origin in wrong {
+        let allowed = format!(
+            "must be origins such as \"https://app.example.com\": http or https, a host in lower case, perhaps a port, \
+             nothing behind it; {origin:?} is none"
+        );
+        report.rule("web.allowed_origins", &[], true, allowed);
+    }
 }
 
 /// Why a file cannot be read, as a clause.

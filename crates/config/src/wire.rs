@@ -7,7 +7,7 @@ use crate::value::{SizeText, size};
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Wire {
-    /// How large a single message from a client may be.
+    /// How large a single message from a client may be, also once it is decompressed.
     /// Default: `64MiB`.
     #[serde(with = "size")]
     #[schemars(with = "SizeText", extend("x-minimum" = "64KiB", "x-maximum" = "1GiB"))]
@@ -19,6 +19,79 @@ pub struct Wire {
     #[serde(with = "size")]
     #[schemars(with = "SizeText", extend("x-minimum" = "16KiB", "x-maximum" = "3900KiB"))]
     pub message_bytes: u64,
+
+    /// Which types results have, where neither the session nor the call says.
+    /// `compat` has those that every client reads; `native` those of the engine: views, dictionaries, runs, half floats.
+    /// Default: `compat`.
+    pub profile: WireProfile,
+
+    /// How the buffers of results are compressed, where neither the session nor the call says.
+    /// Not every client can read compressed ones: those in Java need a library more.
+    /// Default: `none`.
+    pub compression: WireCompression,
+}
+
+/// Which types results have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WireProfile {
+    /// Those that every client reads.
+    #[default]
+    Compat,
+    /// Those of the engine.
+    Native,
+}
+
+/// How the buffers of results are compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WireCompression {
+    /// Not at all.
+    #[default]
+    None,
+    /// As LZ4 frames: little work, moderate gain.
+    Lz4,
+    /// As Zstandard frames: more work, more gain.
+    Zstd,
+}
+
+impl WireProfile {
+    /// How profiles are written.
+    pub const NAMES: &'static [&'static str] = &["compat", "native"];
+
+    /// How this one is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Compat => "compat",
+            Self::Native => "native",
+        }
+    }
+
+    /// The profile of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::Compat, Self::Native];
+        all.into_iter().find(|profile| profile.name() == name)
+    }
+}
+
+impl WireCompression {
+    /// How compressions are written.
+    pub const NAMES: &'static [&'static str] = &["none", "lz4", "zstd"];
+
+    /// How this one is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// The compression of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::None, Self::Lz4, Self::Zstd];
+        all.into_iter().find(|codec| codec.name() == name)
+    }
 }
 
 impl Default for Wire {
@@ -26,6 +99,27 @@ impl Default for Wire {
         Self {
             max_request_bytes: 64 << 20,
             message_bytes: 2 << 20,
+            profile: WireProfile::default(),
+            compression: WireCompression::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_file() {
+        for name in WireProfile::NAMES {
+            let profile = WireProfile::named(name).unwrap();
+            assert_eq!(serde_json::to_value(profile).unwrap(), *name);
+        }
+        for name in WireCompression::NAMES {
+            let codec = WireCompression::named(name).unwrap();
+            assert_eq!(serde_json::to_value(codec).unwrap(), *name);
+        }
+        assert_eq!(WireProfile::named("Native"), None);
+        assert_eq!(WireCompression::named("gzip"), None);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt64Array, UnionArray,
+    new_empty_array,
 };
 use arrow::compute::{
     CastOptions, cast_with_options, concat_batches, interleave, kernels::cmp, take,
@@ -152,13 +153,16 @@ fn unwrap_union(column: &UnionArray, wanted: &DataType) -> Result<ArrayRef, Arro
         used[child].push(offset as u64);
     }
     let children = ids.iter().zip(used).map(|(id, used)| {
+        if used.is_empty() {
+            return Ok(new_empty_array(wanted));
+        }
         let values = take(column.child(*id), &UInt64Array::from(used), None)?;
         cast_exactly(&values, wanted)
     });
     let children = children.collect::<Result<Vec<_>, ArrowError>>()?;
     let children: Vec<&dyn Array> = children.iter().map(AsRef::as_ref).collect();
     if children.is_empty() {
-        Ok(arrow::array::new_empty_array(wanted))
+        Ok(new_empty_array(wanted))
     } else {
         interleave(&children, &rows)
     }
@@ -190,7 +194,7 @@ fn encode(rows: &RecordBatch) -> Result<Bytes, ArrowError> {
     writer.into_inner().map(Bytes::from)
 }
 
-fn plain(error: &ArrowError) -> String {
+pub(crate) fn plain(error: &ArrowError) -> String {
     match error {
         ArrowError::CastError(text)
         | ArrowError::ParseError(text)

@@ -4,16 +4,18 @@
 //! whatever writes is stopped here, and so is every clause that would be ignored silently.
 
 use datafusion::sql::parser::Statement as Tree;
-use datafusion::sql::sqlparser::ast::{ObjectName, Statement};
+use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType, Statement};
 
 use crate::{Error, Result};
 
+mod changes;
 mod clauses;
 mod expressions;
 mod names;
 mod settings;
 mod writes;
 
+pub(crate) use changes::{Change, Rows, change_of};
 pub(crate) use clauses::{FunctionKinds, refuse_ignored};
 pub(crate) use names::{Names, mentioned};
 
@@ -24,7 +26,9 @@ pub(crate) enum Class {
     Query,
     /// Changes the session.
     Setting(SettingChange),
-    /// Changes a table: refused once it is known which table that is.
+    /// Makes or drops a temporary table.
+    Define,
+    /// Changes the rows of a table: what becomes of it depends on which table that is.
     Write(Write),
 }
 
@@ -39,7 +43,7 @@ pub(crate) enum SettingChange {
     ResetAll,
 }
 
-/// A statement that would change a table.
+/// A statement that would change the rows of a table.
 #[derive(Debug)]
 pub(crate) struct Write {
     /// What it is called: `INSERT`, `DELETE` …
@@ -60,6 +64,7 @@ pub(crate) fn classify(tree: &Tree) -> Result<Class> {
             Class::Setting(_) => Err(Error::unsupported(
                 "EXPLAIN of a setting says nothing; run it without EXPLAIN",
             )),
+            Class::Define => Err(unexplained()),
             Class::Write(write) => Ok(Class::Write(write)),
         },
         Tree::Reset(reset) => Ok(Class::Setting(settings::reset(reset))),
@@ -87,7 +92,15 @@ fn classify_statement(statement: &Statement) -> Result<Class> {
         | Statement::ShowSchemas { .. }
         | Statement::ShowDatabases { .. }
         | Statement::ShowCatalogs { .. } => Ok(Class::Query),
-        Statement::Explain { statement, .. } => classify_statement(statement),
+        Statement::Explain { statement, .. } => match classify_statement(statement)? {
+            Class::Define => Err(unexplained()),
+            class => Ok(class),
+        },
+        Statement::CreateTable(table) if table.temporary => Ok(Class::Define),
+        Statement::Drop {
+            object_type: ObjectType::Table,
+            ..
+        } => Ok(Class::Define),
         Statement::Set(set) => settings::set(set).map(Class::Setting),
         Statement::Reset(reset) => Ok(Class::Setting(settings::reset_parameter(&reset.reset))),
         Statement::Use(target) => settings::use_schema(target).map(Class::Setting),
@@ -116,7 +129,8 @@ fn classify_statement(statement: &Statement) -> Result<Class> {
         | Statement::RenameTable(_)
         | Statement::Comment { .. }
         | Statement::Drop { .. } => Err(Error::unsupported(format!(
-            "{}: this server has no durable tables to create or change; it queries mounted files",
+            "{}: this server has no durable tables to create or change; it queries mounted files, and CREATE TEMP TABLE \
+             makes tables that live as long as the session",
             leading_words(statement)
         ))),
         Statement::CreateFunction(_)
@@ -131,6 +145,13 @@ fn classify_statement(statement: &Statement) -> Result<Class> {
             leading_words(other)
         ))),
     }
+}
+
+/// Why a write of a temporary table has no plan to show.
+pub(crate) fn unexplained() -> Error {
+    Error::unsupported(
+        "EXPLAIN of a statement that changes a table: explain the SELECT that it reads by; nothing was changed",
+    )
 }
 
 /// The first two words of a statement, which say what kind it is without repeating its content.

@@ -23,7 +23,7 @@ const CANCEL_GRACE: Duration = Duration::from_secs(1);
 /// Its methods are to be called inside a tokio runtime with a clock; the work itself happens on the engine's own.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl Engine {
@@ -125,6 +125,21 @@ impl Engine {
         session.statements().bind(id, bound.map(Arc::new))
     }
 
+    /// Whether a prepared statement has the values that it needs: it takes none, or rows are bound.
+    ///
+    /// # Errors
+    /// As [`Self::prepared`].
+    pub fn is_bound(
+        &self,
+        session: &Arc<Session>,
+        permit: &Permit,
+        id: StatementId,
+    ) -> Result<bool> {
+        self.admit(session, permit)?;
+        let entry = session.statements().get(id)?;
+        Ok(entry.bound.is_some() || entry.prepared.parameter_schema.fields().is_empty())
+    }
+
     /// The prepared statement with its bound rows, ready to run.
     ///
     /// # Errors
@@ -184,7 +199,7 @@ impl Engine {
         self.admit(session, permit)?;
         check_owner(statement, permit)?;
         match statement.body() {
-            Body::Query(plan) => self.inner.query(statement, plan).await,
+            Body::Query(plan) => self.inner.query(statement, plan, None).await,
             Body::Effect(_) => Err(Error::invalid(
                 "the statement gives no rows; it is to be executed, not queried",
             )),
@@ -207,7 +222,11 @@ impl Engine {
             Body::Effect(_) if !statement.claim() => Err(Error::invalid(
                 "the statement has run; its effect happens once",
             )),
-            Body::Effect(change) => session.apply(change).map(|()| Outcome { rows: 0 }),
+            Body::Effect(effect) => {
+                let named = (statement.id, Arc::clone(&statement.sql));
+                let bound = statement.bound().cloned();
+                self.inner.apply(session, named, effect, bound).await
+            }
             Body::Query(_) => Err(gives_rows()),
         }
     }
@@ -223,8 +242,12 @@ impl Engine {
         id: StatementId,
     ) -> Result<Outcome> {
         self.admit(session, permit)?;
-        match session.statements().get(id)?.body {
-            Body::Effect(change) => session.apply(&change).map(|()| Outcome { rows: 0 }),
+        let entry = session.statements().get(id)?;
+        match &entry.body {
+            Body::Effect(effect) => {
+                let named = (StatementId::random(), entry.prepared.sql);
+                self.inner.apply(session, named, effect, entry.bound).await
+            }
             Body::Query(_) => Err(gives_rows()),
         }
     }
@@ -248,25 +271,30 @@ impl Engine {
     }
 
     /// The tables that pass the filter, sorted by schema and name; with their columns when these are wanted. A table
-    /// that cannot be read is listed with its error.
+    /// that cannot be read is listed with its error. Of temporary tables the session's own are listed.
     ///
     /// # Errors
     /// [`Error::ShuttingDown`], or an internal one.
     pub async fn tables(
         &self,
+        session: &Arc<Session>,
         permit: &Permit,
         want_schema: bool,
         filter: &(dyn Fn(&TableEntry) -> bool + Send + Sync),
     ) -> Result<Vec<TableInfo>> {
+        self.admit(session, permit)?;
+        let temporary = session.temporary().clone();
         let entries = self.list(permit, |inner| async move {
-            Ok(metadata::entries(&inner.planner.catalog).await)
+            Ok(metadata::entries(&inner.planner.catalog, &temporary).await)
         });
+        let temporary = session.temporary().clone();
         let mut entries = entries.await?;
         entries.retain(filter);
         self.list(permit, move |inner| async move {
             let mut tables = Vec::with_capacity(entries.len());
             for entry in entries {
-                tables.push(metadata::info(&inner.planner.catalog, entry, want_schema).await);
+                let catalog = &inner.planner.catalog;
+                tables.push(metadata::info(catalog, &temporary, entry, want_schema).await);
             }
             Ok(tables)
         })
@@ -287,6 +315,7 @@ impl Engine {
     pub async fn shutdown(&self, grace: Duration) {
         let running = &self.inner.running;
         running.close();
+        self.inner.results.close();
         if tokio::time::timeout(grace, running.idle()).await.is_err() {
             tracing::warn!(queries = running.len(), "cancelling what still runs");
             running.cancel_all();
@@ -300,6 +329,7 @@ impl Engine {
                 );
             }
         }
+        self.inner.results.clear();
         self.inner.runtime.stop();
     }
 
@@ -309,7 +339,7 @@ impl Engine {
     }
 
     /// Whether the call may be made at all: by the session's own user, while the server takes work.
-    fn admit(&self, session: &Session, permit: &Permit) -> Result<()> {
+    pub(crate) fn admit(&self, session: &Session, permit: &Permit) -> Result<()> {
         self.inner.running.check_open()?;
         if session.user() != permit.user() {
             return Err(Error::Denied {
@@ -321,7 +351,7 @@ impl Engine {
     }
 
     /// Runs planning work on the query runtime, for no longer than a statement may take.
-    async fn plan<T, F>(
+    pub(crate) async fn plan<T, F>(
         &self,
         session: &Arc<Session>,
         id: StatementId,
@@ -332,7 +362,7 @@ impl Engine {
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let timeout = session.state().timeout();
-        let work = work(Arc::clone(&self.inner), Arc::clone(session));
+        let work = Box::pin(work(Arc::clone(&self.inner), Arc::clone(session)));
         self.inner.runtime.run(&id.to_string(), timeout, work).await
     }
 
@@ -350,7 +380,7 @@ impl Engine {
     }
 }
 
-fn check_owner(statement: &Statement, permit: &Permit) -> Result<()> {
+pub(crate) fn check_owner(statement: &Statement, permit: &Permit) -> Result<()> {
     if statement.user() == permit.user() {
         Ok(())
     } else {

@@ -31,6 +31,12 @@ pub enum Error {
         /// What was looked for, where, and the nearest name.
         message: String,
     },
+    /// A table that exists and was not to.
+    #[error("{message}")]
+    AlreadyExists {
+        /// The table.
+        message: String,
+    },
     /// SQL that this server understands but does not do.
     #[error("{message}")]
     Unsupported {

@@ -8,6 +8,7 @@ use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::SessionConfig;
+use datafusion::sql::parser::Statement as Tree;
 use datafusion::sql::planner::object_name_to_table_reference;
 use godwit_catalog::{CATALOG, Catalog, DEFAULT_SCHEMA, TableKind};
 use godwit_config::Config;
@@ -16,10 +17,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::bind::Bound;
 use crate::cache::PlanCache;
+use crate::change::{Scope, read_only};
 use crate::check::{self, Class, Names, Write};
+use crate::effect::{Effect, change_in, check_bound};
 use crate::parse::{self, Limits, Parsed};
 use crate::plan::{Plan, Planner};
+use crate::progress::Progress;
 use crate::query::WAITING_BATCHES;
+use crate::results::Results;
 use crate::run::Run;
 use crate::running::Running;
 use crate::runtime::{QueryRuntime, within};
@@ -34,6 +39,7 @@ pub(crate) struct Inner {
     pub(crate) planner: Planner,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) plans: PlanCache,
+    pub(crate) results: Arc<Results>,
     pub(crate) running: Arc<Running>,
     pub(crate) base: SessionState,
     pub(crate) max_parameter_bytes: u64,
@@ -54,6 +60,7 @@ impl Inner {
             };
             runtime.run("start", None, open).await?
         };
+        let results = Arc::new(Results::new(config, Arc::clone(&env.disk_manager)));
         let base = base_state(&catalog, &bounds, env);
         let sessions = Arc::new(Sessions::new(
             config,
@@ -72,6 +79,7 @@ impl Inner {
             planner: Planner { catalog, limits },
             sessions,
             plans: PlanCache::new(config.statements.cached_plans, config.tickets.ttl),
+            results,
             running,
             base,
             max_parameter_bytes: config.wire.max_request_bytes,
@@ -80,7 +88,8 @@ impl Inner {
             .sessions
             .idle_timeout
             .min(config.statements.idle_timeout)
-            .min(config.tickets.ttl);
+            .min(config.tickets.ttl)
+            .min(config.results.ttl);
         inner
             .runtime
             .spawn_forever(sweep(Arc::downgrade(&inner), idle));
@@ -122,7 +131,12 @@ impl Inner {
     ) -> Result<Statement> {
         let entry = session.statements().get(id)?;
         let body = match &entry.body {
-            Body::Query(plan) if !self.planner.is_current(plan, &session.state()).await => {
+            Body::Query(plan)
+                if !self
+                    .planner
+                    .is_current(plan, &session.state(), session.temporary())
+                    .await =>
+            {
                 let again = self.plan_again(session, &entry.prepared).await?;
                 session.statements().replan(id, again.clone())?;
                 again
@@ -140,11 +154,12 @@ impl Inner {
         )
     }
 
-    /// Starts a query and waits until it is planned.
+    /// Starts a query and waits until it is planned. How far it has come shows in `progress`, if that is given.
     pub(crate) async fn query(
         &self,
         statement: &Statement,
         plan: &Arc<Plan>,
+        progress: Option<Arc<Progress>>,
     ) -> Result<QueryStream> {
         let query_id = statement.id.to_string();
         let record = self
@@ -161,6 +176,7 @@ impl Inner {
             caller: Arc::clone(statement.caller()),
             schema: Arc::clone(&statement.schema),
             record,
+            progress,
             messages: sender,
         };
         let task = self.runtime.spawn(run.drive(timeout, ready));
@@ -187,7 +203,8 @@ impl Inner {
     async fn analyse(&self, session: &Session, parsed: Parsed) -> Result<Body> {
         match check::classify(&parsed.tree)? {
             Class::Query => {
-                let plan = self.planner.plan(&session.state(), parsed, None).await?;
+                let (state, temporary) = (session.state(), session.temporary());
+                let plan = self.planner.plan(&state, temporary, parsed, None).await?;
                 Ok(Body::Query(Arc::new(plan)))
             }
             Class::Setting(_) if !parsed.parameters.is_empty() => Err(Error::invalid(
@@ -195,10 +212,27 @@ impl Inner {
             )),
             Class::Setting(change) => {
                 session.check(&change)?;
-                Ok(Body::Effect(change))
+                Ok(Body::Effect(Effect::Setting(change)))
             }
-            Class::Write(write) => Err(self.refuse(session, &write).await),
+            Class::Write(write) => match self.refuse(session, &write).await {
+                Some(error) => Err(error),
+                None if !matches!(parsed.tree, Tree::Statement(_)) => Err(check::unexplained()),
+                None => self.check_change(session, &parsed).await,
+            },
+            Class::Define => self.check_change(session, &parsed).await,
         }
+    }
+
+    /// Plans a change of temporary tables to see that it can be made. Nothing is changed.
+    async fn check_change(&self, session: &Session, parsed: &Parsed) -> Result<Body> {
+        let scope = Scope {
+            state: &session.state(),
+            temporary: session.changeable()?,
+            parameters: &parsed.parameters,
+            given: None,
+        };
+        let step = self.planner.change(scope, change_in(parsed)?).await?;
+        Ok(Body::Effect(Effect::Tables(step.parameters())))
     }
 
     async fn plan_again(&self, session: &Session, prepared: &Prepared) -> Result<Body> {
@@ -206,7 +240,12 @@ impl Inner {
         let parameters = Arc::clone(&prepared.parameter_schema);
         let plan = self
             .planner
-            .plan(&session.state(), parsed, Some(parameters))
+            .plan(
+                &session.state(),
+                session.temporary(),
+                parsed,
+                Some(parameters),
+            )
             .await?;
         if plan.schema.fields() != prepared.dataset_schema.fields() {
             return Err(Error::Conflict {
@@ -226,51 +265,42 @@ impl Inner {
         bound: Option<Arc<Bound>>,
         promised: Option<arrow::datatypes::SchemaRef>,
     ) -> Result<Statement> {
-        if let (Body::Query(plan), None) = (&body, &bound)
-            && !plan.parameters.fields().is_empty()
-        {
-            return Err(Error::invalid(format!(
-                "the statement takes {} parameters, none are bound; prepare it and bind values",
-                plan.parameters.fields().len()
-            )));
-        }
+        let (parameters, keeps_rows) = match &body {
+            Body::Query(plan) => (Arc::clone(&plan.parameters), plan.resolved.is_temporary()),
+            Body::Effect(effect) => (effect.parameters(), false),
+        };
+        check_bound(&parameters, bound.as_deref())?;
         let statement = Statement::new(id, session.caller(), sql, body, bound, promised);
-        self.plans.insert(&statement);
+        // A plan that is kept would keep the rows of temporary tables that have changed or gone since.
+        if !keeps_rows {
+            self.plans.insert(&statement);
+        }
         Ok(statement)
     }
 
-    /// Why a table cannot be written to: which one it is decides.
-    async fn refuse(&self, session: &Session, write: &Write) -> Error {
+    /// Why a table cannot be written to, unless it is a temporary one.
+    async fn refuse(&self, session: &Session, write: &Write) -> Option<Error> {
         let verb = write.verb;
         let reference = write
             .table
             .clone()
             .and_then(|name| object_name_to_table_reference(name, true).ok());
         let Some(reference) = reference else {
-            return Error::unsupported(format!("{verb}: this server changes no tables"));
+            return Some(Error::unsupported(format!(
+                "{verb} of anything but a table is not supported"
+            )));
         };
         let state = session.state();
         let names = Names {
             tables: [reference.clone()].into(),
             ..Names::default()
         };
-        let resolved = self.planner.lookup(&state).resolve(&names).await;
+        let lookup = self.planner.lookup(&state, session.temporary());
+        let resolved = lookup.resolve(&names).await;
         match resolved.get(&reference) {
-            Ok(table) => {
-                let why = match table.kind {
-                    TableKind::SystemTable => "it shows the server's own state",
-                    TableKind::Table | TableKind::View | TableKind::Temporary => {
-                        "mounted files are read-only; change the files, and the next query sees them"
-                    }
-                };
-                Error::ReadOnly {
-                    message: format!(
-                        "{verb}: table '{}.{}' cannot be changed: {why}",
-                        table.schema, table.name
-                    ),
-                }
-            }
-            Err(error) => error,
+            Ok(table) if table.kind == TableKind::Temporary => None,
+            Ok(table) => Some(read_only(verb, table)),
+            Err(error) => Some(error),
         }
     }
 }
@@ -307,5 +337,6 @@ async fn sweep(engine: Weak<Inner>, idle_timeout: Duration) {
         let now = Instant::now();
         engine.sessions.sweep(now);
         engine.plans.sweep(now);
+        engine.results.sweep(now);
     }
 }

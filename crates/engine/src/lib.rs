@@ -6,20 +6,27 @@
 //!
 //! In reading order: [`Engine`] and `inner`, the way of a statement; `session`, `settings` and `prepared`, what is kept
 //! between two calls; `parse`, `depth` and `placeholders`, text to a tree; `check`, what is refused; `names` and
-//! `provider`, what names stand for; `plan`, `infer`, `duplicates`, `show` and `size`, a tree to a plan; `bind`, values
-//! for parameters; `run`, `conform` and `query`, a plan to its rows; `runtime`, `running`, `memory`, `deep` and `cache`,
+//! `provider`, what names stand for; `change`, `effect` and `ingest`, what writes to temporary tables; `plan`, `infer`,
+//! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `conform`, `fill`
+//! and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
+//! kept and queries that nobody waits for; `runtime`, `running`, `memory`, `deep` and `cache`,
 //! what it all runs on; `metadata` and `system`, what is told about it; [`Error`].
 
 mod bind;
 mod cache;
+mod change;
 mod check;
 mod conform;
 mod deep;
 mod depth;
 mod duplicates;
+mod effect;
 mod engine;
 mod error;
+mod exchange;
+mod fill;
 mod infer;
+mod ingest;
 mod inner;
 mod memory;
 mod metadata;
@@ -28,8 +35,10 @@ mod parse;
 mod placeholders;
 mod plan;
 mod prepared;
+mod progress;
 mod provider;
 mod query;
+mod results;
 mod run;
 mod running;
 mod runtime;
@@ -39,13 +48,17 @@ mod show;
 mod size;
 mod statement;
 mod system;
+mod total;
 mod yielding;
 
 pub use engine::Engine;
 pub use error::{Error, Result};
+pub use exchange::Upload;
 pub use godwit_catalog::{TableEntry, TableKind};
+pub use ingest::{IfExists, IfMissing, IngestTarget};
 pub use metadata::{FunctionNames, SchemaEntry, TableInfo};
 pub use prepared::Prepared;
 pub use query::QueryStream;
+pub use results::{Kept, KeptState};
 pub use session::{Session, SessionKey, Sessions};
 pub use statement::{Outcome, Statement, StatementKind};

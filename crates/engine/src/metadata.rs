@@ -3,9 +3,9 @@ use std::collections::BTreeSet;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
 use datafusion::sql::sqlparser::keywords::{RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS};
-use godwit_catalog::{CATALOG, Catalog, TableEntry, TableKind};
+use godwit_catalog::{CATALOG, Catalog, TEMP, TableEntry, TableKind, TempTables};
 
-use crate::Error;
+use crate::{Error, total};
 
 /// A schema of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +29,8 @@ pub struct TableInfo {
     pub kind: TableKind,
     /// Its columns, when they were asked for and can be read.
     pub arrow_schema: Option<SchemaRef>,
+    /// How many rows it has, when its columns were asked for and it says so itself.
+    pub rows: Option<u64>,
     /// Why its columns cannot be read.
     pub error: Option<String>,
 }
@@ -46,10 +48,10 @@ pub struct FunctionNames {
     pub system: Vec<String>,
 }
 
-/// All tables, by a new listing, sorted by schema and name.
-pub(crate) async fn entries(catalog: &Catalog) -> Vec<TableEntry> {
+/// All tables that a session sees, by a new listing, sorted by schema and name.
+pub(crate) async fn entries(catalog: &Catalog, temporary: &TempTables) -> Vec<TableEntry> {
     catalog.refresh().await;
-    let mut entries = Vec::new();
+    let mut entries = temporary.entries();
     for schema in catalog.schema_names() {
         entries.extend(catalog.table_names(&schema).await);
     }
@@ -58,7 +60,12 @@ pub(crate) async fn entries(catalog: &Catalog) -> Vec<TableEntry> {
 }
 
 /// A table with its columns where they are wanted.
-pub(crate) async fn info(catalog: &Catalog, entry: TableEntry, want_schema: bool) -> TableInfo {
+pub(crate) async fn info(
+    catalog: &Catalog,
+    temporary: &TempTables,
+    entry: TableEntry,
+    want_schema: bool,
+) -> TableInfo {
     let TableEntry { schema, name, kind } = entry;
     let mut info = TableInfo {
         catalog: CATALOG.to_owned(),
@@ -66,11 +73,19 @@ pub(crate) async fn info(catalog: &Catalog, entry: TableEntry, want_schema: bool
         name,
         kind,
         arrow_schema: None,
+        rows: None,
         error: None,
     };
     if want_schema {
-        match catalog.table(&info.schema, &info.name).await {
-            Ok(Some(table)) => info.arrow_schema = Some(table.provider.schema()),
+        let found = match info.schema.as_str() {
+            TEMP => Ok(temporary.table(&info.name)),
+            schema => catalog.table(schema, &info.name).await,
+        };
+        match found {
+            Ok(Some(table)) => {
+                info.arrow_schema = Some(table.provider.schema());
+                info.rows = total::of_table(table.provider.as_ref());
+            }
             Ok(None) => info.error = Some("the table has vanished".to_owned()),
             Err(error) => info.error = Some(Error::from_catalog(&error).to_string()),
         }

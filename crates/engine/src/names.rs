@@ -7,12 +7,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use datafusion::catalog::information_schema::InformationSchemaProvider;
+use datafusion::catalog::{
+    CatalogProviderList, MemoryCatalogProviderList, SchemaProvider, TableProvider,
+};
 use datafusion::common::TableReference;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
-use godwit_catalog::{CATALOG, Catalog, FILES, ResolvedTable, TEMP, TableKind};
+use godwit_catalog::{CATALOG, Catalog, FILES, ResolvedTable, TEMP, TableKind, TempTables};
 
 use crate::check::Names;
 use crate::{Error, Result};
@@ -20,6 +24,9 @@ use crate::{Error, Result};
 mod nearest;
 
 pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
+
+/// What the rows are called that a client uploads while it queries them.
+pub(crate) const INPUT: &str = "input";
 
 /// The names of a statement with what was found for them.
 #[derive(Debug, Default)]
@@ -49,6 +56,8 @@ pub(crate) struct Table {
 #[derive(Clone, Copy)]
 pub(crate) struct Lookup<'a> {
     pub(crate) catalog: &'a Catalog,
+    /// The session's own.
+    pub(crate) temporary: &'a TempTables,
     pub(crate) state: &'a SessionState,
     /// The session's schema.
     pub(crate) schema: &'a str,
@@ -57,6 +66,18 @@ pub(crate) struct Lookup<'a> {
 impl std::fmt::Debug for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}@{:x}", self.schema, self.name, self.snapshot)
+    }
+}
+
+impl Table {
+    pub(crate) fn of(schema: &str, name: &str, resolved: ResolvedTable) -> Self {
+        Self {
+            schema: schema.to_owned(),
+            name: name.to_owned(),
+            kind: resolved.kind,
+            source: provider_as_source(resolved.provider),
+            snapshot: resolved.snapshot,
+        }
     }
 }
 
@@ -124,32 +145,28 @@ impl Lookup<'_> {
     async fn table(&self, schema: &str, name: &str) -> Result<Option<Table>> {
         let found = if schema == INFORMATION_SCHEMA {
             self.information_table(name).await?
+        } else if schema == TEMP {
+            self.temporary.table(name)
         } else {
             self.catalog
                 .table(schema, name)
                 .await
                 .map_err(|error| Error::from_catalog(&error))?
         };
-        Ok(found.map(
-            |ResolvedTable {
-                 provider,
-                 kind,
-                 snapshot,
-             }| Table {
-                schema: schema.to_owned(),
-                name: name.to_owned(),
-                kind,
-                source: provider_as_source(provider),
-                snapshot,
-            },
-        ))
+        Ok(found.map(|found| Table::of(schema, name, found)))
     }
 
     async fn information_table(&self, name: &str) -> Result<Option<ResolvedTable>> {
-        let translate = |error| Error::from_datafusion(&error, "information_schema");
-        let reference = TableReference::full(CATALOG, INFORMATION_SCHEMA, name);
-        let schema = self.state.schema_for_ref(reference).map_err(translate)?;
-        let provider = schema.table(name).await.map_err(translate)?;
+        // A catalog of its own for every session: each sees its temporary tables and no other's.
+        let catalogs = MemoryCatalogProviderList::new();
+        let catalog = self.catalog.provider_with(self.temporary);
+        catalogs.register_catalog(CATALOG.to_owned(), catalog);
+        let schema = InformationSchemaProvider::new(Arc::new(catalogs))
+            .with_table_functions(self.state.table_functions().clone());
+        let provider = schema
+            .table(name)
+            .await
+            .map_err(|error| Error::from_datafusion(&error, "information_schema"))?;
         Ok(provider.map(|provider| ResolvedTable {
             provider,
             kind: TableKind::SystemTable,
@@ -220,7 +237,10 @@ impl Lookup<'_> {
     async fn table_names(&self, schemas: &[&str]) -> BTreeMap<String, String> {
         let mut names = BTreeMap::new();
         for schema in schemas {
-            let entries = self.catalog.table_names(schema).await;
+            let entries = match *schema {
+                TEMP => self.temporary.entries(),
+                schema => self.catalog.table_names(schema).await,
+            };
             names.extend(entries.into_iter().map(|entry| (entry.name, entry.schema)));
         }
         names
@@ -228,6 +248,19 @@ impl Lookup<'_> {
 }
 
 impl Resolved {
+    /// Makes the unqualified name [`INPUT`] stand for this, whatever it stood for.
+    pub(crate) fn set_input(&mut self, provider: Arc<dyn TableProvider>) {
+        let table = Table {
+            schema: TEMP.to_owned(),
+            name: INPUT.to_owned(),
+            kind: TableKind::Temporary,
+            source: provider_as_source(provider),
+            snapshot: 0,
+        };
+        self.found
+            .insert(TableReference::bare(INPUT), Found::Table(table));
+    }
+
     /// What the planner scans for a name.
     pub(crate) fn get(&self, reference: &TableReference) -> Result<&Table> {
         match self.found.get(reference) {
@@ -239,8 +272,36 @@ impl Resolved {
         }
     }
 
+    /// Adds a table that no catalog has.
+    pub(crate) fn insert(&mut self, reference: TableReference, table: Table) {
+        self.found.insert(reference, Found::Table(table));
+    }
+
+    /// Whether some name stands for a temporary table.
+    pub(crate) fn is_temporary(&self) -> bool {
+        let is_temporary = |found: &Found| matches!(found, Found::Table(table) if table.kind == TableKind::Temporary);
+        self.found.values().any(is_temporary)
+    }
+
     /// One number for the contents of all tables that a plan scans.
     pub(crate) fn snapshot_of(&self, plan: &LogicalPlan) -> u64 {
+        let scanned = self.scanned(plan);
+        if scanned.is_empty() {
+            return 0;
+        }
+        let mut hasher = DefaultHasher::new();
+        scanned.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Whether a plan scans a temporary table.
+    pub(crate) fn reads_temporary(&self, plan: &LogicalPlan, name: &str) -> bool {
+        let mut scanned = self.scanned(plan).into_iter();
+        scanned.any(|(schema, table, _)| schema == TEMP && table == name)
+    }
+
+    /// Schema, name and snapshot of all tables that a plan scans; none when it cannot be walked.
+    fn scanned(&self, plan: &LogicalPlan) -> BTreeSet<(&str, &str, u64)> {
         let mut scanned = BTreeSet::new();
         let walked = plan.apply_with_subqueries(|node| {
             if let LogicalPlan::TableScan(scan) = node
@@ -250,12 +311,10 @@ impl Resolved {
             }
             Ok(TreeNodeRecursion::Continue)
         });
-        if walked.is_err() || scanned.is_empty() {
-            return 0;
+        if walked.is_err() {
+            scanned.clear();
         }
-        let mut hasher = DefaultHasher::new();
-        scanned.hash(&mut hasher);
-        hasher.finish()
+        scanned
     }
 
     /// Whether every name stands for the same content as it did in `before`.

@@ -3,21 +3,22 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
-use datafusion::common::DFSchema;
+use datafusion::catalog::TableProvider;
+use datafusion::common::{DFSchema, TableReference};
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::OptimizerConfig;
 use datafusion::sql::parser::Statement as Tree;
-use godwit_catalog::Catalog;
+use godwit_catalog::{Catalog, TempTables};
 
 use crate::check::{self, Names};
 use crate::deep::{Deep, with_deep_stack};
 use crate::infer::Types;
-use crate::names::{Lookup, Resolved};
+use crate::names::{Lookup, Resolved, Table};
 use crate::parse::{Limits, Parsed};
 use crate::provider::Functions;
 use crate::session::State;
-use crate::{Error, Result, duplicates, show, size};
+use crate::{Error, Result, duplicates, show, size, total};
 
 /// How many mentions of tables each level of `query.max_sql_depth` allows.
 const TABLES_PER_LEVEL: usize = 5;
@@ -39,11 +40,31 @@ pub(crate) struct Plan {
     /// One nullable field a parameter.
     pub(crate) parameters: SchemaRef,
     pub(crate) snapshot: u64,
+    /// How many rows one run gives, where that is certain.
+    pub(crate) rows: Option<u64>,
     /// The session's state that it was planned with, and is run with.
     pub(crate) state: Arc<State>,
     pub(crate) names: Names,
     pub(crate) resolved: Resolved,
 }
+
+/// A query to be planned.
+pub(crate) struct Request<'a> {
+    pub(crate) state: &'a Arc<State>,
+    pub(crate) temporary: &'a TempTables,
+    pub(crate) tree: Tree,
+    pub(crate) parameters: &'a [String],
+    /// The parameters as they were advertised before, when it is planned again.
+    pub(crate) given: Option<SchemaRef>,
+    /// A table beside those of the catalog.
+    pub(crate) target: Option<(TableReference, Table)>,
+    /// What the unqualified name `input` stands for, before all other tables.
+    pub(crate) input: Option<Arc<dyn TableProvider>>,
+    /// What is made of the plan before it is analysed.
+    pub(crate) shape: Option<&'a Shape<'a>>,
+}
+
+pub(crate) type Shape<'a> = dyn Fn(LogicalPlan) -> EngineResult<LogicalPlan> + Send + Sync + 'a;
 
 impl Planner {
     /// Plans a query. `given` are the parameters as they were advertised before, when it is planned again.
@@ -53,14 +74,53 @@ impl Planner {
     pub(crate) async fn plan(
         &self,
         state: &Arc<State>,
+        temporary: &TempTables,
         parsed: Parsed,
         given: Option<SchemaRef>,
     ) -> Result<Plan> {
+        self.plan_over(state, temporary, parsed, given, None).await
+    }
+
+    /// The same with what the unqualified name `input` stands for, before all other tables.
+    pub(crate) async fn plan_over(
+        &self,
+        state: &Arc<State>,
+        temporary: &TempTables,
+        parsed: Parsed,
+        given: Option<SchemaRef>,
+        input: Option<Arc<dyn TableProvider>>,
+    ) -> Result<Plan> {
         let Parsed {
+            tree, parameters, ..
+        } = parsed;
+        self.plan_as(Request {
+            state,
+            temporary,
+            tree,
+            parameters: &parameters,
+            given,
+            target: None,
+            input,
+            shape: None,
+        })
+        .await
+    }
+
+    /// Plans a query, or what a change of a table is made of.
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub(crate) async fn plan_as(&self, request: Request<'_>) -> Result<Plan> {
+        let Request {
+            state,
+            temporary,
             mut tree,
             parameters,
-            ..
-        } = parsed;
+            given,
+            target,
+            input,
+            shape,
+        } = request;
         let functions = Functions(state.session());
         with_deep_stack(|| check::refuse_ignored(&tree, &functions))?;
         show::rewrite(&mut tree)?;
@@ -68,21 +128,29 @@ impl Planner {
             &tree,
             self.limits.max_depth.saturating_mul(TABLES_PER_LEVEL),
         )?;
-        let resolved = self.lookup(state).resolve(&names).await;
+        let mut resolved = self.lookup(state, temporary).resolve(&names).await;
+        if let Some((reference, table)) = target {
+            resolved.insert(reference, table);
+        }
+        if let Some(input) = input {
+            resolved.set_input(input);
+        }
         show::qualify(&mut tree, &resolved);
         let work = Work {
             state,
             resolved: &resolved,
             max_depth: self.limits.max_depth,
+            shape,
         };
-        let (logical, schema, parameters) =
-            with_deep_stack(|| work.plan(tree, &parameters, given))?;
+        let (logical, schema, parameters) = with_deep_stack(|| work.plan(tree, parameters, given))?;
         let snapshot = with_deep_stack(|| resolved.snapshot_of(&logical));
+        let rows = with_deep_stack(|| total::rows(&logical));
         Ok(Plan {
             logical: Deep::new(logical),
             schema,
             parameters,
             snapshot,
+            rows,
             state: Arc::clone(state),
             names,
             resolved,
@@ -90,18 +158,24 @@ impl Planner {
     }
 
     /// Whether a plan still stands for what its text means in this session now.
-    pub(crate) async fn is_current(&self, plan: &Plan, state: &Arc<State>) -> bool {
+    pub(crate) async fn is_current(
+        &self,
+        plan: &Plan,
+        state: &Arc<State>,
+        temporary: &TempTables,
+    ) -> bool {
         Arc::ptr_eq(&plan.state, state)
             && self
-                .lookup(state)
+                .lookup(state, temporary)
                 .resolve(&plan.names)
                 .await
                 .is_same_as(&plan.resolved)
     }
 
-    pub(crate) fn lookup<'a>(&'a self, state: &'a State) -> Lookup<'a> {
+    pub(crate) fn lookup<'a>(&'a self, state: &'a State, temporary: &'a TempTables) -> Lookup<'a> {
         Lookup {
             catalog: &self.catalog,
+            temporary,
             state: state.session(),
             schema: state.schema(),
         }
@@ -113,6 +187,7 @@ struct Work<'a> {
     state: &'a State,
     resolved: &'a Resolved,
     max_depth: usize,
+    shape: Option<&'a Shape<'a>>,
 }
 
 impl Work<'_> {
@@ -186,7 +261,11 @@ impl Work<'_> {
     }
 
     fn to_plan(&self, tree: &Tree, parameters: Vec<Option<FieldRef>>) -> EngineResult<LogicalPlan> {
-        godwit_planner::plan(self.state.session(), self.resolved, tree, parameters)
+        let plan = godwit_planner::plan(self.state.session(), self.resolved, tree, parameters)?;
+        match self.shape {
+            Some(shape) => shape(plan),
+            None => Ok(plan),
+        }
     }
 
     fn analyse(&self, plan: LogicalPlan) -> EngineResult<LogicalPlan> {
@@ -221,24 +300,6 @@ impl Plan {
                 LogicalPlan::Limit(limit) => &limit.input,
                 LogicalPlan::Filter(filter) => &filter.input,
                 _ => return false,
-            };
-        }
-    }
-
-    /// How many rows the result has, where the plan alone says so.
-    pub(crate) fn exact_rows(&self) -> Option<u64> {
-        let mut node: &LogicalPlan = &self.logical;
-        loop {
-            node = match node {
-                LogicalPlan::Projection(projection) => &projection.input,
-                LogicalPlan::SubqueryAlias(alias) => &alias.input,
-                LogicalPlan::Sort(sort) if sort.fetch.is_none() => &sort.input,
-                LogicalPlan::Values(values) => return Some(values.values.len() as u64),
-                LogicalPlan::EmptyRelation(empty) => return Some(u64::from(empty.produce_one_row)),
-                LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => {
-                    return Some(1);
-                }
-                _ => return None,
             };
         }
     }

@@ -56,7 +56,7 @@ impl Prepared {
                 Arc::clone(&plan.schema),
                 Arc::clone(&plan.parameters),
             ),
-            Body::Effect(_) => (StatementKind::Effect, empty(), empty()),
+            Body::Effect(effect) => (StatementKind::Effect, empty(), effect.parameters()),
         };
         Self {
             id,

@@ -7,6 +7,7 @@ use arrow::datatypes::SchemaRef;
 use futures::Stream;
 use tokio::sync::mpsc;
 
+use crate::results::Reading;
 use crate::runtime::Task;
 use crate::{Error, Result};
 
@@ -21,6 +22,8 @@ pub struct QueryStream {
     query_id: String,
     messages: mpsc::Receiver<Message>,
     task: Task<()>,
+    /// What is told that the reader has come to the end.
+    reading: Option<Reading>,
     ended: bool,
 }
 
@@ -47,7 +50,16 @@ impl QueryStream {
             query_id,
             messages,
             task,
+            reading: None,
             ended: false,
+        }
+    }
+
+    /// The same for a reader of a kept result.
+    pub(crate) fn with_reading(self, reading: Reading) -> Self {
+        Self {
+            reading: Some(reading),
+            ..self
         }
     }
 
@@ -56,8 +68,8 @@ impl QueryStream {
         SchemaRef::clone(&self.schema)
     }
 
-    /// The most rows that the session wants to receive at a time (`SET batch_rows`); operators take it for a target, so
-    /// whoever sends the batches has to keep to it. `None` leaves it to the sender.
+    /// How many rows the session wants to receive at a time (`SET batch_rows`). All batches but the last have so many;
+    /// whoever sends them must not join them. `None` leaves it to the sender.
     pub fn max_batch_rows(&self) -> Option<usize> {
         self.max_batch_rows
     }
@@ -73,7 +85,12 @@ impl Stream for QueryStream {
         let item = match self.messages.poll_recv(context) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Some(Message::Batch(batch))) => return Poll::Ready(Some(Ok(batch))),
-            Poll::Ready(Some(Message::Finished)) => None,
+            Poll::Ready(Some(Message::Finished)) => {
+                if let Some(reading) = self.reading.take() {
+                    reading.finish();
+                }
+                None
+            }
             Poll::Ready(Some(Message::Failed(error))) => Some(Err(error)),
             Poll::Ready(None) => match Pin::new(&mut self.task).poll(context) {
                 Poll::Pending => return Poll::Pending,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
-use datafusion::common::ParamValues;
+use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -16,7 +16,10 @@ use tokio::time::Instant;
 use crate::bind::Bound;
 use crate::conform::conform;
 use crate::deep::{Deep, DeepFuture, with_deep_stack};
+use crate::exchange::prompt;
+use crate::fill::Filling;
 use crate::plan::Plan;
+use crate::progress::Progress;
 use crate::query::Message;
 use crate::running::Record;
 use crate::session::Caller;
@@ -32,6 +35,7 @@ pub(crate) struct Run {
     /// The schema that the client was told.
     pub(crate) schema: SchemaRef,
     pub(crate) record: Record,
+    pub(crate) progress: Option<Arc<Progress>>,
     pub(crate) messages: mpsc::Sender<Message>,
 }
 
@@ -83,48 +87,59 @@ impl Run {
         ready: &mut Option<oneshot::Sender<Result<()>>>,
     ) -> Result<Option<Gone>> {
         let runs = self.bound.as_ref().map_or(1, |bound| bound.len());
+        let wanted_rows = self.plan.state.wanted_batch_rows();
+        let mut filling = Filling::new(Arc::clone(&self.schema), wanted_rows);
         for at in 0..runs {
             let rows = self
                 .start(at)
                 .await
                 .map_err(|error| self.translate(&error))?;
             announce(ready);
-            if self.send(rows).await?.is_some() {
+            if self.send(rows, &mut filling).await?.is_some() {
                 return Ok(Some(Gone));
             }
         }
         announce(ready);
-        Ok(None)
+        filling.finish().map_err(|error| self.broken(error))?;
+        self.pass(&mut filling).await
     }
 
     /// Starts the query with the parameters of one bound row.
     async fn start(&self, at: usize) -> EngineResult<SendableRecordBatchStream> {
-        let mut session = self.plan.state.session().clone();
-        session.config_mut().set_extension(Arc::clone(&self.caller));
-        session.mark_start_execution();
         let values = self.bound.as_ref().map(|bound| bound.row(at)).transpose()?;
-        let logical = Deep::new(with_deep_stack(|| {
-            let logical = LogicalPlan::clone(&self.plan.logical);
-            let logical = match values {
-                Some(values) => logical.with_param_values(ParamValues::from(values))?,
-                None => logical,
-            };
-            optimize(&session, logical)
-        })?);
-        let physical = physical_plan(&session, &logical).await?;
-        execute_stream(yielding(physical)?, session.task_ctx())
+        let started = |physical: &Arc<dyn ExecutionPlan>| {
+            if let Some(progress) = &self.progress {
+                let runs = self.bound.as_ref().map_or(1, |bound| bound.len());
+                progress.begin(at, runs, physical);
+            }
+        };
+        start(&self.plan, &self.caller, values, started).await
     }
 
-    async fn send(&mut self, mut rows: SendableRecordBatchStream) -> Result<Option<Gone>> {
+    async fn send(
+        &mut self,
+        mut rows: SendableRecordBatchStream,
+        filling: &mut Filling,
+    ) -> Result<Option<Gone>> {
         while let Some(batch) = rows.next().await {
             let batch = batch.map_err(|error| self.translate(&error))?;
             if batch.num_rows() == 0 {
                 continue;
             }
-            let batch = conform(&batch, &self.schema)
-                .map_err(|error| Error::internal(&self.query_id, error))?;
+            let batch = conform(&batch, &self.schema).map_err(|error| self.broken(error))?;
             self.record
                 .count(batch.num_rows(), batch.get_array_memory_size());
+            filling.push(batch).map_err(|error| self.broken(error))?;
+            if self.pass(filling).await?.is_some() {
+                return Ok(Some(Gone));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sends what is full.
+    async fn pass(&self, filling: &mut Filling) -> Result<Option<Gone>> {
+        while let Some(batch) = filling.next() {
             if self.messages.send(Message::Batch(batch)).await.is_err() {
                 return Ok(Some(Gone));
             }
@@ -132,9 +147,37 @@ impl Run {
         Ok(None)
     }
 
+    fn broken(&self, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+        Error::internal(&self.query_id, error)
+    }
+
     fn translate(&self, error: &DataFusionError) -> Error {
         Error::from_datafusion(error, &self.query_id)
     }
+}
+
+/// Starts a planned query with these values for its parameters; `planned` sees how it will run.
+pub(crate) async fn start(
+    plan: &Plan,
+    caller: &Arc<Caller>,
+    values: Option<Vec<ScalarValue>>,
+    planned: impl FnOnce(&Arc<dyn ExecutionPlan>),
+) -> EngineResult<SendableRecordBatchStream> {
+    let mut session = plan.state.session().clone();
+    session.config_mut().set_extension(Arc::clone(caller));
+    session.mark_start_execution();
+    let logical = Deep::new(with_deep_stack(|| {
+        let logical = LogicalPlan::clone(&plan.logical);
+        let logical = match values {
+            Some(values) => logical.with_param_values(ParamValues::from(values))?,
+            None => logical,
+        };
+        optimize(&session, logical)
+    })?);
+    let physical = physical_plan(&session, &logical).await?;
+    let physical = yielding(prompt(physical)?)?;
+    planned(&physical);
+    execute_stream(physical, session.task_ctx())
 }
 
 /// Tells once that the query is planned. Whoever waited may have gone, which the channel of rows shows soon enough.

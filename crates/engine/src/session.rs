@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use datafusion::execution::SessionState;
+use godwit_catalog::TempTables;
+use godwit_config::{WireCompression, WireProfile};
 use godwit_protocol::SessionId;
 use godwit_protocol::session::OptionValue;
 
@@ -17,7 +19,7 @@ mod registry;
 pub(crate) use registry::Shared;
 pub use registry::{SessionKey, Sessions};
 
-/// Settings and prepared statements of one client.
+/// Settings, prepared statements and temporary tables of one client.
 pub struct Session {
     id: SessionId,
     user: String,
@@ -28,6 +30,7 @@ pub struct Session {
     /// Held from reading the settings to writing them back, so that no change gets lost.
     changing: Mutex<()>,
     statements: Store,
+    temporary: TempTables,
 }
 
 struct Inner {
@@ -37,6 +40,7 @@ struct Inner {
 }
 
 /// The settings of a session, frozen: what a statement is planned and run with.
+#[derive(Clone)]
 pub(crate) struct State {
     session: SessionState,
     schema: String,
@@ -63,6 +67,7 @@ impl Session {
             user: user.to_owned(),
             stateless,
             statements: Store::new(shared.statements),
+            temporary: shared.no_tables(),
             shared,
             inner: Mutex::new(Inner {
                 settings,
@@ -86,6 +91,16 @@ impl Session {
     /// Every option with its value: `catalog`, `schema` and the settings that SQL `SET` takes.
     pub fn options(&self) -> BTreeMap<String, OptionValue> {
         self.lock().settings.options()
+    }
+
+    /// Which types the session wants in its results; whoever sends them has to keep to it.
+    pub fn wire_profile(&self) -> WireProfile {
+        self.lock().settings.wire_profile()
+    }
+
+    /// How the session wants its results compressed; whoever sends them has to keep to it.
+    pub fn compression(&self) -> WireCompression {
+        self.lock().settings.compression()
     }
 
     /// Changes an option, as SQL `SET` does.
@@ -121,6 +136,11 @@ impl Session {
         })
     }
 
+    /// How many endpoints the result of a query is split over, from 1 to 64.
+    pub fn endpoints(&self) -> u32 {
+        self.lock().settings.endpoints()
+    }
+
     /// Checks a change without making it.
     pub(crate) fn check(&self, change: &SettingChange) -> Result<()> {
         let settings = self.lock().settings.clone();
@@ -153,6 +173,22 @@ impl Session {
         &self.statements
     }
 
+    /// The temporary tables, to be read.
+    pub(crate) fn temporary(&self) -> &TempTables {
+        &self.temporary
+    }
+
+    /// The temporary tables, to be changed.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] when the session is stateless.
+    pub(crate) fn changeable(&self) -> Result<&TempTables> {
+        if self.stateless {
+            return Err(stateless("temporary tables belong"));
+        }
+        Ok(&self.temporary)
+    }
+
     pub(crate) fn touch(&self) {
         self.lock().last_used = Instant::now();
     }
@@ -163,7 +199,9 @@ impl Session {
 
     /// Whether a new session would be the same as this one.
     pub(crate) fn is_blank(&self) -> bool {
-        self.statements.is_empty() && self.lock().settings.is_unchanged()
+        self.statements.is_empty()
+            && self.temporary.is_empty()
+            && self.lock().settings.is_unchanged()
     }
 
     fn set(&self, setting: &'static Setting, text: &str) -> Result<()> {
@@ -179,7 +217,7 @@ impl Session {
             SettingChange::ResetAll => settings.reset_all(),
         }
         if self.stateless && !settings.is_same_as(&self.lock().settings) {
-            return Err(stateless());
+            return Err(stateless("settings belong"));
         }
         Ok(settings)
     }
@@ -193,7 +231,7 @@ impl Session {
             return Ok(());
         }
         if self.stateless {
-            return Err(stateless());
+            return Err(stateless("settings belong"));
         }
         let state = if settings.is_unchanged() {
             Arc::clone(&self.shared.unchanged)
@@ -211,11 +249,11 @@ impl Session {
     }
 }
 
-fn stateless() -> Error {
-    Error::invalid(
-        "settings belong to a session, and these calls have none: connect with a handshake (user and password), \
-         or let the client keep cookies",
-    )
+fn stateless(what: &str) -> Error {
+    Error::invalid(format!(
+        "{what} to a session, and these calls have none: connect with a handshake (user and password), \
+         or let the client keep cookies"
+    ))
 }
 
 impl State {
@@ -226,6 +264,15 @@ impl State {
             timeout: settings.timeout(),
             wanted_batch_rows: settings.wanted_batch_rows(),
         })
+    }
+
+    /// The same for a query over a stream that is still arriving: batches are not dealt out to parallel workers, which
+    /// would lose their order and gather rows before they pass them on.
+    pub(crate) fn undealt(&self) -> Self {
+        let mut state = self.clone();
+        let options = state.session.config_mut().options_mut();
+        options.optimizer.enable_round_robin_repartition = false;
+        state
     }
 
     pub(crate) fn session(&self) -> &SessionState {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use datafusion::execution::SessionState;
 use datafusion::execution::registry::FunctionRegistry;
 use godwit_catalog::{CATALOG, Catalog, DEFAULT_SCHEMA};
-use godwit_config::Config;
+use godwit_config::{Config, WireCompression, WireProfile};
 use godwit_protocol::session::OptionValue;
 
 use crate::names::INFORMATION_SCHEMA;
@@ -26,6 +26,8 @@ pub(crate) struct Bounds {
     timeout: Option<Duration>,
     batch_rows: usize,
     target_partitions: usize,
+    wire_profile: WireProfile,
+    compression: WireCompression,
 }
 
 /// What one session has changed.
@@ -42,6 +44,8 @@ impl Bounds {
             timeout: config.query.timeout,
             batch_rows: config.query.batch_rows,
             target_partitions: config.query.target_partitions.unwrap_or(cores),
+            wire_profile: config.wire.profile,
+            compression: config.wire.compression,
         }
     }
 
@@ -79,6 +83,8 @@ impl Settings {
             "timeout" => value::duration_text(self.bounds.timeout.unwrap_or_default()),
             "batch_rows" => self.bounds.batch_rows.to_string(),
             "target_partitions" => self.bounds.target_partitions.to_string(),
+            "wire_profile" => self.bounds.wire_profile.name().to_owned(),
+            "compression" => self.bounds.compression.name().to_owned(),
             _ => setting.default_text().to_owned(),
         }
     }
@@ -159,6 +165,28 @@ impl Settings {
     /// The most rows that the session wants in a batch, where it said so.
     pub(crate) fn wanted_batch_rows(&self) -> Option<usize> {
         self.changed.get("batch_rows")?.parse().ok()
+    }
+
+    /// How many endpoints the result of a query is split over.
+    pub(crate) fn endpoints(&self) -> u32 {
+        let text = self.changed.get("endpoints");
+        text.and_then(|text| text.parse().ok()).unwrap_or(1)
+    }
+
+    /// Which types the session wants in its results.
+    pub(crate) fn wire_profile(&self) -> WireProfile {
+        let wanted = self.changed.get("wire_profile");
+        wanted
+            .and_then(|name| WireProfile::named(name))
+            .unwrap_or(self.bounds.wire_profile)
+    }
+
+    /// How the session wants its results compressed.
+    pub(crate) fn compression(&self) -> WireCompression {
+        let wanted = self.changed.get("compression");
+        wanted
+            .and_then(|name| WireCompression::named(name))
+            .unwrap_or(self.bounds.compression)
     }
 
     /// All settings as session options.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use godwit_protocol::StatementId;
 
 use crate::bind::Bound;
-use crate::check::SettingChange;
+use crate::effect::Effect;
 use crate::plan::Plan;
 use crate::session::Caller;
 
@@ -47,7 +47,7 @@ pub struct Outcome {
 #[derive(Debug, Clone)]
 pub(crate) enum Body {
     Query(Arc<Plan>),
-    Effect(SettingChange),
+    Effect(Effect),
 }
 
 #[derive(Debug)]
@@ -104,21 +104,10 @@ impl Statement {
     /// How many rows the result will have, where that is known exactly.
     pub fn rows_hint(&self) -> Option<u64> {
         match (&self.inner.body, &self.inner.bound) {
-            (Body::Query(plan), None) => plan.exact_rows(),
-            (Body::Query(plan), Some(bound)) => plan.exact_rows()?.checked_mul(bound.len() as u64),
+            (Body::Query(plan), None) => plan.rows,
+            (Body::Query(plan), Some(bound)) => plan.rows?.checked_mul(bound.len() as u64),
             (Body::Effect(_), _) => Some(1),
         }
-    }
-
-    /// How many bytes the result will have, where that is known exactly: its columns without their null masks.
-    pub fn bytes_hint(&self) -> Option<u64> {
-        let widths = self
-            .schema
-            .fields()
-            .iter()
-            .map(|field| field.data_type().primitive_width());
-        let width: usize = widths.sum::<Option<usize>>()?;
-        self.rows_hint()?.checked_mul(width as u64)
     }
 
     /// Whether the order of the rows is part of the result.

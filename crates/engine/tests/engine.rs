@@ -10,6 +10,12 @@
 mod binding;
 #[path = "engine/checks.rs"]
 mod checks;
+#[path = "engine/exchange.rs"]
+mod exchange;
+#[path = "engine/ingest.rs"]
+mod ingest;
+#[path = "engine/kept_bounds.rs"]
+mod kept_bounds;
 #[path = "engine/limits.rs"]
 mod limits;
 #[path = "engine/metadata.rs"]
@@ -20,6 +26,8 @@ mod names;
 mod parameters;
 #[path = "engine/prepared.rs"]
 mod prepared;
+#[path = "engine/results.rs"]
+mod results;
 #[path = "engine/running.rs"]
 mod running;
 #[path = "engine/schemas.rs"]
@@ -30,3 +38,11 @@ mod sessions;
 mod settings;
 #[path = "engine/support.rs"]
 mod support;
+#[path = "engine/temporary.rs"]
+mod temporary;
+#[path = "engine/temporary_limits.rs"]
+mod temporary_limits;
+#[path = "engine/temporary_runs.rs"]
+mod temporary_runs;
+#[path = "engine/temporary_writes.rs"]
+mod temporary_writes;

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use godwit_auth::{Identity, Intent, Permit};
 use godwit_engine::{Session, SessionKey};
+use godwit_protocol::WireFormat;
 use godwit_protocol::handle::PreparedHandle;
+use godwit_protocol::poll::PollHandle;
 use godwit_protocol::ticket::Ticket;
 use tonic::{Request, Status};
 
+use crate::format::WantedFormat;
 use crate::status::{QueryId, status};
 use crate::{Error, Flight, Result};
 
@@ -17,21 +20,25 @@ pub(crate) struct Call {
     pub(crate) id: QueryId,
     pub(crate) identity: Identity,
     pub(crate) key: SessionKey,
+    wanted: WantedFormat,
 }
 
 impl Call {
     /// What the layers found out about this request.
     ///
     /// # Errors
-    /// UNAUTHENTICATED when no layer let the caller in, so that an RPC outside the layers stays closed.
+    /// UNAUTHENTICATED when no layer let the caller in, so that an RPC outside the layers stays closed; INVALID_ARGUMENT
+    /// when a header asks for a form of rows that there is not.
     pub(crate) fn of<T>(request: &Request<T>) -> Result<Self, Status> {
         let id = Self::query_id(request);
         let extensions = request.extensions();
+        let wanted = WantedFormat::read(request.metadata()).map_err(|error| status(&error, id));
         match (extensions.get::<Identity>(), extensions.get::<SessionKey>()) {
             (Some(identity), Some(key)) => Ok(Self {
                 id,
                 identity: identity.clone(),
                 key: *key,
+                wanted: wanted?,
             }),
             _ => Err(status(&godwit_auth::Error::Unauthenticated.into(), id)),
         }
@@ -61,6 +68,11 @@ impl Call {
     /// When there are too many.
     pub(crate) fn session(&self, flight: &Flight) -> Result<Arc<Session>> {
         Ok(flight.engine.sessions().open(self.user(), self.key)?)
+    }
+
+    /// The form in which rows of that session are sent to this caller.
+    pub(crate) fn format(&self, session: &Session) -> WireFormat {
+        self.wanted.or(session)
     }
 
     /// The statement that a handle names, with the session that holds it. That is the caller's session, or the one
@@ -96,6 +108,16 @@ impl Call {
         let ticket = Ticket::open(&flight.sealer, sealed, std::time::SystemTime::now())?;
         self.owns(&ticket.user, "ticket")?;
         Ok(ticket)
+    }
+
+    /// Opens a sealed poll handle of this caller.
+    ///
+    /// # Errors
+    /// When it is forged, expired or another user's.
+    pub(crate) fn poll_handle(&self, flight: &Flight, sealed: &[u8]) -> Result<PollHandle> {
+        let handle = PollHandle::open(&flight.sealer, sealed, std::time::SystemTime::now())?;
+        self.owns(&handle.user, "poll handle")?;
+        Ok(handle)
     }
 
     fn owns(&self, user: &str, what: &'static str) -> Result<()> {

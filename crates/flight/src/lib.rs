@@ -5,13 +5,16 @@
 //! credentials are checked, how tickets and commands are laid out in bytes.
 //!
 //! In reading order: [`serve()`], the one entrance; `service` ([`Flight`], an RPC to its file in `rpc`); `call` (who
-//! calls, in which session); `layers` (what happens before and after each RPC); `rpc`, one file an RPC; `tickets`
-//! (what a FlightInfo holds); `metadata`, one file a command; `encode` (engine batches to messages); `status` (errors
-//! to codes).
+//! calls, in which session); `format` (in which form it wants its rows); `layers` (what happens before and after each
+//! RPC); `rpc`, one file an RPC; `tickets` (what a FlightInfo holds) and `kept` (results that are polled or read in
+//! parts); `metadata`, one file a command; `encode` (engine batches to messages); `upload` (messages from clients to
+//! batches); `status` (errors to codes).
 
 mod call;
 mod encode;
 mod error;
+mod format;
+mod kept;
 mod layers;
 mod metadata;
 mod options;
@@ -21,6 +24,7 @@ mod serve;
 mod service;
 mod status;
 mod tickets;
+mod upload;
 
 pub use error::{Error, Result};
 pub use options::FlightOptions;

@@ -8,7 +8,7 @@ pub(crate) mod like;
 pub(crate) mod outcome;
 mod sql_info;
 mod sql_types;
-mod table_types;
+pub(crate) mod table_types;
 mod tables;
 mod xdbc_type_info;
 
@@ -62,7 +62,10 @@ pub(crate) async fn rows(flight: &Flight, call: &Call, command: &Command) -> Res
             let schemas = flight.engine.schemas(&permit).await?;
             db_schemas::rows(schemas, catalog.as_deref(), schema_pattern.as_deref())
         }
-        Command::Tables(query) => tables::rows(&flight.engine, &permit, query).await,
+        Command::Tables(query) => {
+            let session = call.session(flight)?;
+            tables::rows(&flight.engine, &session, &permit, query).await
+        }
         Command::TableTypes => table_types::rows(),
         Command::PrimaryKeys(_)
         | Command::ExportedKeys(_)
@@ -97,6 +100,6 @@ fn built<T>(result: arrow_flight::error::Result<T>) -> Result<T> {
 }
 
 /// Whether an object of the one catalog passes a catalog filter: absent is any, empty asks for what has no catalog.
-fn in_catalog(wanted: Option<&str>, catalog: &str) -> bool {
+pub(crate) fn in_catalog(wanted: Option<&str>, catalog: &str) -> bool {
     wanted.is_none_or(|wanted| wanted == catalog)
 }

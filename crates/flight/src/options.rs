@@ -18,6 +18,10 @@ pub struct FlightOptions {
     pub max_statements: usize,
     /// Idle life of a prepared statement, as clients are told: `statements.idle_timeout`.
     pub statement_idle_timeout: Duration,
+    /// Whether calls may be gRPC-web: `web.enabled`.
+    pub web: bool,
+    /// Origins whose pages may call, or `*`: `web.allowed_origins`.
+    pub allowed_origins: Vec<String>,
     /// Whether clients come over TLS, so that cookies need never travel without it: `tls.mode`.
     pub secure_cookies: bool,
 }
@@ -32,6 +36,8 @@ impl From<&Config> for FlightOptions {
             max_sql_bytes: config.query.max_sql_bytes,
             max_statements: config.statements.max_per_session,
             statement_idle_timeout: config.statements.idle_timeout,
+            web: config.web.enabled,
+            allowed_origins: config.web.allowed_origins.clone(),
             secure_cookies: config.tls.mode != TlsMode::Off,
         }
     }

@@ -11,9 +11,27 @@ pub(crate) mod list_actions;
 pub(crate) mod list_flights;
 pub(crate) mod poll_flight_info;
 
+use arrow_flight::FlightData;
 use bytes::Bytes;
+use godwit_protocol::Descriptor;
+use tonic::Streaming;
 
 use crate::{Error, Result};
+
+/// The first message of an upload, and what its descriptor asks for.
+async fn opening(
+    messages: &mut Streaming<FlightData>,
+    rpc: &str,
+) -> Result<(FlightData, Descriptor)> {
+    let first = messages.message().await.map_err(Error::Request)?;
+    let first = first.ok_or_else(|| Error::Invalid(format!("{rpc} without any message")))?;
+    let Some(descriptor) = &first.flight_descriptor else {
+        let text = format!("the first message of {rpc} must have a descriptor");
+        return Err(Error::Invalid(text));
+    };
+    let descriptor = Descriptor::decode(descriptor)?;
+    Ok((first, descriptor))
+}
 
 /// The SQL that a PATH descriptor stands for.
 fn select_all(path: &[String]) -> String {

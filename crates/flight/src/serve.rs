@@ -1,12 +1,13 @@
 use std::time::Duration;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
+use tonic_web::GrpcWebLayer;
 
-use crate::layers::Layers;
+use crate::layers::{Layers, Origins, cors};
 use crate::{Error, Flight, Result};
 
 /// HTTP/2 windows: what a client may send before the server has read it, a stream and a connection. Large, because the
@@ -71,6 +72,7 @@ pub async fn serve(
         server = server.tls_config(config).map_err(failed)?;
     }
     let largest_request = flight.options.max_request_bytes;
+    let (web, allowed_origins) = (flight.options.web, flight.options.allowed_origins.clone());
     let layers = Layers::new(flight.clone());
     // A row that is larger than a message may be is still sent: only the client knows what it accepts.
     let service = FlightServiceServer::new(flight)
@@ -92,10 +94,23 @@ pub async fn serve(
             stopping.cancel();
         }
     };
-    let running = server
-        .layer(layers)
-        .add_service(service)
-        .serve_with_incoming_shutdown(incoming, signal);
+    let running = if web {
+        server
+            .accept_http1(true)
+            .layer(cors(&allowed_origins))
+            .layer(GrpcWebLayer::new())
+            .layer(Origins::new(&allowed_origins))
+            .layer(layers)
+            .add_service(service)
+            .serve_with_incoming_shutdown(incoming, signal)
+            .boxed()
+    } else {
+        server
+            .layer(layers)
+            .add_service(service)
+            .serve_with_incoming_shutdown(incoming, signal)
+            .boxed()
+    };
     let out_of_time = async {
         stopping.cancelled().await;
         tokio::time::sleep(grace).await;

@@ -169,6 +169,7 @@ impl FlightService for Flight {
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoExchangeStream>, Status> {
         let call = Call::of(&request)?;
-        Err(status(&rpc::do_exchange::refusal(), call.id))
+        let run = rpc::do_exchange::run(self, &call, request.into_inner());
+        answer(call.id, run).await.map(Response::new)
     }
 }

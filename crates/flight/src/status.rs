@@ -139,6 +139,7 @@ fn engine(error: &Engine) -> Code {
         | Engine::TooLarge { .. }
         | Engine::Conflict { .. } => Code::InvalidArgument,
         Engine::NotFound { .. } => Code::NotFound,
+        Engine::AlreadyExists { .. } => Code::AlreadyExists,
         Engine::Unsupported { .. } => Code::Unimplemented,
         Engine::Denied { .. } => Code::PermissionDenied,
         Engine::ResourcesExhausted { .. } => Code::ResourceExhausted,

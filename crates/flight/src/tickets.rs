@@ -6,13 +6,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use arrow::datatypes::Schema;
 use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, Ticket as FlightTicket};
 use bytes::Bytes;
-use godwit_engine::Statement;
+use godwit_engine::{Prepared, Session, Statement};
 use godwit_protocol::action::schema_message;
-use godwit_protocol::schema_fingerprint;
 use godwit_protocol::ticket::{Ticket, TicketBody};
+use godwit_protocol::{StatementId, WireFormat, schema_fingerprint};
 
 use crate::call::Call;
-use crate::encode::{Profile, WireSchema};
+use crate::encode::WireSchema;
 use crate::{Error, Flight, Result};
 
 /// The most that bound parameters may take in a ticket. A FlightInfo must stay below the 4 MiB that clients accept.
@@ -41,12 +41,28 @@ impl Facts {
         ..Self::UNKNOWN
     };
 
-    fn of(statement: &Statement) -> Self {
-        let known = |hint: Option<u64>| hint.and_then(|n| i64::try_from(n).ok()).unwrap_or(-1);
+    /// So many rows of a schema. Their bytes are known when all columns have a fixed width; null masks do not count.
+    pub(crate) fn of(rows: Option<u64>, schema: &WireSchema) -> Self {
+        let widths = schema.schema().fields().iter();
+        let widths = widths.map(|field| field.data_type().primitive_width());
+        let width: Option<usize> = widths.sum();
+        let bytes = rows
+            .zip(width)
+            .and_then(|(n, width)| n.checked_mul(width as u64));
+        let known = |n: Option<u64>| n.and_then(|n| i64::try_from(n).ok()).unwrap_or(-1);
         Self {
-            rows: known(statement.rows_hint()),
-            bytes: known(statement.bytes_hint()),
+            rows: known(rows),
+            bytes: known(bytes),
+            ordered: false,
+        }
+    }
+
+    /// What is known of a query before it runs.
+    pub(crate) fn of_statement(statement: &Statement, format: WireFormat) -> Self {
+        let schema = WireSchema::new(&statement.schema, format.profile);
+        Self {
             ordered: statement.ordered(),
+            ..Self::of(statement.rows_hint(), &schema)
         }
     }
 }
@@ -59,9 +75,11 @@ pub(crate) fn query_info(
     flight: &Flight,
     call: &Call,
     descriptor: FlightDescriptor,
+    session: &Session,
     statement: &Statement,
 ) -> Result<FlightInfo> {
-    let schema = Profile::Compat.wire_schema(&statement.schema);
+    let format = call.format(session);
+    let schema = WireSchema::new(&statement.schema, format.profile);
     let parameters = statement.parameters_ipc();
     let size = parameters.as_ref().map_or(0, Bytes::len);
     if size > LARGEST_PARAMETERS {
@@ -79,21 +97,39 @@ pub(crate) fn query_info(
         fingerprint: fingerprint(&schema),
         snapshot: statement.snapshot,
     };
-    info(
-        flight,
-        call,
-        descriptor,
-        schema.schema(),
-        body,
-        Facts::of(statement),
-    )
+    let facts = Facts::of_statement(statement, format);
+    let endpoint = endpoint(flight, call, body, format);
+    info(descriptor, schema.schema(), endpoint, facts)
 }
 
-/// The FlightInfo of anything.
+/// The FlightInfo of a prepared query to which nothing is bound yet. Its ticket reads what is bound when it is used.
 ///
 /// # Errors
 /// When the schema has no IPC form.
-pub(crate) fn info(
+pub(crate) fn unbound_info(
+    flight: &Flight,
+    call: &Call,
+    descriptor: FlightDescriptor,
+    session: &Session,
+    prepared: &Prepared,
+    handle: Bytes,
+) -> Result<FlightInfo> {
+    let format = call.format(session);
+    let schema = WireSchema::new(&prepared.dataset_schema, format.profile);
+    let body = TicketBody::Prepared {
+        run: StatementId::random(),
+        handle,
+        fingerprint: fingerprint(&schema),
+    };
+    let endpoint = endpoint(flight, call, body, format);
+    info(descriptor, schema.schema(), endpoint, Facts::UNKNOWN)
+}
+
+/// The FlightInfo of an answer that every client reads: metadata, or a count.
+///
+/// # Errors
+/// When the schema has no IPC form.
+pub(crate) fn plain_info(
     flight: &Flight,
     call: &Call,
     descriptor: FlightDescriptor,
@@ -101,10 +137,24 @@ pub(crate) fn info(
     body: TicketBody,
     facts: Facts,
 ) -> Result<FlightInfo> {
+    let endpoint = endpoint(flight, call, body, WireFormat::default());
+    info(descriptor, schema, endpoint, facts)
+}
+
+/// The FlightInfo of anything.
+///
+/// # Errors
+/// When the schema has no IPC form.
+pub(crate) fn info(
+    descriptor: FlightDescriptor,
+    schema: &Schema,
+    endpoint: FlightEndpoint,
+    facts: Facts,
+) -> Result<FlightInfo> {
     Ok(FlightInfo {
         schema: schema_message(schema)?,
         flight_descriptor: Some(descriptor),
-        endpoint: vec![endpoint(flight, call, body)],
+        endpoint: vec![endpoint],
         total_records: facts.rows,
         total_bytes: facts.bytes,
         ordered: facts.ordered,
@@ -113,26 +163,34 @@ pub(crate) fn info(
 }
 
 /// An endpoint whose ticket is good for `tickets.ttl` from now.
-pub(crate) fn endpoint(flight: &Flight, call: &Call, body: TicketBody) -> FlightEndpoint {
+pub(crate) fn endpoint(
+    flight: &Flight,
+    call: &Call,
+    body: TicketBody,
+    format: WireFormat,
+) -> FlightEndpoint {
     let ticket = Ticket {
         user: call.user().to_owned(),
         expires_at: SystemTime::now() + flight.options.ticket_ttl,
+        format,
         body,
     };
-    let since_epoch = ticket
-        .expires_at
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
     FlightEndpoint {
         ticket: Some(FlightTicket {
             ticket: ticket.seal(&flight.sealer),
         }),
         location: Vec::new(),
-        expiration_time: i64::try_from(since_epoch.as_secs())
-            .ok()
-            .map(|seconds| prost_types::Timestamp { seconds, nanos: 0 }),
+        expiration_time: timestamp(ticket.expires_at),
         app_metadata: Bytes::new(),
     }
+}
+
+/// A time as Flight tells it, in whole seconds.
+pub(crate) fn timestamp(time: SystemTime) -> Option<prost_types::Timestamp> {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_secs())
+        .ok()
+        .map(|seconds| prost_types::Timestamp { seconds, nanos: 0 })
 }
 
 /// What a ticket remembers of the schema that was promised.

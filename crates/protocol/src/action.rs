@@ -107,11 +107,15 @@ pub enum Action {
     CancelFlightInfo {
         /// The tickets of its endpoints.
         tickets: Vec<Bytes>,
+        /// The command of its descriptor: the handle of a query that is polled, or anything else.
+        command: Option<Bytes>,
     },
     /// The same in its older form. The answer is [`cancel_query_result`].
     CancelQuery {
         /// The tickets of the FlightInfo's endpoints.
         tickets: Vec<Bytes>,
+        /// The command of its descriptor.
+        command: Option<Bytes>,
     },
     /// Extend the life of an endpoint. The answer is [`renew_result`].
     RenewFlightEndpoint {
@@ -181,12 +185,20 @@ impl Action {
                 }
             }
             "EndSavepoint" => Self::end_savepoint(unpack(body)?)?,
-            "CancelQuery" => Self::CancelQuery {
-                tickets: tickets_of_info(&unpack::<ActionCancelQueryRequest>(body)?.info)?,
-            },
-            "CancelFlightInfo" => Self::CancelFlightInfo {
-                tickets: tickets_of_info(&last_field("CancelFlightInfo request", body, 1)?)?,
-            },
+            "CancelQuery" => {
+                let info = unpack::<ActionCancelQueryRequest>(body)?.info;
+                Self::CancelQuery {
+                    tickets: tickets_of_info(&info)?,
+                    command: command_of_info(&info)?,
+                }
+            }
+            "CancelFlightInfo" => {
+                let info = last_field("CancelFlightInfo request", body, 1)?;
+                Self::CancelFlightInfo {
+                    tickets: tickets_of_info(&info)?,
+                    command: command_of_info(&info)?,
+                }
+            }
             "RenewFlightEndpoint" => {
                 let what = "RenewFlightEndpoint request";
                 let endpoint = last_field(what, body, 1)?;
@@ -326,13 +338,28 @@ fn bare<M: Message + Default>(what: &'static str, body: &Bytes) -> Result<M> {
     M::decode(body.clone()).map_err(|e| Error::malformed(what, e))
 }
 
-/// The field `tag` of a bare message; the last one counts, as everywhere in protobuf.
+/// The field `tag` of a bare message.
 fn last_field(what: &'static str, message: &Bytes, tag: u32) -> Result<Bytes> {
+    find_field(what, message, tag)?
+        .ok_or_else(|| Error::malformed(what, format_args!("without field {tag}")))
+}
+
+/// The field `tag` of a bare message, if it has one; the last one counts, as everywhere in protobuf.
+fn find_field(what: &'static str, message: &Bytes, tag: u32) -> Result<Option<Bytes>> {
     let mut last = None;
     for value in fields(message.clone(), tag) {
         last = Some(value.map_err(|e| Error::malformed(what, e))?);
     }
-    last.ok_or_else(|| Error::malformed(what, format_args!("without field {tag}")))
+    Ok(last)
+}
+
+/// The command in the descriptor of a FlightInfo.
+fn command_of_info(info: &Bytes) -> Result<Option<Bytes>> {
+    const WHAT: &str = "FlightInfo";
+    match find_field(WHAT, info, 2)? {
+        Some(descriptor) => find_field(WHAT, &descriptor, 2),
+        None => Ok(None),
+    }
 }
 
 fn ticket_of_endpoint(what: &'static str, endpoint: &Bytes) -> Result<Bytes> {

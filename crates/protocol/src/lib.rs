@@ -9,7 +9,7 @@
 //!
 //! In reading order: [`command`] and [`descriptor`], what a client may ask; [`action`] and [`session`], the bodies of
 //! DoAction and their answers; [`put`], the answers of DoPut; [`id`] and [`seal`], and what is built on them:
-//! [`ticket`], [`handle`], [`cookie`]; [`schema_fingerprint`]; [`messages`], the generated types that the
+//! [`ticket`], [`handle`], [`poll`], [`cookie`]; [`schema_fingerprint`]; [`messages`], the generated types that the
 //! `arrow-flight` crate lacks.
 
 pub mod action;
@@ -19,10 +19,12 @@ pub mod descriptor;
 mod error;
 mod fields;
 mod fingerprint;
+mod format;
 pub mod handle;
 pub mod id;
 pub mod messages;
 mod packed;
+pub mod poll;
 pub mod put;
 pub mod seal;
 pub mod session;
@@ -35,5 +37,6 @@ pub use command::Command;
 pub use descriptor::Descriptor;
 pub use error::{Error, Result};
 pub use fingerprint::schema_fingerprint;
+pub use format::WireFormat;
 pub use id::{SessionId, StatementId};
 pub use seal::{Purpose, Sealer};

@@ -31,6 +31,8 @@ pub enum Purpose {
     Handle,
     /// A session cookie.
     Cookie,
+    /// The handle of a query that is polled.
+    Poll,
 }
 
 impl Sealer {
@@ -94,6 +96,7 @@ impl Purpose {
             Self::Ticket => "ticket",
             Self::Handle => "prepared statement handle",
             Self::Cookie => "session cookie",
+            Self::Poll => "poll handle",
         }
     }
 
@@ -102,6 +105,7 @@ impl Purpose {
             Self::Ticket => b'T',
             Self::Handle => b'H',
             Self::Cookie => b'C',
+            Self::Poll => b'P',
         }
     }
 }
@@ -110,7 +114,12 @@ impl Purpose {
 mod tests {
     use super::*;
 
-    const PURPOSES: [Purpose; 3] = [Purpose::Ticket, Purpose::Handle, Purpose::Cookie];
+    const PURPOSES: [Purpose; 4] = [
+        Purpose::Ticket,
+        Purpose::Handle,
+        Purpose::Cookie,
+        Purpose::Poll,
+    ];
 
     fn sealer() -> Sealer {
         Sealer::new(&[7; 32])

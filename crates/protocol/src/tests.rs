@@ -10,11 +10,12 @@ use prost::Message;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
 use crate::{
-    Command, Descriptor, Purpose, Sealer, SessionId, StatementId,
+    Command, Descriptor, Purpose, Sealer, SessionId, StatementId, WireFormat,
     action::{Action, TYPES},
     command::{TableQuery, TableRef},
     cookie::{self, SessionCookie},
     handle::PreparedHandle,
+    poll::PollHandle,
     session::{self, OptionChanges, OptionValue},
     ticket::{Ticket, TicketBody},
 };
@@ -90,6 +91,8 @@ fn decode_with_all(bytes: &[u8]) {
     for now in [UNIX_EPOCH, UNIX_EPOCH + Duration::from_secs(1 << 40)] {
         let _ = Ticket::open(&sealer, bytes, now);
         let _ = Ticket::open(&sealer, &sealer.seal(Purpose::Ticket, bytes), now);
+        let _ = PollHandle::open(&sealer, bytes, now);
+        let _ = PollHandle::open(&sealer, &sealer.seal(Purpose::Poll, bytes), now);
     }
     let _ = PreparedHandle::open(&sealer, bytes);
     let _ = PreparedHandle::open(&sealer, &sealer.seal(Purpose::Handle, bytes));
@@ -103,6 +106,7 @@ fn samples(rng: &mut StdRng) -> Vec<Vec<u8>> {
     let ticket = Ticket {
         user: "ann".to_owned(),
         expires_at: UNIX_EPOCH + Duration::from_secs(1 << 33),
+        format: WireFormat::default(),
         body: TicketBody::Query {
             statement: StatementId::random(),
             query: "SELECT 1".to_owned(),
@@ -120,6 +124,12 @@ fn samples(rng: &mut StdRng) -> Vec<Vec<u8>> {
         user: "ann".to_owned(),
         session: SessionId::random(),
     };
+    let poll = PollHandle {
+        user: "ann".to_owned(),
+        statement: StatementId::random(),
+        expires_at: UNIX_EPOCH + Duration::from_secs(1 << 33),
+        format: WireFormat::default(),
+    };
     let sealed = ticket.seal(&sealer);
     let options = OptionChanges::from([
         (
@@ -135,6 +145,7 @@ fn samples(rng: &mut StdRng) -> Vec<Vec<u8>> {
         sealer.open(Purpose::Ticket, &sealed).unwrap().to_vec(),
         sealed.to_vec(),
         handle.seal(&sealer).to_vec(),
+        poll.seal(&sealer).to_vec(),
         format!("{}={}", cookie::NAME, cookie.seal(&sealer)).into_bytes(),
         session::encode_set(&options).to_vec(),
         cancel.encode_to_vec(),

@@ -7,6 +7,7 @@ use prost::Message;
 
 use crate::{
     error::{Error, Result},
+    format::WireFormat,
     id::StatementId,
     seal::{Purpose, Sealer},
     wire::godwit::{self as wire, ticket::Body},
@@ -21,6 +22,8 @@ pub struct Ticket {
     pub user: String,
     /// When it stops being valid; whole milliseconds on the wire.
     pub expires_at: SystemTime,
+    /// The form of the rows, where they are those of a query.
+    pub format: WireFormat,
     /// What to answer.
     pub body: TicketBody,
 }
@@ -41,6 +44,15 @@ pub enum TicketBody {
         /// The snapshot that the statement was planned on.
         snapshot: u64,
     },
+    /// Rows of a prepared statement, with what is bound when they are fetched.
+    Prepared {
+        /// What to call its run, so that it can be cancelled.
+        run: StatementId,
+        /// The sealed handle of the statement.
+        handle: Bytes,
+        /// [`crate::schema_fingerprint`] of the schema promised in the FlightInfo.
+        fingerprint: [u8; 32],
+    },
     /// A side effect that already ran: its one count row.
     Outcome {
         /// Affected rows, or -1 when unknown.
@@ -50,6 +62,17 @@ pub enum TicketBody {
     Metadata {
         /// The Flight SQL command as the client sent it.
         command: Bytes,
+    },
+    /// Rows of a result that the server keeps, or of one of its parts.
+    Kept {
+        /// The statement whose result it is.
+        statement: StatementId,
+        /// Which part, from 0; less than `parts`.
+        part: u32,
+        /// How many parts there are.
+        parts: u32,
+        /// [`crate::schema_fingerprint`] of the schema promised in the FlightInfo.
+        fingerprint: [u8; 32],
     },
 }
 
@@ -65,6 +88,7 @@ impl Ticket {
             user: self.user.clone(),
             expires_at_ms: u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX),
             body: Some(self.body.encode()),
+            format: Some(self.format.encode()),
         };
         sealer.seal(Purpose::Ticket, &message.encode_to_vec())
     }
@@ -89,6 +113,7 @@ impl Ticket {
         Ok(Self {
             user: message.user,
             expires_at,
+            format: WireFormat::decode(WHAT, message.format.unwrap_or_default())?,
             body: TicketBody::decode(body)?,
         })
     }
@@ -110,9 +135,29 @@ impl TicketBody {
                 fingerprint: Bytes::copy_from_slice(fingerprint),
                 snapshot: *snapshot,
             }),
+            Self::Prepared {
+                run,
+                handle,
+                fingerprint,
+            } => Body::Prepared(wire::PreparedTicket {
+                run: Bytes::copy_from_slice(run.as_bytes()),
+                handle: handle.clone(),
+                fingerprint: Bytes::copy_from_slice(fingerprint),
+            }),
             Self::Outcome { rows } => Body::Outcome(wire::OutcomeTicket { rows: *rows }),
             Self::Metadata { command } => Body::Metadata(wire::MetadataTicket {
                 command: command.clone(),
+            }),
+            Self::Kept {
+                statement,
+                part,
+                parts,
+                fingerprint,
+            } => Body::Kept(wire::KeptTicket {
+                statement: Bytes::copy_from_slice(statement.as_bytes()),
+                part: *part,
+                parts: *parts,
+                fingerprint: Bytes::copy_from_slice(fingerprint),
             }),
         }
     }
@@ -123,19 +168,34 @@ impl TicketBody {
                 statement: StatementId::decode(&query.statement)?,
                 query: query.query,
                 parameters: query.parameters,
-                fingerprint: query
-                    .fingerprint
-                    .as_ref()
-                    .try_into()
-                    .map_err(|_| Error::malformed(WHAT, "fingerprint without 32 bytes"))?,
+                fingerprint: fingerprint(&query.fingerprint)?,
                 snapshot: query.snapshot,
+            },
+            Body::Prepared(prepared) => Self::Prepared {
+                run: StatementId::decode(&prepared.run)?,
+                handle: prepared.handle,
+                fingerprint: fingerprint(&prepared.fingerprint)?,
             },
             Body::Outcome(outcome) => Self::Outcome { rows: outcome.rows },
             Body::Metadata(metadata) => Self::Metadata {
                 command: metadata.command,
             },
+            Body::Kept(kept) if kept.part >= kept.parts => {
+                return Err(Error::malformed(WHAT, "a part that does not exist"));
+            }
+            Body::Kept(kept) => Self::Kept {
+                statement: StatementId::decode(&kept.statement)?,
+                part: kept.part,
+                parts: kept.parts,
+                fingerprint: fingerprint(&kept.fingerprint)?,
+            },
         })
     }
+}
+
+fn fingerprint(bytes: &[u8]) -> Result<[u8; 32]> {
+    let without = |_| Error::malformed(WHAT, "fingerprint without 32 bytes");
+    bytes.try_into().map_err(without)
 }
 
 #[cfg(test)]
@@ -152,6 +212,7 @@ mod tests {
         Ticket {
             user: "ann".to_owned(),
             expires_at: UNIX_EPOCH + EXPIRY,
+            format: WireFormat::default(),
             body,
         }
     }
@@ -163,6 +224,15 @@ mod tests {
             parameters,
             fingerprint: rand::random(),
             snapshot: u64::MAX,
+        }
+    }
+
+    fn kept(part: u32, parts: u32) -> TicketBody {
+        TicketBody::Kept {
+            statement: StatementId::random(),
+            part,
+            parts,
+            fingerprint: rand::random(),
         }
     }
 
@@ -181,10 +251,52 @@ mod tests {
             TicketBody::Outcome { rows: -1 },
             TicketBody::Outcome { rows: i64::MAX },
             TicketBody::Metadata { command },
+            kept(0, 1),
+            kept(63, 64),
+            TicketBody::Prepared {
+                run: StatementId::random(),
+                handle: Bytes::from_static(b"handle"),
+                fingerprint: rand::random(),
+            },
         ] {
             let ticket = ticket(body);
             let sealed = ticket.seal(&sealer());
             assert_eq!(Ticket::open(&sealer(), &sealed, UNIX_EPOCH), Ok(ticket));
+        }
+    }
+
+    #[test]
+    fn every_format_survives_the_wire() {
+        use godwit_config::{WireCompression as C, WireProfile as P};
+        for profile in [P::Compat, P::Native] {
+            for compression in [C::None, C::Lz4, C::Zstd] {
+                let format = WireFormat {
+                    profile,
+                    compression,
+                };
+                let ticket = Ticket {
+                    format,
+                    ..ticket(query(None))
+                };
+                let sealed = ticket.seal(&sealer());
+                assert_eq!(Ticket::open(&sealer(), &sealed, UNIX_EPOCH), Ok(ticket));
+            }
+        }
+    }
+
+    #[test]
+    fn a_format_of_a_later_version_is_malformed() {
+        for (profile, compression) in [(2, 0), (0, 3), (-1, 0)] {
+            let opened = open_message(&wire::Ticket {
+                user: "ann".to_owned(),
+                expires_at_ms: 1,
+                body: Some(query(None).encode()),
+                format: Some(wire::WireFormat {
+                    profile,
+                    compression,
+                }),
+            });
+            assert!(matches!(opened, Err(Error::Malformed { .. })), "{opened:?}");
         }
     }
 
@@ -210,6 +322,7 @@ mod tests {
             user: "ann".to_owned(),
             expires_at_ms: 1,
             body: Some(query(None).encode()),
+            format: None,
         };
         assert!(open_message(&good).is_ok());
         let short = |statement: usize, fingerprint: usize| {
@@ -225,6 +338,8 @@ mod tests {
             short(17, 32),
             short(16, 31),
             short(16, 33),
+            Some(kept(0, 0).encode()),
+            Some(kept(4, 4).encode()),
         ] {
             let ticket = wire::Ticket {
                 body,
@@ -244,6 +359,7 @@ mod tests {
             user: String::new(),
             expires_at_ms: u64::MAX,
             body: Some(TicketBody::Outcome { rows: 0 }.encode()),
+            format: None,
         };
         assert!(matches!(
             open_message(&ticket),

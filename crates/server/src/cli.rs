@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Result;
 use crate::terminal::note;
-use crate::{config_command, demo, hash_password, serve};
+use crate::{config_command, conformance_command, demo, hash_password, serve};
 use flags::Flags;
 
 /// An Arrow Flight SQL server.
@@ -42,6 +42,14 @@ enum Command {
     },
     /// Read a password from standard input and print its hash for `users.NAME.password_hash`.
     HashPassword,
+    /// Print a card of what any Flight SQL server does: every RPC, action and command, and what clients depend on.
+    ///
+    /// The server gets nothing but temporary tables of random names, which are removed again.
+    ///
+    /// Marks: yes; partly, with a deviation that some client trips over; no; refused, which is UNIMPLEMENTED; broken, which
+    /// is INTERNAL, UNKNOWN or a dead connection; hangs; untested. Exit code 0 when the card could be made, 69 when the
+    /// server cannot be reached or refuses the credentials.
+    Conformance(Box<conformance_command::Flags>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -82,6 +90,7 @@ fn dispatch(command: Command) -> Result<()> {
             }
         },
         Command::HashPassword => hash_password::run(),
+        Command::Conformance(flags) => conformance_command::run(*flags),
     }
 }
 

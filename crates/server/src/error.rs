@@ -11,6 +11,7 @@ use godwit_config::Problems;
 /// | --- | --- |
 /// | 0 | done, or stopped by a signal |
 /// | 64 | the configuration or the command line is wrong (`EX_USAGE`) |
+/// | 69 | `conformance`: the server cannot be reached, or refuses the credentials (`EX_UNAVAILABLE`) |
 /// | 70 | a fault of the server (`EX_SOFTWARE`) |
 /// | 73 | the data directory cannot be made, locked, read or written (`EX_CANTCREAT`) |
 /// | 74 | the address cannot be listened on (`EX_IOERR`) |
@@ -38,6 +39,9 @@ pub(crate) enum Error {
         /// What the system says.
         why: io::Error,
     },
+    /// Another server.
+    #[error("{0}")]
+    Unavailable(String),
     /// Anything that no operator can do something about.
     #[error("{0}")]
     Internal(String),
@@ -61,6 +65,7 @@ impl Error {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Config(_) | Self::Usage(_) => 64,
+            Self::Unavailable(_) => 69,
             Self::Internal(_) => 70,
             Self::DataDir { .. } => 73,
             Self::Listen { .. } => 74,
@@ -74,6 +79,16 @@ impl From<godwit_auth::Error> for Error {
             godwit_auth::Error::Storage { path, why } => Self::DataDir { path, why },
             error @ godwit_auth::Error::Password { .. } => Self::Usage(error.to_string()),
             error => Self::internal(error),
+        }
+    }
+}
+
+impl From<godwit_conformance::Error> for Error {
+    fn from(error: godwit_conformance::Error) -> Self {
+        match error {
+            godwit_conformance::Error::Usage(why) => Self::Usage(why),
+            error @ (godwit_conformance::Error::Unreachable { .. }
+            | godwit_conformance::Error::Refused { .. }) => Self::Unavailable(error.to_string()),
         }
     }
 }

@@ -9,6 +9,7 @@
 mod address;
 mod cli;
 mod config_command;
+mod conformance_command;
 mod data_dir;
 mod demo;
 mod error;

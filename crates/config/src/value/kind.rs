@@ -9,6 +9,7 @@ use super::{duration, size};
 pub(crate) enum Kind {
     Bool,
     Text,
+    Texts,
     Character,
     Address,
     Choice(Vec<String>),
@@ -39,6 +40,7 @@ impl Kind {
             (Some("size-or-auto"), _) => Self::SizeOrAuto(Bounds::of(schema, bytes)),
             (Some("count-or-auto"), _) => Self::CountOrAuto(Bounds::of(schema, number)),
             (_, Some("boolean")) => Self::Bool,
+            (_, Some("array")) => Self::Texts,
             (_, Some("integer")) => Self::Integer(Bounds::of(schema, number)),
             _ if schema.get("maxLength") == Some(&Json::from(1)) => Self::Character,
             _ => Self::Text,
@@ -50,6 +52,7 @@ impl Kind {
         match self {
             Self::Bool => "true or false".to_owned(),
             Self::Text => "a text that is not empty".to_owned(),
+            Self::Texts => "a list of texts that are not empty".to_owned(),
             Self::Character => "a single ASCII character".to_owned(),
             Self::Address => {
                 r#"an IP address and a port, such as "127.0.0.1:8815" or "[::1]:0""#.to_owned()
@@ -81,6 +84,14 @@ impl Kind {
         match self {
             Self::Bool => text.parse().ok().map(Value::Boolean),
             Self::Integer(_) | Self::CountOrAuto(_) => number(),
+            Self::Texts => {
+                let texts = text
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|text| !text.is_empty());
+                let texts = texts.map(|text| Value::String(text.to_owned()));
+                Some(Value::Array(texts.collect()))
+            }
             _ => None,
         }
         .unwrap_or_else(|| Value::String(text.to_owned()))
@@ -93,6 +104,10 @@ impl Kind {
         match self {
             Self::Bool | Self::Address | Self::Choice(_) => true,
             Self::Text => text.is_some_and(|text| !text.is_empty() && !text.contains('\0')),
+            Self::Texts => value.as_array().is_some_and(|texts| {
+                let mut texts = texts.iter().map(Value::as_str);
+                texts.all(|text| text.is_some_and(|text| !text.is_empty()))
+            }),
             Self::Character => text.is_some_and(str::is_ascii),
             Self::CountOrAuto(_) | Self::SizeOrAuto(_) if text == Some("auto") => true,
             Self::Integer(bounds) | Self::CountOrAuto(bounds) => bounds.hold(integer()),

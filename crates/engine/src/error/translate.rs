@@ -110,9 +110,14 @@ impl Error {
             Catalog::ReadOnly { .. } => Self::ReadOnly {
                 message: error.to_string(),
             },
+            Catalog::Full { why } => Self::exhausted(why),
+            Catalog::Null { .. } => Self::invalid(error.to_string()),
         }
     }
 }
+
+/// How the engine begins to say that spilled data takes too much disk space.
+const SPILL_LIMIT_REACHED: &str = "The used disk space during the spilling process has exceeded";
 
 /// What is said about SQL that nests deeper than allowed.
 pub(crate) fn too_deep() -> String {
@@ -171,6 +176,13 @@ fn from_object_store(error: &object_store::Error, query_id: &str) -> Error {
 }
 
 fn from_io(error: &io::Error, query_id: &str) -> Error {
+    // The engine says it with an error that has nothing but a text.
+    if error.to_string().starts_with(SPILL_LIMIT_REACHED) {
+        return Error::exhausted(
+            "the query needs more disk space for what does not fit into memory than all queries together may have \
+             (memory.limit, memory.spill_limit)",
+        );
+    }
     if let Some(inner) = error.get_ref() {
         return from_foreign(inner, query_id);
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use datafusion::execution::SessionState;
-use godwit_catalog::Catalog;
+use godwit_catalog::{Catalog, TempTables};
 use godwit_config::Config;
 use godwit_protocol::SessionId;
 
@@ -41,6 +41,16 @@ pub(crate) struct Shared {
     pub(crate) unchanged: Arc<State>,
     pub(crate) bounds: Bounds,
     pub(crate) statements: StoreLimits,
+    /// What the temporary tables of one session may take together, in bytes.
+    temp_bytes: u64,
+}
+
+impl Shared {
+    /// The temporary tables that a session starts with.
+    pub(crate) fn no_tables(&self) -> TempTables {
+        let pool = &self.base.runtime_env().memory_pool;
+        TempTables::new(self.temp_bytes, Arc::clone(pool))
+    }
 }
 
 impl Sessions {
@@ -62,6 +72,7 @@ impl Sessions {
                 unchanged,
                 bounds,
                 statements,
+                temp_bytes: config.sessions.temp_bytes,
             }),
             max: config.sessions.max,
             max_per_user: config.sessions.max_per_user,
@@ -103,7 +114,7 @@ impl Sessions {
         Ok(session)
     }
 
-    /// Forgets the session with its prepared statements. Queries that run go on. Nothing happens when there is none.
+    /// Forgets the session with its prepared statements and temporary tables. Queries that run go on. Nothing happens when there is none.
     pub fn close(&self, user: &str, key: SessionKey) {
         let closed = self.lock().remove(&(user.to_owned(), key));
         drop(closed);

@@ -1,3 +1,4 @@
+use godwit_config::{WireCompression, WireProfile};
 use godwit_protocol::session::OptionValue;
 
 use crate::{Error, Result};
@@ -22,6 +23,7 @@ pub(crate) enum Kind {
     TimeZone,
     BatchRows,
     Partitions,
+    Endpoints,
     Flag,
     OneOf(&'static [&'static str]),
 }
@@ -38,13 +40,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "batch_rows",
         Some("datafusion.execution.batch_size"),
         Kind::BatchRows,
-        "Rows in a batch of a result, at most.",
+        "Rows in a batch of a result: once it is set, all but the last have exactly so many, where a message holds them.",
     ),
     own(
         "catalog",
         None,
         Kind::Catalog,
         "The catalog that names start in; there is one.",
+    ),
+    own(
+        "compression",
+        None,
+        Kind::OneOf(WireCompression::NAMES),
+        "How the buffers of results are compressed on the wire: none, lz4 or zstd.",
     ),
     one_of(
         "default_null_ordering",
@@ -58,6 +66,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "true",
         "Joins, top-k sorts and aggregates filter the scans below them while they run.",
     ),
+    Setting {
+        name: "endpoints",
+        engine_key: None,
+        kind: Kind::Endpoints,
+        default: "1",
+        description: "Endpoints that the result of a query is split over; with more than 1 it is kept until it is read.",
+    },
     one_of(
         "explain_format",
         "datafusion.explain.format",
@@ -179,6 +194,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Kind::Timeout,
         "How long a statement may take; 0s sets no limit.",
     ),
+    own(
+        "wire_profile",
+        None,
+        Kind::OneOf(WireProfile::NAMES),
+        "Which types results have: compat, those that every client reads; native, those of the engine.",
+    ),
 ];
 
 const fn own(
@@ -279,7 +300,7 @@ impl Setting {
     pub(crate) fn option_value(&self, text: String) -> OptionValue {
         match self.kind {
             Kind::Flag => OptionValue::Bool(text == "true"),
-            Kind::BatchRows | Kind::Partitions => text
+            Kind::BatchRows | Kind::Partitions | Kind::Endpoints => text
                 .parse()
                 .map_or(OptionValue::Text(text), OptionValue::Int),
             Kind::Catalog | Kind::Schema | Kind::Timeout | Kind::TimeZone | Kind::OneOf(_) => {

@@ -10,6 +10,7 @@ use super::list::{Kind, Setting};
 use crate::{Error, Result};
 
 const MAX_BATCH_ROWS: usize = 1 << 20;
+const MAX_ENDPOINTS: usize = 64;
 const MAX_TIMEOUT: Duration = Duration::from_hours(365 * 24);
 
 /// The value as it is kept, or what is allowed instead.
@@ -33,6 +34,7 @@ pub(super) fn check(setting: &Setting, text: &str, bounds: &Bounds) -> Result<St
         },
         Kind::BatchRows => number(setting, text, MAX_BATCH_ROWS),
         Kind::Partitions => number(setting, text, bounds.target_partitions),
+        Kind::Endpoints => number(setting, text, MAX_ENDPOINTS),
         Kind::Flag => flag(setting, text),
         Kind::OneOf(values) => {
             let text = text.to_lowercase();

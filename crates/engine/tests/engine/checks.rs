@@ -192,7 +192,8 @@ async fn definitions_and_the_like_say_what_there_is_instead() {
         ("create table t (a int)", "no durable tables"),
         ("create table t as select 1", "no durable tables"),
         ("create view v as select 1", "no durable tables"),
-        ("drop table people", "no durable tables"),
+        ("drop view people", "no durable tables"),
+        ("create table t (a int)", "CREATE TEMP TABLE"),
         ("alter table people add column x int", "no durable tables"),
         ("create schema s", "no durable tables"),
         (

@@ -13,7 +13,9 @@ async fn schemas_and_tables_are_listed() {
     }
     let tables = world
         .engine
-        .tables(&world.permit, true, &|entry| entry.schema != "system")
+        .tables(&world.session, &world.permit, true, &|entry| {
+            entry.schema != "system"
+        })
         .await
         .unwrap();
     let names: Vec<_> = tables
@@ -33,7 +35,7 @@ async fn schemas_and_tables_are_listed() {
     assert_eq!(people.arrow_schema.as_ref().unwrap().fields().len(), 8);
     let bare = world
         .engine
-        .tables(&world.permit, false, &|_| true)
+        .tables(&world.session, &world.permit, false, &|_| true)
         .await
         .unwrap();
     assert!(bare.iter().all(|table| table.arrow_schema.is_none()));
@@ -50,7 +52,9 @@ async fn new_and_broken_files_are_seen() {
     std::fs::write(world.path("shop/bad.parquet"), b"PAR1 nonsense PAR1").unwrap();
     let tables = world
         .engine
-        .tables(&world.permit, true, &|entry| entry.schema == "shop")
+        .tables(&world.session, &world.permit, true, &|entry| {
+            entry.schema == "shop"
+        })
         .await
         .unwrap();
     assert_eq!(

@@ -127,13 +127,46 @@ impl World {
     }
 
     pub(crate) async fn execute(&self, sql: &str) -> Result<()> {
-        let statement = self.describe(sql).await?;
-        let outcome = self
-            .engine
-            .execute(&self.session, &self.permit, &statement)
-            .await?;
-        assert_eq!(outcome.rows, 0);
+        assert_eq!(self.change(sql).await?, 0);
         Ok(())
+    }
+
+    /// Runs an effect; how many rows it changed.
+    pub(crate) async fn change(&self, sql: &str) -> Result<i64> {
+        self.change_in(&self.session, sql).await
+    }
+
+    /// The same in another session of the user.
+    pub(crate) async fn change_in(&self, session: &Arc<Session>, sql: &str) -> Result<i64> {
+        let statement = self.engine.describe(session, &self.permit, sql).await?;
+        let outcome = self.engine.execute(session, &self.permit, &statement);
+        Ok(outcome.await?.rows)
+    }
+
+    /// Runs effects that must succeed.
+    pub(crate) async fn changes(&self, statements: &[&str]) {
+        for sql in statements {
+            if let Err(error) = self.change(sql).await {
+                panic!("{sql}: {error}");
+            }
+        }
+    }
+
+    /// The error of an effect that must fail.
+    pub(crate) async fn refused(&self, sql: &str) -> Error {
+        match self.change(sql).await {
+            Ok(rows) => panic!("{sql} changed {rows} rows"),
+            Err(error) => error,
+        }
+    }
+
+    /// Another session of the same user.
+    pub(crate) fn another_session(&self) -> Arc<Session> {
+        let key = SessionKey::Token(SessionId::random());
+        self.engine
+            .sessions()
+            .open(self.permit.user(), key)
+            .unwrap()
     }
 
     pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {

@@ -6,10 +6,17 @@ use arrow::array::{
 };
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::compute::{CastOptions, cast_with_options, take};
-use arrow::datatypes::{DataType, FieldRef, Fields, UnionFields, UnionMode};
+use arrow::datatypes::{
+    BinaryViewType, DataType, FieldRef, Fields, Int16Type, Int32Type, Int64Type, StringViewType,
+    UnionFields, UnionMode,
+};
 use arrow::error::ArrowError;
 
 use super::WireSchema;
+
+mod apart;
+
+pub(super) use apart::largest_dictionary;
 
 type Result<T> = std::result::Result<T, ArrowError>;
 
@@ -33,10 +40,26 @@ pub(super) fn convert(batch: &RecordBatch, to: &WireSchema) -> Result<RecordBatc
 }
 
 fn array(from: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
-    if from.data_type() == to && !has_union(to) {
+    if from.data_type() == to && !may_hold_more(to) {
         return Ok(Arc::clone(from));
     }
     match (from.data_type(), to) {
+        (DataType::Utf8View, DataType::Utf8View) => Ok(apart::views::<StringViewType>(from)),
+        (DataType::BinaryView, DataType::BinaryView) => Ok(apart::views::<BinaryViewType>(from)),
+        (DataType::Dictionary(keys, _), DataType::Dictionary(wanted, values)) if keys == wanted => {
+            apart::dictionary(from, values)
+        }
+        (DataType::RunEndEncoded(_, _), DataType::RunEndEncoded(ends, values)) => {
+            match ends.data_type() {
+                DataType::Int16 => apart::runs::<Int16Type>(from, to, values),
+                DataType::Int32 => apart::runs::<Int32Type>(from, to, values),
+                _ => apart::runs::<Int64Type>(from, to, values),
+            }
+        }
+        (DataType::ListView(_), DataType::ListView(item)) => apart::list_view::<i32>(from, item),
+        (DataType::LargeListView(_), DataType::LargeListView(item)) => {
+            apart::list_view::<i64>(from, item)
+        }
         (DataType::Dictionary(_, _), _) => {
             let dictionary = from.as_any_dictionary();
             array(&take(dictionary.values(), dictionary.keys(), None)?, to)
@@ -178,14 +201,18 @@ fn window<O: OffsetSizeTrait>(
     (shifted, values.slice(start, end - start))
 }
 
-fn has_union(data_type: &DataType) -> bool {
+/// Whether an array of that type may hold, and the writer would send, values that none of its rows has.
+fn may_hold_more(data_type: &DataType) -> bool {
     use DataType as T;
     match data_type {
-        T::Union(_, _) => true,
-        T::List(item) | T::LargeList(item) | T::FixedSizeList(item, _) | T::Map(item, _) => {
-            has_union(item.data_type())
-        }
-        T::Struct(fields) => fields.iter().any(|field| has_union(field.data_type())),
+        T::Union(_, _) | T::Utf8View | T::BinaryView => true,
+        T::Dictionary(_, _) | T::ListView(_) | T::LargeListView(_) => true,
+        T::List(item)
+        | T::LargeList(item)
+        | T::FixedSizeList(item, _)
+        | T::Map(item, _)
+        | T::RunEndEncoded(_, item) => may_hold_more(item.data_type()),
+        T::Struct(fields) => fields.iter().any(|field| may_hold_more(field.data_type())),
         _ => false,
     }
 }

@@ -4,7 +4,9 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
 use arrow_flight::FlightData;
+use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions};
+use godwit_config::WireCompression;
 
 /// Writes the messages of one stream: the schema, then batches. All that knows how bytes are laid out, so that another
 /// way of framing needs to replace nothing else.
@@ -16,13 +18,20 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new() -> Self {
-        Self {
+    /// # Errors
+    /// When the codec is not built in.
+    pub(super) fn new(compression: WireCompression) -> Result<Self, ArrowError> {
+        let codec = match compression {
+            WireCompression::None => None,
+            WireCompression::Lz4 => Some(CompressionType::LZ4_FRAME),
+            WireCompression::Zstd => Some(CompressionType::ZSTD),
+        };
+        Ok(Self {
             generator: IpcDataGenerator::default(),
             dictionaries: DictionaryTracker::new(false),
-            options: IpcWriteOptions::default(),
+            options: IpcWriteOptions::default().try_with_compression(codec)?,
             context: IpcWriteContext::default(),
-        }
+        })
     }
 
     /// The first message of a stream. It has no descriptor: the client knows what it asked for.
@@ -32,7 +41,8 @@ impl Writer {
             .into()
     }
 
-    /// Adds the message of a batch, and before it those of dictionaries that it needs.
+    /// Adds the message of a batch, and before it those of the dictionaries that the client does not have: a dictionary
+    /// is sent once, and again as a whole when its values are others.
     pub(super) fn batch(
         &mut self,
         batch: &RecordBatch,

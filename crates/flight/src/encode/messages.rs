@@ -4,10 +4,13 @@ use std::task::{Context, Poll};
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, FieldRef, Schema};
 use arrow_flight::FlightData;
 use futures::{Stream, StreamExt};
+use godwit_config::{WireCompression, WireProfile};
 
-use super::{LARGEST_MESSAGE, WireSchema, convert::convert, ipc::Writer, size::message_bytes};
+use super::convert::{convert, largest_dictionary};
+use super::{LARGEST_MESSAGE, WireSchema, ipc::Writer, size::message_bytes};
 use crate::{Error, Result};
 
 /// The most that a single row may take: offsets of the classic types have 31 bits, and so has the length of a message
@@ -37,30 +40,40 @@ pub(crate) struct Messages<S> {
 }
 
 impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
-    /// `schema` is what the rows are brought into, `message_bytes` the size that messages aim at.
-    pub(crate) fn new(source: S, schema: WireSchema, message_bytes: usize) -> Self {
+    /// `schema` is what the rows are brought into, `message_bytes` the size that messages aim at, as they are before
+    /// they are compressed.
+    ///
+    /// # Errors
+    /// When the codec is not built in.
+    pub(crate) fn new(
+        source: S,
+        schema: WireSchema,
+        compression: WireCompression,
+        message_bytes: usize,
+    ) -> Result<Self> {
         let target = message_bytes.clamp(1, LARGEST_MESSAGE);
-        let mut writer = Writer::new();
+        let mut writer = Writer::new(compression)?;
         let ready = VecDeque::from([writer.schema(schema.schema())]);
-        Self {
+        let max_rows = most_rows(schema.schema());
+        Ok(Self {
             source,
             ended: false,
             schema,
             writer,
             target,
             limit: target.saturating_mul(2).min(LARGEST_MESSAGE),
-            max_rows: usize::MAX,
+            max_rows,
             todo: Vec::new(),
             small: Vec::new(),
             small_bytes: 0,
             ready,
-        }
+        })
     }
 
     /// The same with at most so many rows in a message.
     pub(crate) fn with_max_rows(self, max_rows: usize) -> Self {
         Self {
-            max_rows: max_rows.max(1),
+            max_rows: max_rows.clamp(1, self.max_rows),
             ..self
         }
     }
@@ -91,7 +104,8 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
     fn start(&mut self, batch: RecordBatch) {
         let rows = batch.num_rows();
         if rows > 0 {
-            let pieces = message_bytes(&batch).div_ceil(self.target).clamp(1, rows);
+            let bytes = message_bytes(&batch, self.schema.profile());
+            let pieces = bytes.div_ceil(self.target).clamp(1, rows);
             self.todo
                 .push((batch, rows.div_ceil(pieces).min(self.max_rows)));
         }
@@ -104,7 +118,7 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
             self.todo.push((batch.slice(rows, left), rows));
         }
         let piece = batch.slice(0, rows);
-        let bytes = message_bytes(&piece);
+        let bytes = message_bytes(&piece, self.schema.profile());
         if bytes > self.limit && rows > 1 {
             // Rows of very different size: cut again before copying into wire form.
             self.todo.push((piece, rows.div_ceil(2)));
@@ -124,12 +138,15 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
 
     /// Takes a batch in wire form, whose size is now known exactly.
     fn accept(&mut self, batch: RecordBatch) -> Result<()> {
-        let bytes = message_bytes(&batch);
+        let bytes = message_bytes(&batch, self.schema.profile());
         let rows = batch.num_rows();
-        if bytes > self.limit && rows > 1 {
+        if rows > 1 && (bytes > self.limit || self.has_large_dictionary(&batch)) {
             let half = rows.div_ceil(2);
-            self.accept(batch.slice(0, half))?;
-            return self.accept(batch.slice(half, rows - half));
+            for part in [batch.slice(0, half), batch.slice(half, rows - half)] {
+                // Once more, since a slice may hold more than its rows need.
+                self.accept(convert(&part, &self.schema)?)?;
+            }
+            return Ok(());
         }
         let small_rows: usize = self.small.iter().map(RecordBatch::num_rows).sum();
         if self.small_bytes + bytes > self.target || small_rows + rows > self.max_rows {
@@ -143,16 +160,49 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
         Ok(())
     }
 
+    /// Whether a dictionary of the batch is too large for a message.
+    fn has_large_dictionary(&self, batch: &RecordBatch) -> bool {
+        let mut columns = batch.columns().iter();
+        self.is_native() && columns.any(|column| largest_dictionary(column) > LARGEST_MESSAGE)
+    }
+
+    fn is_native(&self) -> bool {
+        self.schema.profile() == WireProfile::Native
+    }
+
     fn flush(&mut self) -> Result<()> {
         self.small_bytes = 0;
         match std::mem::take(&mut self.small).as_slice() {
             [] => Ok(()),
             [one] => Ok(self.writer.batch(one, &mut self.ready)?),
             many => {
-                let joined = concat_batches(self.schema.schema(), many)?;
-                Ok(self.writer.batch(&joined, &mut self.ready)?)
+                let joined = concat_batches(self.schema.schema(), many);
+                match joined {
+                    Ok(joined) if !self.has_large_dictionary(&joined) => {
+                        Ok(self.writer.batch(&joined, &mut self.ready)?)
+                    }
+                    Err(error) if !self.is_native() => Err(error.into()),
+                    // Together, the dictionaries are too much for their keys, or for a message.
+                    Ok(_) | Err(_) => {
+                        let mut many = many.iter();
+                        Ok(many.try_for_each(|one| self.writer.batch(one, &mut self.ready))?)
+                    }
+                }
             }
         }
+    }
+}
+
+/// How many rows can be joined: runs with small ends count no further.
+fn most_rows(schema: &Schema) -> usize {
+    let small = |field: &FieldRef| match field.data_type() {
+        DataType::RunEndEncoded(ends, _) => ends.data_type() == &DataType::Int16,
+        _ => false,
+    };
+    if schema.fields().iter().any(small) {
+        i16::MAX.unsigned_abs().into()
+    } else {
+        usize::MAX
     }
 }
 

@@ -1,59 +1,105 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, UnionFields};
-
-/// Which types may be sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Profile {
-    /// The types that every client reads: no views, dictionaries, runs, half floats or small decimals.
-    #[default]
-    Compat,
-}
+use godwit_config::WireProfile as Profile;
 
 /// A schema as a client sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct WireSchema(SchemaRef);
-
-impl Profile {
-    /// The wire form of an engine schema. Metadata is dropped, except for the names of extension types: what else is
-    /// there tells about the files that the rows came from.
-    pub(crate) fn wire_schema(self, schema: &Schema) -> WireSchema {
-        let Self::Compat = self;
-        let fields = schema.fields().iter().map(wire_field);
-        WireSchema(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
-    }
+pub(crate) struct WireSchema {
+    schema: SchemaRef,
+    profile: Profile,
 }
 
 impl WireSchema {
-    /// A schema that is in wire form already.
+    /// The wire form of an engine schema. `compat` has the types that every client reads: no views, dictionaries, runs,
+    /// half floats or small decimals. Metadata is dropped, except for the names of extension types: what else is there
+    /// tells about the files that the rows came from.
+    pub(crate) fn new(schema: &Schema, profile: Profile) -> Self {
+        let fields = schema.fields().iter();
+        let fields = fields.map(|field| wire_field(field, profile));
+        Self {
+            schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+            profile,
+        }
+    }
+
+    /// A schema that is in wire form already, of the types that every client reads.
     pub(crate) fn verbatim(schema: SchemaRef) -> Self {
-        Self(schema)
+        Self {
+            schema,
+            profile: Profile::Compat,
+        }
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
-        &self.0
+        &self.schema
+    }
+
+    pub(crate) fn profile(&self) -> Profile {
+        self.profile
     }
 
     /// The same with every field nullable, as parameters must be: clients refuse to bind null otherwise.
     pub(crate) fn nullable(self) -> Self {
-        let fields = self.0.fields().iter();
+        let fields = self.schema.fields().iter();
         let fields = fields.map(|field| field.as_ref().clone().with_nullable(true));
-        Self(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
+        Self {
+            schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+            ..self
+        }
     }
 }
 
-fn wire_field(field: &FieldRef) -> FieldRef {
+fn wire_field(field: &FieldRef, profile: Profile) -> FieldRef {
     let metadata = field.metadata().iter();
     let kept = metadata.filter(|(key, _)| key.starts_with("ARROW:extension:"));
     let kept = kept
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
-    let data_type = wire_type(field.data_type());
-    Arc::new(Field::new(field.name(), data_type, field.is_nullable()).with_metadata(kept))
+    let data_type = match profile {
+        Profile::Compat => classic(field.data_type()),
+        Profile::Native => native(field.data_type()),
+    };
+    let wire = Field::new(field.name(), data_type, field.is_nullable()).with_metadata(kept);
+    Arc::new(wire.with_dict_is_ordered(field.dict_is_ordered().unwrap_or_default()))
 }
 
-fn wire_type(data_type: &DataType) -> DataType {
+/// The type itself, its members without their metadata.
+fn native(data_type: &DataType) -> DataType {
     use DataType as T;
+    let wire_field = |field: &FieldRef| wire_field(field, Profile::Native);
+    match data_type {
+        // No message can say that the values of a dictionary are in another dictionary.
+        T::Dictionary(keys, values) => match values.as_ref() {
+            T::Dictionary(_, _) => T::Dictionary(keys.clone(), Box::new(folded(values))),
+            values => T::Dictionary(keys.clone(), Box::new(native(values))),
+        },
+        T::RunEndEncoded(ends, values) => T::RunEndEncoded(wire_field(ends), wire_field(values)),
+        T::List(item) => T::List(wire_field(item)),
+        T::ListView(item) => T::ListView(wire_field(item)),
+        T::LargeList(item) => T::LargeList(wire_field(item)),
+        T::LargeListView(item) => T::LargeListView(wire_field(item)),
+        T::FixedSizeList(item, size) => T::FixedSizeList(wire_field(item), *size),
+        T::Struct(fields) => T::Struct(fields.iter().map(wire_field).collect()),
+        T::Map(entries, sorted) => T::Map(wire_field(entries), *sorted),
+        T::Union(fields, mode) => {
+            let fields = fields.iter().map(|(id, field)| (id, wire_field(field)));
+            T::Union(fields.collect::<UnionFields>(), *mode)
+        }
+        leaf => leaf.clone(),
+    }
+}
+
+fn folded(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Dictionary(_, values) => folded(values),
+        values => native(values),
+    }
+}
+
+fn classic(data_type: &DataType) -> DataType {
+    use DataType as T;
+    let wire_field = |field: &FieldRef| wire_field(field, Profile::Compat);
     match data_type {
         T::Utf8View => T::Utf8,
         T::BinaryView => T::Binary,
@@ -61,8 +107,8 @@ fn wire_type(data_type: &DataType) -> DataType {
         T::Decimal32(precision, scale) | T::Decimal64(precision, scale) => {
             T::Decimal128(*precision, *scale)
         }
-        T::Dictionary(_, values) => wire_type(values),
-        T::RunEndEncoded(_, values) => wire_type(values.data_type()),
+        T::Dictionary(_, values) => classic(values),
+        T::RunEndEncoded(_, values) => classic(values.data_type()),
         T::List(item) | T::ListView(item) => T::List(wire_field(item)),
         T::LargeList(item) | T::LargeListView(item) => T::LargeList(wire_field(item)),
         T::FixedSizeList(item, size) => T::FixedSizeList(wire_field(item), *size),

@@ -1,10 +1,11 @@
 use std::collections::HashMap;
 
 use arrow::datatypes::{Field, Schema};
+use godwit_config::WireProfile;
 use godwit_engine::{TableInfo, TableKind};
 
 use super::sql_types::{ColumnType, SqlType};
-use crate::encode::Profile;
+use crate::encode::WireSchema;
 
 const PREFIX: &str = "ARROW:FLIGHT:SQL:";
 
@@ -13,7 +14,7 @@ const PREFIX: &str = "ARROW:FLIGHT:SQL:";
 pub(super) fn described(table: &TableInfo) -> Schema {
     let columns = table.arrow_schema.iter();
     let columns = columns.flat_map(|schema| {
-        let wire = Profile::Compat.wire_schema(schema);
+        let wire = WireSchema::new(schema, WireProfile::Compat);
         let fields = wire.schema().fields().iter();
         fields
             .map(|field| described_field(table, field))
@@ -70,6 +71,7 @@ mod tests {
             name: "t".to_owned(),
             kind: TableKind::Table,
             arrow_schema: Some(Arc::new(Schema::new(vec![field]))),
+            rows: None,
             error: None,
         };
         let described = described(&table);

@@ -34,7 +34,7 @@ pub(super) fn name(kind: TableKind) -> &'static str {
 }
 
 /// Whether a table passes the filter, in whatever way the client spells the types. No types is all types.
-pub(super) fn is_wanted(kind: TableKind, wanted: &[String]) -> bool {
+pub(crate) fn is_wanted(kind: TableKind, wanted: &[String]) -> bool {
     wanted.is_empty() || wanted.iter().any(|wanted| means(wanted, kind))
 }
 

@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow_flight::sql::CommandGetTables;
 use godwit_auth::Permit;
-use godwit_engine::{Engine, TableEntry, TableInfo};
+use godwit_engine::{Engine, Session, TableEntry, TableInfo};
 use godwit_protocol::command::TableQuery;
 
 use super::like::Pattern;
@@ -16,6 +18,7 @@ pub(super) fn schema(query: &TableQuery) -> SchemaRef {
 /// All in one batch: ADBC looks for a table's schema in the first one only.
 pub(super) async fn rows(
     engine: &Engine,
+    session: &Arc<Session>,
     permit: &Permit,
     query: &TableQuery,
 ) -> Result<RecordBatch> {
@@ -28,8 +31,9 @@ pub(super) async fn rows(
             && matches(&schemas, &table.schema)
             && matches(&names, &table.name)
     };
-    let tables = engine.tables(permit, query.include_schema, &wanted).await?;
+    let tables = engine.tables(session, permit, query.include_schema, &wanted);
     let tables = tables
+        .await?
         .into_iter()
         .filter(|table| in_catalog(query.catalog.as_deref(), &table.catalog));
     batch(query, tables)
@@ -59,8 +63,6 @@ fn builder_of(query: &TableQuery) -> CommandGetTables {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::AsArray;
     use arrow::datatypes::{DataType, Field};
     use arrow_flight::IpcMessage;
@@ -78,6 +80,7 @@ mod tests {
             name: name.to_owned(),
             kind: TableKind::Table,
             arrow_schema: columns,
+            rows: None,
             error: None,
         };
         let query = TableQuery {

@@ -9,7 +9,8 @@ use tonic::Response;
 use super::NO_TRANSACTIONS;
 use crate::call::Call;
 use crate::service::{Answers, answers};
-use crate::{Error, Flight, Result, tickets};
+use crate::tickets::is_sealed;
+use crate::{Error, Flight, Result, kept};
 
 mod prepared;
 mod session;
@@ -32,15 +33,15 @@ pub(crate) async fn run(
             prepared::close(flight, call, &handle)?;
             None
         }
-        Action::CancelFlightInfo { tickets } => {
-            Some(cancel_result(cancel(flight, call, &tickets)?))
+        Action::CancelFlightInfo { tickets, command } => {
+            Some(cancel_result(cancel(flight, call, &tickets, command)?))
         }
-        Action::CancelQuery { tickets } => {
-            Some(cancel_query_result(cancel(flight, call, &tickets)?))
-        }
+        Action::CancelQuery { tickets, command } => Some(cancel_query_result(cancel(
+            flight, call, &tickets, command,
+        )?)),
         Action::RenewFlightEndpoint { ticket } => {
-            let body = call.ticket(flight, &ticket)?.body;
-            Some(renew_result(&tickets::endpoint(flight, call, body)))
+            let ticket = call.ticket(flight, &ticket)?;
+            Some(renew_result(&kept::renewed(flight, call, ticket)?))
         }
         Action::SetSessionOptions(changes) => Some(session::set(flight, call, changes)?),
         Action::GetSessionOptions => Some(session::get(flight, call)?),
@@ -63,14 +64,32 @@ fn results(call: &Call, body: Option<Bytes>) -> Answers<ActionResult> {
     answers(call.id, stream::iter(result))
 }
 
-/// Stops the streams of these tickets. What was never fetched, or has ended, or is no query, cannot be stopped.
-fn cancel(flight: &Flight, call: &Call, tickets: &[Bytes]) -> Result<CancelStatus> {
-    call.permit(flight, Intent::Query)?;
-    let mut status = CancelStatus::NotCancellable;
+/// Stops what these tickets and this command stand for: streams, a query in the background, a kept result. What was never
+/// fetched, or has ended, or is no query, cannot be stopped.
+fn cancel(
+    flight: &Flight,
+    call: &Call,
+    tickets: &[Bytes],
+    command: Option<Bytes>,
+) -> Result<CancelStatus> {
+    let permit = call.permit(flight, Intent::Query)?;
+    let mut statements = Vec::with_capacity(tickets.len() + 1);
     for ticket in tickets {
-        if let TicketBody::Query { statement, .. } = call.ticket(flight, ticket)?.body
-            && flight.running.cancel(statement)
-        {
+        match call.ticket(flight, ticket)?.body {
+            TicketBody::Query { statement, .. } | TicketBody::Kept { statement, .. } => {
+                statements.push(statement);
+            }
+            TicketBody::Prepared { run, .. } => statements.push(run),
+            TicketBody::Outcome { .. } | TicketBody::Metadata { .. } => {}
+        }
+    }
+    if let Some(handle) = command.filter(|command| is_sealed(command)) {
+        statements.push(call.poll_handle(flight, &handle)?.statement);
+    }
+    let mut status = CancelStatus::NotCancellable;
+    for statement in statements {
+        let is_kept = flight.engine.cancel_kept(&permit, statement)?;
+        if flight.running.cancel(statement) || is_kept {
             status = CancelStatus::Cancelled;
         }
     }

@@ -1,6 +1,45 @@
-use crate::Error;
+use arrow_flight::FlightData;
+use futures::FutureExt;
+use godwit_auth::Intent;
+use godwit_protocol::{Command, Descriptor};
+use tonic::Streaming;
 
-/// DoExchange is not served.
-pub(crate) fn refusal() -> Error {
-    Error::not_served("DoExchange is not served; use GetFlightInfo and DoGet, or DoPut")
+use super::do_get::query_rows;
+use super::{misplaced, no_transaction, opening};
+use crate::call::Call;
+use crate::service::Answers;
+use crate::{Error, Flight, Result, upload};
+
+/// Runs the SQL of the descriptor over the rows that the client uploads: they are its table `input`. Its rows flow back
+/// while the client still sends; dropping the answer, or the query's end, ends both directions.
+///
+/// # Errors
+/// Whatever is wrong with the descriptor, the statement or the schema of the upload. What is wrong with its rows comes
+/// with the answers.
+pub(crate) async fn run(
+    flight: &Flight,
+    call: &Call,
+    mut messages: Streaming<FlightData>,
+) -> Result<Answers<FlightData>> {
+    let (first, descriptor) = opening(&mut messages, "DoExchange").await?;
+    let sql = match descriptor {
+        Descriptor::Command(Command::Statement { query, transaction }) => {
+            no_transaction(transaction.as_ref())?;
+            query
+        }
+        Descriptor::Command(command) => return Err(misplaced(command.name(), "DoExchange")),
+        Descriptor::Path(_) => {
+            let text = "the descriptor of DoExchange is SQL over the table input, not the path of a table; rows are \
+                        stored in a table by DoPut, and read by DoGet";
+            return Err(Error::Invalid(text.to_owned()));
+        }
+    };
+    let session = call.session(flight)?;
+    let permit = call.permit(flight, Intent::Query)?;
+    let limit = flight.options.max_request_bytes;
+    let upload = async move { Ok(upload::open(first, messages, limit).await?) }.boxed();
+    let engine = &flight.engine;
+    let statement = engine.exchange(&session, &permit, &sql, upload).await?;
+    let format = call.format(&session);
+    query_rows(flight, call, &session, &statement, format, statement.id).await
 }

@@ -2,17 +2,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
 use arrow_flight::{FlightData, Ticket as FlightTicket};
 use futures::{Stream, StreamExt};
 use godwit_auth::Intent;
 use godwit_engine::{Engine, QueryStream, Session, Statement, StatementKind};
-use godwit_protocol::Command;
 use godwit_protocol::ticket::TicketBody;
+use godwit_protocol::{Command, StatementId, WireFormat};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::{misplaced, no_transaction};
 use crate::call::Call;
-use crate::encode::{Messages, Profile, one_batch};
+use crate::encode::{Messages, WireSchema, one_batch};
 use crate::running::Sending;
 use crate::service::{Answers, answers};
 use crate::status::QueryId;
@@ -36,8 +37,10 @@ pub(crate) async fn run(
         let command = Command::decode(&ticket.ticket)?;
         return command_rows(flight, call, command).await;
     }
-    match call.ticket(flight, &ticket.ticket)?.body {
-        TicketBody::Outcome { rows } => Ok(batch(flight, call, metadata::outcome::rows(rows)?)),
+    let ticket = call.ticket(flight, &ticket.ticket)?;
+    let format = ticket.format;
+    match ticket.body {
+        TicketBody::Outcome { rows } => batch(flight, call, metadata::outcome::rows(rows)?),
         TicketBody::Metadata { command } => {
             command_rows(flight, call, Command::decode(&command)?).await
         }
@@ -55,11 +58,44 @@ pub(crate) async fn run(
             let statement = engine
                 .resume(&session, &permit, statement, &query, parameters)
                 .await?;
-            if fingerprint(&Profile::Compat.wire_schema(&statement.schema)) != promised {
-                return Err(Error::SchemaChanged);
-            }
-            query_rows(flight, call, &session, &statement).await
+            keeps(promised, &statement.schema, format)?;
+            query_rows(flight, call, &session, &statement, format, statement.id).await
         }
+        TicketBody::Prepared {
+            run,
+            handle,
+            fingerprint: promised,
+        } => {
+            let (session, handle) = call.prepared(flight, &handle)?;
+            let permit = call.permit(flight, Intent::Query)?;
+            let engine = &flight.engine;
+            let statement = engine
+                .instantiate(&session, &permit, handle.statement)
+                .await?;
+            keeps(promised, &statement.schema, format)?;
+            query_rows(flight, call, &session, &statement, format, run).await
+        }
+        TicketBody::Kept {
+            statement,
+            part,
+            fingerprint: promised,
+            ..
+        } => {
+            let permit = call.permit(flight, Intent::Query)?;
+            let rows = flight.engine.read_kept(&permit, statement, part)?;
+            keeps(promised, &rows.schema(), format)?;
+            sent(flight, statement, rows, format)
+        }
+    }
+}
+
+/// The rows must have the schema that the FlightInfo named.
+fn keeps(promised: [u8; 32], schema: &Schema, format: WireFormat) -> Result<()> {
+    let schema = WireSchema::new(schema, format.profile);
+    if fingerprint(&schema) == promised {
+        Ok(())
+    } else {
+        Err(Error::SchemaChanged)
     }
 }
 
@@ -75,22 +111,22 @@ async fn command_rows(
             let permit = call.permit(flight, Intent::Query)?;
             let statement = flight.engine.describe(&session, &permit, &query).await?;
             if statement.kind == StatementKind::Query {
-                return query_rows(flight, call, &session, &statement).await;
+                let format = call.format(&session);
+                return query_rows(flight, call, &session, &statement, format, statement.id).await;
             }
             let permit = call.permit(flight, Intent::Update)?;
             let outcome = flight.engine.execute(&session, &permit, &statement).await?;
-            Ok(batch(flight, call, metadata::outcome::rows(outcome.rows)?))
+            batch(flight, call, metadata::outcome::rows(outcome.rows)?)
         }
         Command::Prepared { handle } => prepared_rows(flight, call, &handle).await,
         command
         @ (Command::Update { .. } | Command::PreparedUpdate { .. } | Command::Ingest(_)) => {
             Err(misplaced(command.name(), "DoGet"))
         }
-        command => Ok(batch(
-            flight,
-            call,
-            metadata::rows(flight, call, &command).await?,
-        )),
+        command => {
+            let rows = metadata::rows(flight, call, &command).await?;
+            batch(flight, call, rows)
+        }
     }
 }
 
@@ -100,40 +136,56 @@ async fn prepared_rows(flight: &Flight, call: &Call, handle: &[u8]) -> Result<An
     let permit = call.permit(flight, Intent::Query)?;
     if flight.engine.prepared(&session, &permit, id)?.kind == StatementKind::Query {
         let statement = flight.engine.instantiate(&session, &permit, id).await?;
-        return query_rows(flight, call, &session, &statement).await;
+        let format = call.format(&session);
+        return query_rows(flight, call, &session, &statement, format, statement.id).await;
     }
     let permit = call.permit(flight, Intent::Update)?;
     let outcome = flight
         .engine
         .execute_prepared(&session, &permit, id)
         .await?;
-    Ok(batch(flight, call, metadata::outcome::rows(outcome.rows)?))
+    batch(flight, call, metadata::outcome::rows(outcome.rows)?)
 }
 
-async fn query_rows(
+/// The rows of a query, until the answer is dropped or somebody cancels it; `run` is the name to cancel it by.
+pub(super) async fn query_rows(
     flight: &Flight,
     call: &Call,
     session: &std::sync::Arc<Session>,
     statement: &Statement,
+    format: WireFormat,
+    run: StatementId,
 ) -> Result<Answers<FlightData>> {
     let permit = call.permit(flight, Intent::Query)?;
     let engine: &Engine = &flight.engine;
     let rows = engine.query(session, &permit, statement).await?;
-    let schema = Profile::Compat.wire_schema(&rows.schema());
+    sent(flight, run, rows, format)
+}
+
+/// The messages of rows, until somebody cancels what they are sent as.
+fn sent(
+    flight: &Flight,
+    run: StatementId,
+    rows: QueryStream,
+    format: WireFormat,
+) -> Result<Answers<FlightData>> {
+    let schema = WireSchema::new(&rows.schema(), format.profile);
     let max_rows = rows.max_batch_rows().unwrap_or(usize::MAX);
-    let sending = flight.running.enter(statement.id);
+    let sending = flight.running.enter(run);
     let rows = Rows {
         rows,
         stop: Box::pin(sending.stop().cancelled_owned()),
         _sending: sending,
     };
-    let messages =
-        Messages::new(rows, schema, flight.options.message_bytes).with_max_rows(max_rows);
-    Ok(answers(QueryId::of(statement.id), messages))
+    let message_bytes = flight.options.message_bytes;
+    let messages = Messages::new(rows, schema, format.compression, message_bytes)?;
+    let messages = messages.with_max_rows(max_rows);
+    Ok(answers(QueryId::of(run), messages))
 }
 
-fn batch(flight: &Flight, call: &Call, batch: RecordBatch) -> Answers<FlightData> {
-    answers(call.id, one_batch(batch, flight.options.message_bytes))
+fn batch(flight: &Flight, call: &Call, batch: RecordBatch) -> Result<Answers<FlightData>> {
+    let messages = one_batch(batch, flight.options.message_bytes)?;
+    Ok(answers(call.id, messages))
 }
 
 /// The rows of a query until somebody cancels it.

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use arrow_flight::{FlightData, PutResult};
 use futures::{StreamExt, stream};
 use godwit_auth::Intent;
@@ -6,16 +8,17 @@ use godwit_protocol::put::{bind_result, update_result};
 use godwit_protocol::{Command, Descriptor};
 use tonic::Streaming;
 
-use super::{misplaced, no_transaction};
+use super::{misplaced, no_transaction, opening};
 use crate::call::Call;
 use crate::service::{Answers, answers};
-use crate::{Error, Flight, Result};
+use crate::{Error, Flight, Result, upload};
 
-mod upload;
+mod ingest;
 
-const NO_TABLES: &str = "this server has no writable tables: mounted files can only be read";
+/// How long an answered call waits for its client to end its own side.
+const LINGER: Duration = Duration::from_millis(500);
 
-/// Runs an update, or binds parameters, or both, by the descriptor of the first message.
+/// Runs an update, binds parameters, or both, or stores rows, by the descriptor of the first message.
 ///
 /// # Errors
 /// Whatever is wrong with the descriptor, the statement or the rows.
@@ -24,16 +27,9 @@ pub(crate) async fn run(
     call: &Call,
     mut messages: Streaming<FlightData>,
 ) -> Result<Answers<PutResult>> {
-    let first = messages.message().await.map_err(Error::Request)?;
-    let Some(first) = first else {
-        return Err(Error::Invalid("DoPut without any message".to_owned()));
-    };
-    let Some(descriptor) = &first.flight_descriptor else {
-        let text = "the first message of DoPut must have a descriptor";
-        return Err(Error::Invalid(text.to_owned()));
-    };
-    let command = match Descriptor::decode(descriptor)? {
-        Descriptor::Path(_) => return Err(Error::not_served(NO_TABLES)),
+    let (first, descriptor) = opening(&mut messages, "DoPut").await?;
+    let command = match descriptor {
+        Descriptor::Path(path) => return ingest::append(flight, call, path, first, messages).await,
         Descriptor::Command(command) => command,
     };
     match command {
@@ -51,16 +47,21 @@ pub(crate) async fn run(
             let rows = prepared_update(flight, call, &handle, first, messages).await?;
             Ok(answers(call.id, stream::iter([Ok(update_result(rows))])))
         }
-        Command::Ingest(_) => Err(Error::not_served(NO_TABLES)),
+        Command::Ingest(command) => {
+            let rows = ingest::ingest(flight, call, command, first, messages).await?;
+            Ok(answers(call.id, stream::iter([Ok(update_result(rows))])))
+        }
         Command::Unsupported { name } => Err(crate::metadata::unsupported(name)),
         command => Err(misplaced(command.name(), "DoPut")),
     }
 }
 
-/// The answer goes out before the client has ended its own stream: some clients wait for it first. Then the call stays
-/// open until they do end it.
+/// The answer goes out before the client has ended its own stream: some clients (C++, flightsql-dbapi) wait for it
+/// first. Then the call stays open until they do end it, but not for long: others (arrow-java's `executeUpdate`) wait
+/// for the end of the call first.
 fn early(call: &Call, result: PutResult, messages: Streaming<FlightData>) -> Answers<PutResult> {
     let rest = messages.filter_map(async |_| None);
+    let rest = rest.take_until(tokio::time::sleep(LINGER));
     answers(call.id, stream::iter([Ok(result)]).chain(rest))
 }
 
@@ -88,7 +89,7 @@ async fn bind(
     let (session, handle) = call.prepared(flight, handle)?;
     let permit = call.permit(flight, Intent::Prepare)?;
     let limit = flight.options.max_request_bytes;
-    let rows = upload::read(first, messages, limit).await?;
+    let rows = upload::parameters(first, messages, limit).await?;
     Ok(flight
         .engine
         .bind(&session, &permit, handle.statement, rows)?)
@@ -108,7 +109,7 @@ async fn prepared_update(
         return Err(returns_rows());
     }
     let limit = flight.options.max_request_bytes;
-    let rows = upload::read(first, messages, limit).await?;
+    let rows = upload::parameters(first, messages, limit).await?;
     // No batch, or batches without columns, is how clients say "no parameters": run once.
     if rows.iter().any(|batch| batch.num_columns() > 0) {
         flight.engine.bind(&session, &permit, id, rows)?;

@@ -1,16 +1,27 @@
+use std::sync::Arc;
+
 use arrow_flight::{FlightDescriptor, FlightInfo};
+use bytes::Bytes;
 use godwit_auth::Intent;
-use godwit_engine::{Outcome, StatementKind};
+use godwit_engine::{Outcome, Session, Statement, StatementKind};
 use godwit_protocol::ticket::TicketBody;
 use godwit_protocol::{Command, Descriptor};
 
 use super::{misplaced, no_transaction, select_all};
 use crate::call::Call;
-use crate::tickets::{Facts, info, query_info};
-use crate::{Flight, Result, metadata};
+use crate::tickets::{Facts, plain_info, query_info, unbound_info};
+use crate::{Flight, Result, kept, metadata};
 
-/// Describes a result and how to get it. A query is planned, not run; an effect runs here, exactly once, and its ticket
-/// holds what it did: clients do not fetch the result of an effect reliably.
+/// What a descriptor stands for.
+pub(super) enum Described {
+    /// Something whose FlightInfo is complete: an effect, which has run, or a metadata command.
+    Done(FlightInfo),
+    /// A query of this session, which is planned and not run.
+    Query(Arc<Session>, Statement),
+}
+
+/// Describes a result and how to get it. A query is planned, not run, unless the session wants its result over several
+/// endpoints: then it runs from now on, and its rows are kept for them.
 ///
 /// # Errors
 /// Whatever is wrong with the descriptor or the statement.
@@ -19,7 +30,33 @@ pub(crate) async fn run(
     call: &Call,
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo> {
-    let command = match Descriptor::decode(&descriptor)? {
+    match describe(flight, call, &descriptor).await? {
+        Described::Done(info) => Ok(info),
+        Described::Query(session, statement) if session.endpoints() > 1 => {
+            let permit = call.permit(flight, Intent::Query)?;
+            let parts = session.endpoints();
+            let format = call.format(&session);
+            let facts = Facts::of_statement(&statement, format);
+            let result = flight.engine.keep(&session, &permit, &statement, parts)?;
+            kept::info(flight, call, descriptor, &result, format, facts)
+        }
+        Described::Query(session, statement) => {
+            query_info(flight, call, descriptor, &session, &statement)
+        }
+    }
+}
+
+/// Plans a query; an effect runs here, exactly once, and its ticket holds what it did: clients do not fetch the result
+/// of an effect reliably.
+///
+/// # Errors
+/// Whatever is wrong with the descriptor or the statement.
+pub(super) async fn describe(
+    flight: &Flight,
+    call: &Call,
+    descriptor: &FlightDescriptor,
+) -> Result<Described> {
+    let command = match Descriptor::decode(descriptor)? {
         Descriptor::Path(path) => {
             return statement(flight, call, descriptor, &select_all(&path)).await;
         }
@@ -30,7 +67,7 @@ pub(crate) async fn run(
             no_transaction(transaction.as_ref())?;
             statement(flight, call, descriptor, &query).await
         }
-        Command::Prepared { handle } => prepared(flight, call, descriptor, &handle).await,
+        Command::Prepared { handle } => prepared(flight, call, descriptor, handle).await,
         command
         @ (Command::Update { .. } | Command::PreparedUpdate { .. } | Command::Ingest(_)) => {
             Err(misplaced(command.name(), "GetFlightInfo"))
@@ -41,7 +78,8 @@ pub(crate) async fn run(
             let body = TicketBody::Metadata {
                 command: descriptor.cmd.clone(),
             };
-            info(flight, call, descriptor, &schema, body, Facts::UNKNOWN)
+            let descriptor = descriptor.clone();
+            plain_info(flight, call, descriptor, &schema, body, Facts::UNKNOWN).map(Described::Done)
         }
     }
 }
@@ -49,18 +87,18 @@ pub(crate) async fn run(
 async fn statement(
     flight: &Flight,
     call: &Call,
-    descriptor: FlightDescriptor,
+    descriptor: &FlightDescriptor,
     sql: &str,
-) -> Result<FlightInfo> {
+) -> Result<Described> {
     let session = call.session(flight)?;
     let permit = call.permit(flight, Intent::Query)?;
     let statement = flight.engine.describe(&session, &permit, sql).await?;
     match statement.kind {
-        StatementKind::Query => query_info(flight, call, descriptor, &statement),
+        StatementKind::Query => Ok(Described::Query(session, statement)),
         StatementKind::Effect => {
             let permit = call.permit(flight, Intent::Update)?;
             let outcome = flight.engine.execute(&session, &permit, &statement).await?;
-            outcome_info(flight, call, descriptor, outcome)
+            outcome_info(flight, call, descriptor, outcome).map(Described::Done)
         }
     }
 }
@@ -68,16 +106,21 @@ async fn statement(
 async fn prepared(
     flight: &Flight,
     call: &Call,
-    descriptor: FlightDescriptor,
-    handle: &[u8],
-) -> Result<FlightInfo> {
-    let (session, handle) = call.prepared(flight, handle)?;
+    descriptor: &FlightDescriptor,
+    sealed: Bytes,
+) -> Result<Described> {
+    let (session, handle) = call.prepared(flight, &sealed)?;
     let id = handle.statement;
     let permit = call.permit(flight, Intent::Query)?;
-    match flight.engine.prepared(&session, &permit, id)?.kind {
+    let prepared = flight.engine.prepared(&session, &permit, id)?;
+    match prepared.kind {
+        StatementKind::Query if !flight.engine.is_bound(&session, &permit, id)? => {
+            let descriptor = descriptor.clone();
+            unbound_info(flight, call, descriptor, &session, &prepared, sealed).map(Described::Done)
+        }
         StatementKind::Query => {
             let statement = flight.engine.instantiate(&session, &permit, id).await?;
-            query_info(flight, call, descriptor, &statement)
+            Ok(Described::Query(session, statement))
         }
         StatementKind::Effect => {
             let permit = call.permit(flight, Intent::Update)?;
@@ -85,7 +128,7 @@ async fn prepared(
                 .engine
                 .execute_prepared(&session, &permit, id)
                 .await?;
-            outcome_info(flight, call, descriptor, outcome)
+            outcome_info(flight, call, descriptor, outcome).map(Described::Done)
         }
     }
 }
@@ -93,10 +136,11 @@ async fn prepared(
 fn outcome_info(
     flight: &Flight,
     call: &Call,
-    descriptor: FlightDescriptor,
+    descriptor: &FlightDescriptor,
     outcome: Outcome,
 ) -> Result<FlightInfo> {
     let body = TicketBody::Outcome { rows: outcome.rows };
     let schema = metadata::outcome::schema();
-    info(flight, call, descriptor, &schema, body, Facts::ONE_ROW)
+    let descriptor = descriptor.clone();
+    plain_info(flight, call, descriptor, &schema, body, Facts::ONE_ROW)
 }

@@ -7,7 +7,7 @@ use godwit_protocol::{Command, Descriptor};
 
 use super::{misplaced, no_transaction, select_all};
 use crate::call::Call;
-use crate::encode::Profile;
+use crate::encode::WireSchema;
 use crate::{Flight, Result, metadata};
 
 /// The schema that GetFlightInfo names for the same descriptor. Nothing is run.
@@ -44,7 +44,7 @@ async fn statement(flight: &Flight, call: &Call, sql: &str) -> Result<SchemaRef>
     let session = call.session(flight)?;
     let permit = call.permit(flight, Intent::Query)?;
     let statement = flight.engine.describe(&session, &permit, sql).await?;
-    let schema = Profile::Compat.wire_schema(&statement.schema);
+    let schema = WireSchema::new(&statement.schema, call.format(&session).profile);
     Ok(SchemaRef::clone(schema.schema()))
 }
 
@@ -56,7 +56,7 @@ fn prepared(flight: &Flight, call: &Call, handle: &[u8]) -> Result<SchemaRef> {
         .prepared(&session, &permit, handle.statement)?;
     Ok(match prepared.kind {
         StatementKind::Query => {
-            let schema = Profile::Compat.wire_schema(&prepared.dataset_schema);
+            let schema = WireSchema::new(&prepared.dataset_schema, call.format(&session).profile);
             SchemaRef::clone(schema.schema())
         }
         StatementKind::Effect => metadata::outcome::schema(),

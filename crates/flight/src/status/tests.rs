@@ -12,6 +12,10 @@ fn table() -> Vec<(Error, Code)> {
             Code::InvalidArgument,
         ),
         (Engine::NotFound { message: text() }, Code::NotFound),
+        (
+            Engine::AlreadyExists { message: text() },
+            Code::AlreadyExists,
+        ),
         (Engine::Unsupported { message: text() }, Code::Unimplemented),
         (Engine::ReadOnly { message: text() }, Code::InvalidArgument),
         (Engine::Denied { message: text() }, Code::PermissionDenied),

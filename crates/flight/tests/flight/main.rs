@@ -4,7 +4,10 @@
 mod actions;
 mod bad_input;
 mod cancel;
+mod exchange;
 mod identity;
+mod ingest;
+mod poll;
 mod put;
 mod rust_client;
 mod schemas;
@@ -13,3 +16,4 @@ mod shutdown;
 mod support;
 mod tables;
 mod tickets;
+mod web;

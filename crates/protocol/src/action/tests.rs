@@ -169,8 +169,10 @@ fn transactions_end_in_one_of_two_ways() {
 }
 
 #[test]
-fn cancelling_takes_the_tickets_of_all_endpoints() {
+fn cancelling_takes_the_tickets_of_all_endpoints_and_the_command() {
     let info = info(&[b"one", b"two"]);
+    let info = info.with_descriptor(arrow_flight::FlightDescriptor::new_cmd("poll"));
+    let command = Some(Bytes::from_static(b"poll"));
     let tickets = vec![Bytes::from_static(b"one"), Bytes::from_static(b"two")];
     let old = ActionCancelQueryRequest {
         info: info.encode_to_vec().into(),
@@ -179,12 +181,13 @@ fn cancelling_takes_the_tickets_of_all_endpoints() {
     assert_eq!(
         Action::decode(&action("CancelFlightInfo", new.encode_to_vec())),
         Ok(Action::CancelFlightInfo {
-            tickets: tickets.clone()
+            tickets: tickets.clone(),
+            command: command.clone(),
         })
     );
     assert_eq!(
         Action::decode(&action("CancelQuery", pack(&old))),
-        Ok(Action::CancelQuery { tickets })
+        Ok(Action::CancelQuery { tickets, command })
     );
 }
 

@@ -8,9 +8,11 @@ use futures::channel::mpsc;
 use futures::{FutureExt, TryStreamExt, stream};
 
 use super::*;
-use crate::encode::Profile;
+use crate::encode::WireSchema;
 use crate::encode::profile::tests::leaves;
 use crate::encode::samples;
+
+mod native;
 
 const TARGET: usize = 2 << 20;
 
@@ -19,13 +21,33 @@ fn numbers(rows: std::ops::Range<i64>) -> RecordBatch {
     RecordBatch::try_from_iter([("n", column)]).unwrap()
 }
 
+fn compat(batch: &RecordBatch) -> WireSchema {
+    WireSchema::new(batch.schema_ref(), WireProfile::Compat)
+}
+
+/// The messages of rows, uncompressed.
+fn plain<S: Stream<Item = Result<RecordBatch>> + Unpin>(
+    source: S,
+    schema: WireSchema,
+    target: usize,
+) -> Messages<S> {
+    Messages::new(source, schema, WireCompression::None, target).unwrap()
+}
+
 async fn messages(batches: Vec<RecordBatch>, target: usize) -> Vec<FlightData> {
-    let schema = Profile::Compat.wire_schema(batches[0].schema_ref());
+    messages_as(batches, target, WireProfile::Compat, WireCompression::None).await
+}
+
+async fn messages_as(
+    batches: Vec<RecordBatch>,
+    target: usize,
+    profile: WireProfile,
+    compression: WireCompression,
+) -> Vec<FlightData> {
+    let schema = WireSchema::new(batches[0].schema_ref(), profile);
     let source = stream::iter(batches.into_iter().map(Ok));
-    Messages::new(source, schema, target)
-        .try_collect()
-        .await
-        .unwrap()
+    let messages = Messages::new(source, schema, compression, target).unwrap();
+    messages.try_collect().await.unwrap()
 }
 
 async fn decoded(messages: Vec<FlightData>) -> Vec<RecordBatch> {
@@ -78,8 +100,8 @@ async fn small_batches_that_are_there_are_joined_in_order() {
 #[tokio::test]
 async fn rows_do_not_wait_for_others() {
     let (sender, source) = mpsc::unbounded();
-    let schema = Profile::Compat.wire_schema(numbers(0..1).schema_ref());
-    let mut messages = Messages::new(source, schema, TARGET);
+    let schema = compat(&numbers(0..1));
+    let mut messages = plain(source, schema, TARGET);
     assert!(
         messages.next().now_or_never().flatten().is_some(),
         "the schema comes before any row"
@@ -103,8 +125,8 @@ async fn no_more_is_taken_than_a_message_needs() {
         taken.set(taken.get() + 1);
         Ok(numbers(at..at + 200_000))
     });
-    let schema = Profile::Compat.wire_schema(numbers(0..1).schema_ref());
-    let mut messages = Messages::new(stream::iter(source), schema, TARGET);
+    let schema = compat(&numbers(0..1));
+    let mut messages = plain(stream::iter(source), schema, TARGET);
     messages.next().await.unwrap().unwrap();
     assert_eq!(taken.get(), 0);
     messages.next().await.unwrap().unwrap();
@@ -153,21 +175,39 @@ async fn a_slice_is_sent_as_a_slice() {
     assert!(size(&part[1]) < 40_000, "{}", size(&part[1]));
 }
 
+const COMPRESSIONS: [WireCompression; 3] = [
+    WireCompression::None,
+    WireCompression::Lz4,
+    WireCompression::Zstd,
+];
+
 #[tokio::test]
 async fn every_type_arrives_with_its_values() {
+    for profile in [WireProfile::Compat, WireProfile::Native] {
+        for compression in COMPRESSIONS {
+            every_type_arrives(profile, compression).await;
+        }
+    }
+}
+
+async fn every_type_arrives(profile: WireProfile, compression: WireCompression) {
     let types: Vec<_> = leaves().into_iter().map(|(from, _)| from).collect();
     let whole = samples::batch(&types, 5000);
     // Small messages, so that everything is cut.
-    let sent = messages(vec![whole.clone(), whole.slice(3, 2000)], 64 << 10).await;
+    let batches = vec![whole.clone(), whole.slice(3, 2000)];
+    let sent = messages_as(batches, 64 << 10, profile, compression).await;
     assert!(sent.len() > 10);
-    let schema = Profile::Compat.wire_schema(whole.schema_ref());
+    let schema = WireSchema::new(whole.schema_ref(), profile);
     let batches = decoded(sent).await;
     for (at, data_type) in types.iter().enumerate() {
         let texts = |batch: &RecordBatch| samples::texts(batch.column(at));
         let arrived: Vec<_> = batches.iter().flat_map(texts).collect();
         let mut expected = texts(&whole);
         expected.extend(texts(&whole.slice(3, 2000)));
-        assert!(arrived == expected, "{data_type}");
+        assert!(
+            arrived == expected,
+            "{data_type}, {profile:?}, {compression:?}"
+        );
     }
     assert!(
         batches
@@ -192,8 +232,8 @@ async fn an_error_ends_the_stream() {
         Err(Error::Invalid("broken".to_owned())),
         Ok(numbers(1..2)),
     ]);
-    let schema = Profile::Compat.wire_schema(numbers(0..1).schema_ref());
-    let sent: Vec<_> = Messages::new(source, schema, TARGET).collect().await;
+    let schema = compat(&numbers(0..1));
+    let sent: Vec<_> = plain(source, schema, TARGET).collect().await;
     assert!(
         matches!(sent.as_slice(), [Ok(_), Err(Error::Invalid(_))]),
         "{sent:?}"
@@ -203,8 +243,8 @@ async fn an_error_ends_the_stream() {
 #[tokio::test]
 async fn a_message_has_no_more_rows_than_asked_for() {
     let source = stream::iter([Ok(numbers(0..45)), Ok(numbers(45..52)), Ok(numbers(52..58))]);
-    let schema = Profile::Compat.wire_schema(numbers(0..1).schema_ref());
-    let sent = Messages::new(source, schema, TARGET).with_max_rows(10);
+    let schema = compat(&numbers(0..1));
+    let sent = plain(source, schema, TARGET).with_max_rows(10);
     let batches = decoded(sent.try_collect().await.unwrap()).await;
     let rows: Vec<_> = batches.iter().map(RecordBatch::num_rows).collect();
     assert_eq!(rows.iter().sum::<usize>(), 58);

@@ -6,7 +6,7 @@ use super::*;
 
 fn wire(data_type: &DataType) -> DataType {
     let schema = Schema::new(vec![Field::new("c", data_type.clone(), true)]);
-    let wire = Profile::Compat.wire_schema(&schema);
+    let wire = WireSchema::new(&schema, Profile::Compat);
     wire.schema().field(0).data_type().clone()
 }
 
@@ -124,6 +124,24 @@ fn every_type_has_its_wire_form_at_any_depth() {
 }
 
 #[test]
+fn native_types_stay_as_they_are_at_any_depth() {
+    let native = |data_type: &DataType| {
+        let schema = Schema::new(vec![Field::new("c", data_type.clone(), true)]);
+        let wire = WireSchema::new(&schema, Profile::Native);
+        wire.schema().field(0).data_type().clone()
+    };
+    for (from, to) in leaves() {
+        assert_eq!(native(&from), from);
+        for (from, to) in nested(&from, &to) {
+            assert_eq!(native(&from), from);
+            for (from, _) in nested(&from, &to) {
+                assert_eq!(native(&from), from);
+            }
+        }
+    }
+}
+
+#[test]
 fn the_wire_form_of_a_wire_form_is_itself() {
     for (_, to) in leaves() {
         assert_eq!(wire(&to), to);
@@ -149,25 +167,27 @@ fn names_and_nullability_stay_and_only_extension_names_do_of_metadata() {
         vec![outer],
         HashMap::from([("pandas".to_owned(), "{}".to_owned())]),
     );
-    let wire = Profile::Compat.wire_schema(&schema);
-    let wire = wire.schema();
-    assert!(wire.metadata().is_empty());
-    let outer = wire.field(0);
-    let DataType::List(inner) = outer.data_type() else {
-        panic!("{outer}");
-    };
-    for field in [outer, inner] {
-        assert!(!field.is_nullable());
-        let mut keys: Vec<_> = field.metadata().keys().map(String::as_str).collect();
-        keys.sort_unstable();
-        assert_eq!(keys, ["ARROW:extension:metadata", "ARROW:extension:name"]);
+    for profile in [Profile::Compat, Profile::Native] {
+        let wire = WireSchema::new(&schema, profile);
+        let wire = wire.schema();
+        assert!(wire.metadata().is_empty());
+        let outer = wire.field(0);
+        let DataType::List(inner) = outer.data_type() else {
+            panic!("{outer}");
+        };
+        for field in [outer, inner] {
+            assert!(!field.is_nullable());
+            let mut keys: Vec<_> = field.metadata().keys().map(String::as_str).collect();
+            keys.sort_unstable();
+            assert_eq!(keys, ["ARROW:extension:metadata", "ARROW:extension:name"]);
+        }
     }
 }
 
 #[test]
 fn parameters_are_nullable() {
     let schema = Schema::new(vec![Field::new("$1", DataType::Utf8View, false)]);
-    let parameters = Profile::Compat.wire_schema(&schema).nullable();
+    let parameters = WireSchema::new(&schema, Profile::Compat).nullable();
     assert_eq!(
         parameters.schema().as_ref(),
         &Schema::new(vec![Field::new("$1", DataType::Utf8, true)])

@@ -1,18 +1,51 @@
 use std::collections::VecDeque;
 
+use godwit_config::WireCompression;
+
 use super::*;
-use crate::encode::Profile;
+use crate::encode::WireSchema;
 use crate::encode::convert::convert;
 use crate::encode::ipc::Writer;
 use crate::encode::profile::tests::{leaves, nested};
 use crate::encode::samples;
 
 /// The bytes of the message that the writer really makes.
-fn sent(batch: &RecordBatch) -> usize {
+fn sent(batch: &RecordBatch, compression: WireCompression) -> usize {
     let mut messages = VecDeque::new();
-    Writer::new().batch(batch, &mut messages).unwrap();
+    let mut writer = Writer::new(compression).unwrap();
+    writer.schema(batch.schema_ref());
+    writer.batch(batch, &mut messages).unwrap();
     let message = messages.pop_back().unwrap();
     message.data_header.len() + message.data_body.len()
+}
+
+fn check(part: &RecordBatch, profile: Profile) {
+    let schema = WireSchema::new(part.schema_ref(), profile);
+    let wire = convert(part, &schema).unwrap();
+    let said = message_bytes(&wire, profile);
+    let plain = sent(&wire, WireCompression::None);
+    let what = format!("{} in {profile:?}", part.column(0).data_type());
+    assert!(plain <= said, "{what}: {plain} bytes sent, {said} said");
+    let slack = 4096 + plain / 4;
+    assert!(
+        said <= plain + slack,
+        "{what}: {plain} bytes sent, {said} said"
+    );
+    for compression in [WireCompression::Lz4, WireCompression::Zstd] {
+        let sent = sent(&wire, compression);
+        assert!(
+            sent <= said,
+            "{what}, {compression:?}: {sent} bytes sent, {said} said"
+        );
+    }
+}
+
+#[test]
+fn what_does_not_compress_is_not_larger_than_said() {
+    let noise = (0..100_000u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23));
+    let noise = arrow::array::UInt64Array::from_iter_values(noise);
+    let batch = RecordBatch::try_from_iter([("c", std::sync::Arc::new(noise) as _)]).unwrap();
+    check(&batch, Profile::Compat);
 }
 
 #[test]
@@ -24,15 +57,9 @@ fn a_message_is_never_larger_than_said_and_not_much_smaller() {
         {
             let whole = samples::batch(std::slice::from_ref(&data_type), 3000);
             for part in [whole.clone(), whole.slice(1001, 500), whole.slice(17, 1)] {
-                let schema = Profile::Compat.wire_schema(part.schema_ref());
-                let wire = convert(&part, &schema).unwrap();
-                let (sent, said) = (sent(&wire), message_bytes(&wire));
-                assert!(sent <= said, "{data_type}: {sent} bytes sent, {said} said");
-                let slack = 4096 + sent / 4;
-                assert!(
-                    said <= sent + slack,
-                    "{data_type}: {sent} bytes sent, {said} said"
-                );
+                for profile in [Profile::Compat, Profile::Native] {
+                    check(&part, profile);
+                }
             }
         }
     }
@@ -44,6 +71,8 @@ fn views_count_with_the_values_that_their_rows_have() {
     let values = [long.as_str(), "short", "short"];
     let array = arrow::array::StringViewArray::from_iter_values(values);
     let batch = RecordBatch::try_from_iter([("c", std::sync::Arc::new(array) as _)]).unwrap();
-    assert!(message_bytes(&batch.slice(0, 1)) > 100_000);
-    assert!(message_bytes(&batch.slice(1, 2)) < 2_000);
+    for profile in [Profile::Compat, Profile::Native] {
+        assert!(message_bytes(&batch.slice(0, 1), profile) > 100_000);
+        assert!(message_bytes(&batch.slice(1, 2), profile) < 2_000);
+    }
 }

@@ -22,7 +22,7 @@ pub(super) fn server(b: &mut Builder, options: &FlightOptions) {
     b.append(I::FlightSqlServerSubstraitMaxVersion, "");
     b.append(I::FlightSqlServerTransaction, 0_i32);
     b.append(I::FlightSqlServerCancel, true);
-    b.append(I::FlightSqlServerBulkIngestion, false);
+    b.append(I::FlightSqlServerBulkIngestion, true);
     b.append(I::FlightSqlServerIngestTransactionsSupported, false);
     let timeout = options.statement_idle_timeout.as_millis();
     b.append(

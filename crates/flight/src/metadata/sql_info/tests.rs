@@ -14,6 +14,8 @@ fn facts() -> RecordBatch {
         max_sql_bytes: 1_000_000,
         max_statements: 200,
         statement_idle_timeout: Duration::from_secs(1800),
+        web: true,
+        allowed_origins: Vec::new(),
         secure_cookies: false,
     };
     let functions = FunctionNames {

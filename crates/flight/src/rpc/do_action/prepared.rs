@@ -5,7 +5,7 @@ use godwit_protocol::action::prepared_result;
 use godwit_protocol::handle::PreparedHandle;
 
 use crate::call::Call;
-use crate::encode::Profile;
+use crate::encode::WireSchema;
 use crate::{Error, Flight, Result};
 
 /// Prepares a statement. An effect has a dataset schema without fields, which is how older clients tell it from a
@@ -20,10 +20,10 @@ pub(super) async fn create(flight: &Flight, call: &Call, sql: &str) -> Result<By
         statement: prepared.id,
     };
     let handle = handle.seal(&flight.sealer);
-    let parameters = Profile::Compat.wire_schema(&prepared.parameter_schema);
-    let parameters = parameters.nullable();
+    let profile = call.format(&session).profile;
+    let parameters = WireSchema::new(&prepared.parameter_schema, profile).nullable();
     let is_update = prepared.kind == StatementKind::Effect;
-    let rows = (!is_update).then(|| Profile::Compat.wire_schema(&prepared.dataset_schema));
+    let rows = (!is_update).then(|| WireSchema::new(&prepared.dataset_schema, profile));
     let rows = rows.as_ref().map(|schema| schema.schema().as_ref());
     Ok(prepared_result(
         handle,
