@@ -20,8 +20,13 @@ PARAMETERS = {
 }
 
 
-def report(step, value):
-    print(json.dumps({"check": step, "value": value}), flush=True)
+def report(step, body):
+    """Runs one step and reports its value or its error."""
+    try:
+        line = {"check": step, "value": body()}
+    except Exception as error:
+        line = {"check": step, "error": f"{type(error).__name__}: {error}"}
+    print(json.dumps(line), flush=True)
 
 
 def pause(name):
@@ -30,45 +35,49 @@ def pause(name):
     sys.stdin.readline()
 
 
-def failure(work):
-    """What the client says that it cannot do."""
-    try:
-        work()
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    return None
-
-
 def main(port, user, password):
     client = FlightSQLClient(host="127.0.0.1", port=int(port), user=user, password=password, insecure=True)
     connection = connect(client)
     cursor = connection.cursor()
-    report("connect", connection.flightsql_get_sql_info([codes.FLIGHT_SQL_SERVER_NAME])[0])
-    report("query", cursor.execute(steps.QUERY).fetchall())
+
+    def query(sql, *parameters):
+        return cursor.execute(sql, *parameters).fetchall()
+
+    report("connect", lambda: connection.flightsql_get_sql_info([codes.FLIGHT_SQL_SERVER_NAME])[0])
+    report("query", lambda: query(steps.QUERY))
     for name, value in PARAMETERS.items():
-        report(f"parameters {name}", cursor.execute(steps.typed_query(name), [value]).fetchall())
-    report("parameters refused", failure(lambda: cursor.execute("select ?", [None])))
-    report("metadata schemas", connection.flightsql_get_schema_names())
-    report("metadata tables", connection.flightsql_get_table_names("shop"))
-    columns = connection.flightsql_get_columns("people", "files")
-    report("metadata columns", [[column["name"], column["type"].__name__, column["nullable"]] for column in columns])
-    report("metadata keys", connection.flightsql_get_primary_keys("people"))
+        report(f"parameters {name}", lambda: query(steps.typed_query(name), [value]))
+    report("parameters null", lambda: query("select ?", [None]))
+    report("metadata schemas", connection.flightsql_get_schema_names)
+    report("metadata tables", lambda: connection.flightsql_get_table_names("shop"))
+    report("metadata columns", lambda: columns(connection))
+    report("metadata keys", lambda: connection.flightsql_get_primary_keys("people"))
     dialect(port, user, password)
-    report("ingest", [name for name in dir(client) if "ingest" in name])
-    report("ingest by a statement", client.execute_update("create temp table towns as select 1 as id"))
-    report("ingest read back", cursor.execute("select id from temp.towns").fetchall())
-    report("session", [name for name in dir(client) if "session" in name])
-    report("session by a statement", client.execute_update("set schema = 'shop'"))
-    report("session set", cursor.execute(steps.COUNT_ORDERS).fetchall())
+    report("ingest calls", lambda: [name for name in dir(client) if "ingest" in name])
+    report("ingest statement", lambda: client.execute_update("create temp table towns as select 1 as id"))
+    report("ingest read back", lambda: query("select id from temp.towns"))
+    report("session calls", lambda: [name for name in dir(client) if "session" in name])
+    report("session statement", lambda: client.execute_update("set schema = 'shop'"))
+    report("session works", lambda: query(steps.COUNT_ORDERS))
+    report("cancel", lambda: cancel(client))
+    connection.close()
+    client.close()
+    report("close", lambda: query("select 1"))
+
+
+def columns(connection):
+    found = connection.flightsql_get_columns("people", "files")
+    return [[column["name"], column["type"].__name__, column["nullable"]] for column in found]
+
+
+def cancel(client):
     info = client.execute(steps.endless("flightsql-dbapi"))
     reader = client.do_get(info.endpoints[0].ticket)
-    report("cancel read", reader.read_chunk().data.num_rows > 0)
+    rows = reader.read_chunk().data.num_rows
     pause("cancel")
     reader.cancel()
     pause("cancelled")
-    connection.close()
-    client.close()
-    report("close", failure(lambda: cursor.execute("select 1")))
+    return rows > 0
 
 
 def dialect(port, user, password):
@@ -78,10 +87,10 @@ def dialect(port, user, password):
         query={"insecure": "true", "feature-sqlalchemy-prepared-statements": "on"},
     )
     engine = sa.create_engine(url)
-    report("dialect tables", sa.inspect(engine).get_table_names(schema="shop"))
+    report("dialect tables", lambda: sa.inspect(engine).get_table_names(schema="shop"))
     with engine.connect() as connection:
-        rows = connection.execute(sa.text("select name from people where id = :id"), {"id": 2})
-        report("dialect query", [list(row) for row in rows])
+        by_id = sa.text("select name from people where id = :id")
+        report("dialect query", lambda: [list(row) for row in connection.execute(by_id, {"id": 2})])
     engine.dispose()
 
 

@@ -12,6 +12,8 @@ from godwit_server import PASSWORD, USER
 
 HERE = pathlib.Path(__file__).parent
 
+MARKS = ["flightsql-dbapi"]
+
 
 @pytest.fixture(scope="module")
 def seen(server, session_client):
@@ -19,7 +21,7 @@ def seen(server, session_client):
     paths = [pathlib.Path(sys.prefix) / "flightsql-dbapi", HERE, HERE.parent]
     command = [sys.executable, HERE / "dbapi_steps.py", server.port, USER, PASSWORD]
     env = {"PYTHONPATH": os.pathsep.join(map(str, paths))}
-    return programs.run(command, session_client, ["flightsql-dbapi"], env)
+    return programs.run(command, session_client, MARKS, env)
 
 
 def test_connect(seen):
@@ -27,15 +29,19 @@ def test_connect(seen):
 
 
 def test_query(seen):
-    assert seen.value("query") == [list(row) for row in steps.ROWS]
+    """It reads by way of pandas, which has its own word for a missing text."""
+    rows = [[None if value != value else value for value in row] for row in seen.value("query")]
+    assert rows == [list(row) for row in steps.ROWS]
 
 
-def test_parameters(seen):
+@pytest.mark.parametrize("name", ["int64", "boolean", "double", "string", "binary"])
+def test_parameters(seen, name):
     """What it sends are unions, one child for each of the five types that it knows."""
-    assert seen.values("parameters ") == {
-        **{name: [[1]] for name in ("int64", "boolean", "double", "string", "binary")},
-        "refused": 'Error: unable to map "NoneType" type to PyArrow datatype',
-    }
+    assert seen.value(f"parameters {name}") == [[1]]
+
+
+def test_parameters_that_the_client_cannot_bind(seen):
+    assert seen.error("parameters null") == 'Error: unable to map "NoneType" type to PyArrow datatype'
 
 
 def test_metadata(seen):
@@ -49,19 +55,20 @@ def test_metadata(seen):
 
 def test_no_ingest(seen):
     """It has no call for it, but a statement makes a temporary table."""
-    assert seen.value("ingest") == []
+    assert seen.value("ingest calls") == []
     assert seen.value("ingest read back") == [[1]]
 
 
 def test_no_session(seen):
     """It has no call for it, but a statement sets an option."""
-    assert seen.value("session") == []
-    assert seen.value("session set") == [[3]]
+    assert seen.value("session calls") == []
+    assert seen.value("session works") == [[3]]
 
 
 def test_cancel(seen):
-    assert seen.value("cancel read")
+    assert seen.freed == MARKS
+    assert seen.value("cancel")
 
 
 def test_close(seen):
-    assert "closed" in seen.value("close")
+    assert "closed" in seen.error("close")

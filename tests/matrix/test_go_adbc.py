@@ -7,12 +7,13 @@ import steps
 from godwit_server import PASSWORD, USER
 
 TYPED = steps.typed_values()
+MARKS = ["go adbc"]
 
 
 @pytest.fixture(scope="module")
 def seen(server, session_client, parameters):
     command = programs.go("clients", "adbc", server.address, USER, PASSWORD, parameters)
-    return programs.run(command, session_client, ["go adbc"])
+    return programs.run(command, session_client, MARKS)
 
 
 def test_connect(seen):
@@ -50,10 +51,12 @@ def test_session(seen):
     assert seen.value("session works") == [[3]]
     assert seen.value("session get") == ["shop", 7]
     assert seen.value("session endpoints") == 100_000
+    assert seen.value("session erase")
     assert "no_such_option" in seen.error("session wrong")
 
 
 def test_cancel(seen):
+    assert seen.freed == MARKS
     assert seen.value("cancel")
 
 

@@ -7,12 +7,13 @@ import steps
 from godwit_server import PASSWORD, USER
 
 TYPED = steps.typed_values()
+MARKS = ["go flightsql left", "go flightsql cancelled"]
 
 
 @pytest.fixture(scope="module")
 def seen(server, session_client, parameters):
     command = programs.go("clients", "flightsql", server.address, USER, PASSWORD, parameters)
-    return programs.run(command, session_client, ["go flightsql left", "go flightsql cancelled"])
+    return programs.run(command, session_client, MARKS)
 
 
 def test_connect(seen):
@@ -62,6 +63,7 @@ def test_session(seen):
 
 
 def test_cancel(seen):
+    assert seen.freed == MARKS
     assert seen.values("cancel ") == {"go flightsql left": True, "go flightsql cancelled": True}
 
 

@@ -6,11 +6,13 @@ import programs
 import steps
 from godwit_server import PASSWORD, USER
 
+MARKS = ["go sql"]
+
 
 @pytest.fixture(scope="module")
 def seen(server, session_client):
     command = programs.go("clients", "sql", server.address, USER, PASSWORD)
-    return programs.run(command, session_client, ["go sql"])
+    return programs.run(command, session_client, MARKS)
 
 
 def test_connect(seen):
@@ -54,6 +56,7 @@ def test_session_has_no_transactions_yet(seen):
 
 
 def test_cancel(seen):
+    assert seen.freed == MARKS
     assert seen.value("cancel")
 
 

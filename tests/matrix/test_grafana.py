@@ -6,10 +6,12 @@ import pytest
 import programs
 from godwit_server import PASSWORD, USER
 
+MARKS = ["grafana"]
+
 
 @pytest.fixture(scope="module")
 def seen(server, session_client):
-    return programs.run(programs.go("grafana", server.address, USER, PASSWORD), session_client, ["grafana"])
+    return programs.run(programs.go("grafana", server.address, USER, PASSWORD), session_client, MARKS)
 
 
 def test_connect(seen):
@@ -41,6 +43,7 @@ def test_metadata(seen):
 
 
 def test_cancel(seen):
+    assert seen.freed == MARKS
     assert seen.value("cancel")
 
 

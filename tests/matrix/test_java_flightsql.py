@@ -12,12 +12,13 @@ from godwit_server import PASSWORD, USER
 UNKNOWN = {"decimal32", "decimal64"}
 DICTIONARIES = {name for name in steps.typed_values() if "dictionary" in name}
 TYPED = steps.typed_values().keys() - UNKNOWN - DICTIONARIES
+MARKS = ["java flightsql stream", "java flightsql info"]
 
 
 @pytest.fixture(scope="module")
 def seen(server, session_client, parameters):
     command = programs.java("flightsql", server.port, USER, PASSWORD, parameters)
-    return programs.run(command, session_client, ["java flightsql stream", "java flightsql info"])
+    return programs.run(command, session_client, MARKS)
 
 
 def test_connect(seen):
@@ -68,6 +69,7 @@ def test_session(seen):
 
 
 def test_cancel(seen):
+    assert seen.freed == MARKS
     assert seen.values("cancel ") == {"by stream": "CANCELLED", "by info": "CANCELLED"}
 
 

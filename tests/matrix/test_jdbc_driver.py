@@ -6,10 +6,12 @@ import pytest
 import programs
 import steps
 
+MARKS = ["jdbc cancel", "jdbc close"]
+
 
 @pytest.fixture(scope="module")
 def seen(server, session_client):
-    return programs.run(programs.java("jdbc", server.jdbc_url()), session_client, ["jdbc cancel", "jdbc close"])
+    return programs.run(programs.java("jdbc", server.jdbc_url()), session_client, MARKS)
 
 
 def test_connect(seen):
@@ -64,6 +66,7 @@ def test_session_by_the_connection_changes_nothing(seen):
 
 
 def test_cancel(seen):
+    assert seen.freed == MARKS
     assert seen.values("cancel ") == {"by statement": True, "by closing": True}
 
 

@@ -190,6 +190,9 @@ func (c *connected) session() {
 		}
 		return len(rows), err
 	})
+	report.Step("session erase", func() (any, error) {
+		return true, options.SetOption(flightsql.OptionEraseSessionOptionPrefix+"endpoints", "")
+	})
 	report.Step("session wrong", func() (any, error) {
 		return nil, options.SetOption(flightsql.OptionSessionOptionPrefix+"no_such_option", "x")
 	})
