@@ -16,7 +16,8 @@ pub struct Query {
     #[schemars(with = "DurationText", extend("x-maximum" = "365d"))]
     pub timeout: Option<Duration>,
 
-    /// How many rows a batch of a result holds at most.
+    /// How many rows the engine works on at a time, and what the session option `batch_rows` starts from. Results are
+    /// sent in messages of `wire.message_bytes`, whatever rows these hold, until a session sets the option.
     /// Default: `8192`.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub batch_rows: usize,

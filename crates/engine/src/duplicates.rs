@@ -1,7 +1,8 @@
 //! `SELECT 1, 1` and other select lists in which a name comes twice.
 //!
 //! DataFusion wants the columns of a projection to have different names. So the later of two equal items gets a name
-//! of its own while the statement is planned, and the result gets the name back that it would have had.
+//! of its own while the statement is planned, and so does whatever has no name and is no column: what it would be called
+//! only the planner knows. The result gets the names back that it would have had.
 
 use std::collections::HashSet;
 
@@ -75,13 +76,13 @@ fn rename_items(select: &mut Select) -> bool {
             SelectItem::UnnamedExpr(SqlExpr::CompoundIdentifier(parts)) => {
                 parts.last().map(folded).unwrap_or_default()
             }
-            SelectItem::UnnamedExpr(expr) => expr.to_string(),
+            SelectItem::UnnamedExpr(_) => String::new(),
             SelectItem::ExprWithAlias { alias, .. } => folded(alias),
             SelectItem::ExprWithAliases { .. }
             | SelectItem::QualifiedWildcard(..)
             | SelectItem::Wildcard(_) => continue,
         };
-        if seen.insert(name.clone()) {
+        if !name.is_empty() && seen.insert(name.clone()) {
             continue;
         }
         renamed = true;

@@ -125,11 +125,13 @@ impl Engine {
         session.statements().bind(id, bound.map(Arc::new))
     }
 
-    /// Whether a prepared statement has the values that it needs: it takes none, or rows are bound.
+    /// Whether a description of a prepared statement is to hold the values that it runs with: it takes none, or rows
+    /// were bound since the last description, which used up those before. Else the statement is described first and
+    /// bound later, and runs with what is bound then: some clients go that way round.
     ///
     /// # Errors
     /// As [`Self::prepared`].
-    pub fn is_bound(
+    pub fn use_bound(
         &self,
         session: &Arc<Session>,
         permit: &Permit,
@@ -137,7 +139,8 @@ impl Engine {
     ) -> Result<bool> {
         self.admit(session, permit)?;
         let entry = session.statements().get(id)?;
-        Ok(entry.bound.is_some() || entry.prepared.parameter_schema.fields().is_empty())
+        let takes_none = entry.prepared.parameter_schema.fields().is_empty();
+        Ok(takes_none || session.statements().use_fresh(id)?)
     }
 
     /// The prepared statement with its bound rows, ready to run.

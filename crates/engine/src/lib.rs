@@ -58,7 +58,7 @@ pub use godwit_catalog::{TableEntry, TableKind};
 pub use ingest::{IfExists, IfMissing, IngestTarget};
 pub use metadata::{FunctionNames, SchemaEntry, TableInfo};
 pub use prepared::Prepared;
-pub use query::QueryStream;
+pub use query::{Canceller, QueryStream};
 pub use results::{Kept, KeptState};
 pub use session::{Session, SessionKey, Sessions};
 pub use statement::{Outcome, Statement, StatementKind};

@@ -44,6 +44,8 @@ pub(crate) struct Entry {
     pub(crate) prepared: Prepared,
     pub(crate) body: Body,
     pub(crate) bound: Option<Arc<Bound>>,
+    /// Whether the values were bound after the last description.
+    fresh: bool,
     last_used: Instant,
 }
 
@@ -93,6 +95,7 @@ impl Store {
             prepared: prepared.clone(),
             body,
             bound: None,
+            fresh: false,
             last_used: Instant::now(),
         };
         entries.insert(prepared.id, entry);
@@ -112,7 +115,18 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`].
     pub(crate) fn bind(&self, id: StatementId, bound: Option<Arc<Bound>>) -> Result<()> {
-        self.update(id, |entry| entry.bound = bound)
+        self.update(id, |entry| {
+            entry.bound = bound;
+            entry.fresh = true;
+        })
+    }
+
+    /// Whether the statement has values that no description has used; from now on it has none.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub(crate) fn use_fresh(&self, id: StatementId) -> Result<bool> {
+        self.update(id, |entry| std::mem::take(&mut entry.fresh))
     }
 
     /// Replaces the plan.

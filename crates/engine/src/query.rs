@@ -6,6 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::Stream;
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 
 use crate::results::Reading;
 use crate::runtime::Task;
@@ -25,6 +26,17 @@ pub struct QueryStream {
     /// What is told that the reader has come to the end.
     reading: Option<Reading>,
     ended: bool,
+}
+
+/// Stops a query whose stream is somebody else's, whether that is read or not.
+#[derive(Debug, Clone)]
+pub struct Canceller(AbortHandle);
+
+impl Canceller {
+    /// Stops the query; its stream ends with [`Error::Cancelled`]. Nothing happens when it has ended.
+    pub fn cancel(&self) {
+        self.0.abort();
+    }
 }
 
 /// What a query sends its reader.
@@ -61,6 +73,11 @@ impl QueryStream {
             reading: Some(reading),
             ..self
         }
+    }
+
+    /// What stops the query from elsewhere.
+    pub fn canceller(&self) -> Canceller {
+        Canceller(self.task.abort_handle())
     }
 
     /// Schema of every batch: the statement's, to the nullability.

@@ -23,7 +23,7 @@ mod shared;
 
 use file::Budget;
 pub(crate) use read::Reading;
-use shared::Shared;
+use shared::{Shared, gone};
 
 /// How often the progress of a query is looked at by those who wait for it.
 const LOOK: Duration = Duration::from_millis(50);
@@ -101,7 +101,8 @@ impl Engine {
 
     /// Reads one part of a kept result, counted from 0. Of a result whose order matters, the parts are its rows in
     /// sequence, and come when its query has ended; else a part comes as its rows are made. Dropping the stream ends the
-    /// reading. When all parts have been read to their end, the result is gone.
+    /// reading; when all readers have gone while the query runs and none comes back within five seconds, it is stopped.
+    /// When all parts have been read to their end, the result is gone.
     ///
     /// # Errors
     /// As [`Self::kept`]; [`Error::InvalidInput`] when there is no such part. What went wrong with the query comes
@@ -232,7 +233,9 @@ impl Results {
     /// What was read to its end by all.
     fn remove(&self, id: StatementId) {
         let removed = self.lock().remove(&id);
-        drop(removed);
+        if let Some(removed) = removed {
+            removed.discard();
+        }
     }
 
     fn insert(&self, shared: &Arc<Shared>) -> Result<()> {
@@ -270,10 +273,7 @@ impl Results {
                 message: "the result belongs to another user".to_owned(),
             }),
             Some(shared) if Instant::now() <= shared.expires(self.ttl) => Ok(shared),
-            _ => Err(Error::not_found(
-                "the result is gone: it was read to its end, or nobody asked for it for too long (results.ttl); \
-                 run the statement again",
-            )),
+            _ => Err(gone()),
         }
     }
 

@@ -74,6 +74,11 @@ impl QueryRuntime {
         drop(self.handle.spawn(future));
     }
 
+    /// For what starts a task where there is no engine at hand.
+    pub(crate) fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
     /// Cancels whatever runs, without waiting for it.
     pub(crate) fn stop(&self) {
         let runtime = self

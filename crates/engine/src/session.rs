@@ -227,11 +227,15 @@ impl Session {
         let before = self.lock().settings.clone();
         let mut settings = before.clone();
         change(&mut settings)?;
-        if settings.is_same_as(&before) {
+        if settings.has_changes_of(&before) {
             return Ok(());
         }
         if self.stateless {
-            return Err(stateless("settings belong"));
+            return if settings.is_same_as(&before) {
+                Ok(())
+            } else {
+                Err(stateless("settings belong"))
+            };
         }
         let state = if settings.is_unchanged() {
             Arc::clone(&self.shared.unchanged)

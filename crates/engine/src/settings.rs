@@ -138,6 +138,11 @@ impl Settings {
         self.changed.is_empty()
     }
 
+    /// Whether the same settings were changed to the same values; one that was set to its default was changed too.
+    pub(crate) fn has_changes_of(&self, other: &Self) -> bool {
+        self.changed == other.changed
+    }
+
     /// Whether every setting has the value that it has in another session.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         SETTINGS

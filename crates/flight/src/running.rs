@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use godwit_engine::Canceller;
 use godwit_protocol::StatementId;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +16,8 @@ pub(crate) struct Running {
 #[derive(Debug, Default)]
 struct Entry {
     stop: CancellationToken,
-    streams: usize,
+    next: u64,
+    streams: HashMap<u64, Option<Canceller>>,
 }
 
 /// Held while a statement's rows are sent.
@@ -23,33 +25,43 @@ struct Entry {
 pub(crate) struct Sending {
     running: Running,
     statement: StatementId,
+    stream: u64,
     stop: CancellationToken,
 }
 
 impl Running {
-    /// Notes that rows of a statement are being sent, until the answer is dropped.
-    pub(crate) fn enter(&self, statement: StatementId) -> Sending {
+    /// Notes that rows of a statement are being sent, until the answer is dropped; `canceller` stops those who make them.
+    pub(crate) fn enter(&self, statement: StatementId, canceller: Option<Canceller>) -> Sending {
         let mut statements = self
             .statements
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let entry = statements.entry(statement).or_default();
-        entry.streams += 1;
+        let stream = entry.next;
+        entry.next += 1;
+        entry.streams.insert(stream, canceller);
         Sending {
             running: self.clone(),
             statement,
+            stream,
             stop: entry.stop.clone(),
         }
     }
 
-    /// Stops every stream of a statement. `false` when there is none.
+    /// Stops every stream of a statement, and at once what makes its rows: a client that does not read keeps nobody
+    /// working. `false` when there is none.
     pub(crate) fn cancel(&self, statement: StatementId) -> bool {
         let statements = self
             .statements
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let entry = statements.get(&statement);
-        entry.map(|entry| entry.stop.cancel()).is_some()
+        let Some(entry) = entry else {
+            return false;
+        };
+        entry.stop.cancel();
+        entry.streams.values().flatten().for_each(Canceller::cancel);
+        true
     }
 }
 
@@ -68,8 +80,8 @@ impl Drop for Sending {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = statements.get_mut(&self.statement) {
-            entry.streams -= 1;
-            if entry.streams == 0 {
+            entry.streams.remove(&self.stream);
+            if entry.streams.is_empty() {
                 statements.remove(&self.statement);
             }
         }
@@ -84,7 +96,7 @@ mod tests {
     fn a_statement_is_known_while_any_of_its_streams_is() {
         let (running, id) = (Running::default(), StatementId::random());
         assert!(!running.cancel(id));
-        let (first, second) = (running.enter(id), running.enter(id));
+        let (first, second) = (running.enter(id, None), running.enter(id, None));
         drop(first);
         assert!(!second.stop().is_cancelled());
         assert!(running.cancel(id));

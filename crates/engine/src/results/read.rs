@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use super::Results;
@@ -10,6 +12,9 @@ use crate::inner::Inner;
 use crate::query::{Message, WAITING_BATCHES};
 use crate::running::Record;
 use crate::{Error, QueryStream, Result};
+
+/// How long a query runs on when its readers have gone: a client whose connection broke may come back.
+const WAIT_FOR_READERS: Duration = Duration::from_secs(5);
 
 /// Starts to read a part.
 ///
@@ -23,7 +28,7 @@ pub(super) fn start(inner: &Inner, shared: Arc<Shared>, part: u32) -> Result<Que
         .begin(query_id.clone(), &shared.user, &shared.sql)?;
     let key = record.key();
     let (sender, receiver) = mpsc::channel(WAITING_BATCHES);
-    let reading = Reading::begin(&shared, &inner.results, part);
+    let reading = Reading::begin(inner, &shared, part);
     let reader = Reader {
         written: shared.watch(),
         source: Source::of(&shared, part),
@@ -42,30 +47,45 @@ pub(super) fn start(inner: &Inner, shared: Arc<Shared>, part: u32) -> Result<Que
 pub(crate) struct Reading {
     shared: Arc<Shared>,
     results: Arc<Results>,
+    runtime: Handle,
     part: u32,
 }
 
 impl Reading {
-    fn begin(shared: &Arc<Shared>, results: &Arc<Results>, part: u32) -> Self {
+    fn begin(inner: &Inner, shared: &Arc<Shared>, part: u32) -> Self {
         shared.reader_came();
         Self {
             shared: Arc::clone(shared),
-            results: Arc::clone(results),
+            results: Arc::clone(&inner.results),
+            runtime: inner.runtime.handle(),
             part,
         }
     }
 
     /// The reader has taken the last row.
     pub(crate) fn finish(self) {
-        if self.shared.was_read(self.part) {
-            self.results.remove(self.shared.id);
-        }
+        self.shared.was_read(self.part);
     }
 }
 
 impl Drop for Reading {
+    /// A query whose readers have all gone before its end is stopped, unless one comes back soon.
     fn drop(&mut self) {
         self.shared.reader_went();
+        if self.shared.is_done() {
+            self.results.remove(self.shared.id);
+        }
+        let Some(came) = self.shared.left_by() else {
+            return;
+        };
+        let shared = Arc::clone(&self.shared);
+        self.runtime.spawn(async move {
+            tokio::time::sleep(WAIT_FOR_READERS).await;
+            if shared.left_by() == Some(came) {
+                tracing::info!(query_id = %shared.id, "nobody reads the result any more");
+                shared.cancel();
+            }
+        });
     }
 }
 

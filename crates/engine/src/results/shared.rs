@@ -45,6 +45,8 @@ struct Life {
     /// When somebody last asked for the result, or its query ended.
     touched: Instant,
     readers: usize,
+    /// How many have come so far.
+    came: u64,
     /// The parts that somebody has read to their end.
     read: Vec<bool>,
 }
@@ -55,6 +57,7 @@ impl Shared {
             task: None,
             touched: Instant::now(),
             readers: 0,
+            came: 0,
             read: vec![false; parts as usize],
         };
         Self {
@@ -188,7 +191,9 @@ impl Shared {
     }
 
     pub(super) fn reader_came(&self) {
-        self.life().readers += 1;
+        let mut life = self.life();
+        life.readers += 1;
+        life.came += 1;
     }
 
     pub(super) fn reader_went(&self) {
@@ -197,18 +202,46 @@ impl Shared {
         life.touched = Instant::now();
     }
 
-    /// A part was read to its end; true when it was the last of all.
-    pub(super) fn was_read(&self, part: u32) -> bool {
-        let mut life = self.life();
-        if let Some(read) = life.read.get_mut(part as usize) {
+    /// When its query still runs and its last reader has gone: how many had come. Nobody may be interested any more.
+    pub(super) fn left_by(&self) -> Option<u64> {
+        let runs = self.written.borrow().end.is_none();
+        let life = self.life();
+        (runs && life.readers == 0).then_some(life.came)
+    }
+
+    /// Whether every part was read to its end, and nobody reads one again.
+    pub(super) fn is_done(&self) -> bool {
+        let life = self.life();
+        life.readers == 0 && life.read.iter().all(|read| *read)
+    }
+
+    /// Drops the rows; who holds it still finds none.
+    pub(super) fn discard(&self) {
+        let mut dropped = None;
+        self.written.send_modify(|written| {
+            dropped = written.fail_if(true);
+            written.end = Some(Err(gone()));
+        });
+    }
+
+    /// A part was read to its end.
+    pub(super) fn was_read(&self, part: u32) {
+        if let Some(read) = self.life().read.get_mut(part as usize) {
             *read = true;
         }
-        life.read.iter().all(|read| *read)
     }
 
     fn life(&self) -> MutexGuard<'_, Life> {
         self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is said of a result that is not there any more.
+pub(super) fn gone() -> Error {
+    Error::not_found(
+        "the result is gone: it was read to its end, or nobody asked for it for too long (results.ttl); \
+         run the statement again",
+    )
 }
 
 impl Written {

@@ -119,7 +119,7 @@ async fn a_change_ends_with_its_time_and_changes_nothing() {
         Error::DeadlineExceeded { .. }
     ));
     assert!(began.elapsed() < Duration::from_secs(20));
-    world.changes(&["reset timeout"]).await;
+    world.session.reset_option("timeout").unwrap();
     idle(&world).await;
     assert_eq!(world.one("select count(*) from t").await, "0");
     assert_eq!(world.change("insert into t values (1)").await.unwrap(), 1);

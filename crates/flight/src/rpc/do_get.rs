@@ -171,7 +171,7 @@ fn sent(
 ) -> Result<Answers<FlightData>> {
     let schema = WireSchema::new(&rows.schema(), format.profile);
     let max_rows = rows.max_batch_rows().unwrap_or(usize::MAX);
-    let sending = flight.running.enter(run);
+    let sending = flight.running.enter(run, Some(rows.canceller()));
     let rows = Rows {
         rows,
         stop: Box::pin(sending.stop().cancelled_owned()),

@@ -114,7 +114,7 @@ async fn prepared(
     let permit = call.permit(flight, Intent::Query)?;
     let prepared = flight.engine.prepared(&session, &permit, id)?;
     match prepared.kind {
-        StatementKind::Query if !flight.engine.is_bound(&session, &permit, id)? => {
+        StatementKind::Query if !flight.engine.use_bound(&session, &permit, id)? => {
             let descriptor = descriptor.clone();
             unbound_info(flight, call, descriptor, &session, &prepared, sealed).map(Described::Done)
         }

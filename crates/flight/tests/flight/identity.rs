@@ -59,8 +59,10 @@ async fn the_rust_client_logs_in_prepares_and_queries() {
         .prepare("SELECT ? + 1".to_owned(), None)
         .await
         .unwrap();
-    let info = prepared.execute().await;
-    assert!(info.is_err(), "a parameter is missing");
+    let info = prepared.execute().await.unwrap();
+    let ticket = info.endpoint[0].ticket.clone().unwrap();
+    let rows = client.do_get(ticket).await;
+    assert!(rows.is_err(), "a parameter is missing");
     prepared.close().await.unwrap();
 }
 

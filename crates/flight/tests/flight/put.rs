@@ -284,10 +284,11 @@ async fn an_upload_that_breaks_off_binds_nothing() {
     call.abort();
     assert!(call.await.unwrap_err().is_cancelled());
     drop(sender);
+    let info = client.info(prepared(&handle)).await.unwrap();
     assert_fails(
-        client.info(prepared(&handle)).await,
+        client.get(ticket(&info)).await,
         Code::InvalidArgument,
-        "",
+        "none are bound",
     );
     let _ = stream::empty::<()>().next().await;
 }

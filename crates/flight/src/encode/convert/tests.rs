@@ -135,7 +135,7 @@ fn a_slice_of_native_types_brings_no_more_than_its_own_values() {
         DataType::ListView(views()),
         DataType::RunEndEncoded(
             Arc::new(Field::new("run_ends", DataType::Int32, false)),
-            views(),
+            Arc::new(Field::new("values", DataType::Utf8View, true)),
         ),
     ] {
         let whole = batch(std::slice::from_ref(&data_type), 10_000);
