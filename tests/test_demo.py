@@ -1,5 +1,7 @@
 """`godwit demo`: the data is made once, and what it prints works when it is pasted."""
 
+import pathlib
+import re
 import subprocess
 import sys
 
@@ -37,6 +39,27 @@ def test_python_snippets_work_when_pasted(demo, heading):
     assert ran.returncode == 0, ran.stderr
     assert "l_returnflag" in ran.stdout
     assert '"A"' in ran.stdout
+
+
+README = pathlib.Path(__file__).parent.parent / "README.md"
+BLOCKS = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("block, shows", zip(BLOCKS, ['"A"', "49999.5"], strict=True), ids=["query", "exchange"])
+def test_snippets_of_the_readme_work_when_pasted(demo, tmp_path, block, shows):
+    (tmp_path / "godwit-demo").symlink_to(demo.data_dir)
+    assert block.count("grpc://127.0.0.1:8815") == 1
+    ran = subprocess.run(
+        [sys.executable, "-c", block.replace("grpc://127.0.0.1:8815", demo.uri)],
+        env=environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert shows in ran.stdout
 
 
 def test_jdbc_url_works_when_pasted(demo, jdbc):
