@@ -245,7 +245,7 @@ FLAGS = {
     "supportsSavepoints": False,
     "supportsStoredProcedures": False,
     "supportsSelectForUpdate": False,
-    "isReadOnly": True,
+    "isReadOnly": False,
 }
 
 

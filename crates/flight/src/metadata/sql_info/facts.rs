@@ -14,7 +14,8 @@ pub(super) fn server(b: &mut Builder, options: &FlightOptions) {
     b.append(I::FlightSqlServerName, "Godwit");
     b.append(I::FlightSqlServerVersion, env!("CARGO_PKG_VERSION"));
     b.append(I::FlightSqlServerArrowVersion, arrow::ARROW_VERSION);
-    b.append(I::FlightSqlServerReadOnly, true);
+    // Mounts are, but a session can make tables of its own.
+    b.append(I::FlightSqlServerReadOnly, false);
     b.append(I::FlightSqlServerSql, true);
     b.append(I::FlightSqlServerSubstrait, false);
     // Without Substrait there are no versions of it; a union of the standard's form cannot hold null.
