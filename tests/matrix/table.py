@@ -13,7 +13,8 @@ test in the last column proves them, and `make matrix` writes this page.
 REMARKS = """
 Two rows are recordings: the Grafana row makes the calls of Grafana's Flight SQL data source with the library that it is built
 with, and the JDBC row makes those of DBeaver. The JDBC driver and arrow-java are 18.3.0, the last version that was in the
-reachable Maven repository on 2026-11-21; 19.0.0 runs with `-Ddriver.version=19.0.0` where it is to be had.
+reachable Maven repository on 2026-11-21; 19.0.0 runs with `-Ddriver.version=19.0.0` where it is to be had. ADBC in Go is 1.12.0,
+because the module proxy did not have 1.13.0 that day.
 """
 
 YES, NO = "yes", "–"
