@@ -45,7 +45,7 @@ README = pathlib.Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("block, shows", zip(BLOCKS, ['"A"', "49999.5"], strict=True), ids=["query", "exchange"])
+@pytest.mark.parametrize("block, shows", list(zip(BLOCKS, ['"A"', "49999.5"], strict=True)), ids=["query", "exchange"])
 def test_snippets_of_the_readme_work_when_pasted(demo, tmp_path, block, shows):
     (tmp_path / "godwit-demo").symlink_to(demo.data_dir)
     assert block.count("grpc://127.0.0.1:8815") == 1

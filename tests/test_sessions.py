@@ -14,7 +14,7 @@ OPTIONS = [
     ("schema", "system", TEXT, [b"system"]),
     ("time_zone", "Europe/Berlin", TEXT, [b"Europe/Berlin"]),
     ("batch_rows", 17, NUMBER, [(17).to_bytes(8, "little")]),
-    ("timeout", "90s", TEXT, [b"1m 30s"]),
+    ("timeout", "90s", TEXT, [b"90s"]),
     ("wire_profile", "native", TEXT, [b"native"]),
     ("compression", "zstd", TEXT, [b"zstd"]),
     ("endpoints", 3, NUMBER, [(3).to_bytes(8, "little")]),

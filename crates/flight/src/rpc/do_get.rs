@@ -69,6 +69,8 @@ pub(crate) async fn run(
             let (session, handle) = call.prepared(flight, &handle)?;
             let permit = call.permit(flight, Intent::Query)?;
             let engine = &flight.engine;
+            // What is bound now was bound for this: the next description is not to take it for its own.
+            engine.use_bound(&session, &permit, handle.statement)?;
             let statement = engine
                 .instantiate(&session, &permit, handle.statement)
                 .await?;
