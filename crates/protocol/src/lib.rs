@@ -17,6 +17,7 @@ pub mod command;
 pub mod cookie;
 pub mod descriptor;
 mod error;
+mod expiry;
 mod fields;
 mod fingerprint;
 mod format;

@@ -1,12 +1,13 @@
 //! Poll handles: sealed names of queries that run in the background, for PollFlightInfo and CancelFlightInfo.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use prost::Message;
 
 use crate::{
     error::{Error, Result},
+    expiry,
     format::WireFormat,
     id::StatementId,
     seal::{Purpose, Sealer},
@@ -32,14 +33,10 @@ impl PollHandle {
     /// The bytes for the client. A time before 1970 becomes 1970: expired either way.
     #[must_use]
     pub fn seal(&self, sealer: &Sealer) -> Bytes {
-        let since_epoch = self
-            .expires_at
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         let message = wire::PollHandle {
             user: self.user.clone(),
             statement: Bytes::copy_from_slice(self.statement.as_bytes()),
-            expires_at_ms: u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX),
+            expires_at_ms: expiry::encode(self.expires_at),
             format: Some(self.format.encode()),
         };
         sealer.seal(Purpose::Poll, &message.encode_to_vec())
@@ -53,12 +50,7 @@ impl PollHandle {
     pub fn open(sealer: &Sealer, bytes: &[u8], now: SystemTime) -> Result<Self> {
         let payload = sealer.open(Purpose::Poll, bytes)?;
         let message = wire::PollHandle::decode(payload).map_err(|e| Error::malformed(WHAT, e))?;
-        let expires_at = UNIX_EPOCH
-            .checked_add(Duration::from_millis(message.expires_at_ms))
-            .ok_or_else(|| Error::malformed(WHAT, "expiry out of range"))?;
-        if now >= expires_at {
-            return Err(Error::Expired { what: WHAT });
-        }
+        let expires_at = expiry::decode(WHAT, message.expires_at_ms, now)?;
         Ok(Self {
             user: message.user,
             statement: StatementId::decode(&message.statement)?,
@@ -70,6 +62,8 @@ impl PollHandle {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use super::*;
 
     const EXPIRY: Duration = Duration::from_millis(1_800_000_000_123);

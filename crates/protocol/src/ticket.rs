@@ -1,12 +1,13 @@
 //! Tickets: all that DoGet needs, sealed, bound to a user, and good for a limited time.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use prost::Message;
 
 use crate::{
     error::{Error, Result},
+    expiry,
     format::WireFormat,
     id::StatementId,
     seal::{Purpose, Sealer},
@@ -80,13 +81,9 @@ impl Ticket {
     /// The bytes for the client. A time before 1970 becomes 1970: expired either way.
     #[must_use]
     pub fn seal(&self, sealer: &Sealer) -> Bytes {
-        let since_epoch = self
-            .expires_at
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         let message = wire::Ticket {
             user: self.user.clone(),
-            expires_at_ms: u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX),
+            expires_at_ms: expiry::encode(self.expires_at),
             body: Some(self.body.encode()),
             format: Some(self.format.encode()),
         };
@@ -101,12 +98,7 @@ impl Ticket {
     pub fn open(sealer: &Sealer, bytes: &[u8], now: SystemTime) -> Result<Self> {
         let payload = sealer.open(Purpose::Ticket, bytes)?;
         let message = wire::Ticket::decode(payload).map_err(|e| Error::malformed(WHAT, e))?;
-        let expires_at = UNIX_EPOCH
-            .checked_add(Duration::from_millis(message.expires_at_ms))
-            .ok_or_else(|| Error::malformed(WHAT, "expiry out of range"))?;
-        if now >= expires_at {
-            return Err(Error::Expired { what: WHAT });
-        }
+        let expires_at = expiry::decode(WHAT, message.expires_at_ms, now)?;
         let body = message
             .body
             .ok_or_else(|| Error::malformed(WHAT, "without a body"))?;
@@ -200,6 +192,8 @@ fn fingerprint(bytes: &[u8]) -> Result<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use super::*;
 
     const EXPIRY: Duration = Duration::from_millis(1_800_000_000_123);
