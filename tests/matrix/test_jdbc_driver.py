@@ -41,7 +41,7 @@ def test_metadata(seen):
         "columns": ["id", "customer"],
         "keys": [0, 0, 0, 0],
         "routines": [0, 0],
-        "read only": False,
+        "read only": True,
         "auto commit": True,
         "editor": [True, 3, True],
     }
