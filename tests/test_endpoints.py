@@ -97,6 +97,7 @@ def test_a_renewed_endpoint_lives_on(start):
         info = client.info(wire.statement("select value from generate_series(1, 10)"))
         other = client.info(wire.statement("select 1"))
         endpoint = info.endpoints[0].serialize()
+        eventually(lambda: len(files(server)) == 2, "both results are kept")
 
         def other_is_gone():
             client.action("RenewFlightEndpoint", wire.message(endpoint))
