@@ -1,14 +1,16 @@
 //! What happens around every RPC, from the outside in: `trace` names and times the call, `framing` puts a useful code on
-//! messages that gRPC itself refuses, `authenticate` finds out who calls, `session` in which session. Around all of them
+//! messages that gRPC itself refuses, and `broken_off` a mark on uploads that did not end, `authenticate` finds out who calls, `session` in which session. Around all of them
 //! `cors` and gRPC-web turn the calls of browsers into calls like all others, once `origins` lets their pages in.
 
 mod authenticate;
+mod broken_off;
 mod cors;
 mod framing;
 mod origins;
 mod session;
 mod trace;
 
+pub(crate) use broken_off::BrokenOff;
 pub(crate) use cors::cors;
 pub(crate) use origins::Origins;
 pub(crate) use session::forget;

@@ -7,13 +7,14 @@
 //! In reading order: [`serve()`], the one entrance; `service` ([`Flight`], an RPC to its file in `rpc`); `call` (who
 //! calls, in which session); `format` (in which form it wants its rows); `layers` (what happens before and after each
 //! RPC); `rpc`, one file an RPC; `tickets` (what a FlightInfo holds) and `kept` (results that are polled or read in
-//! parts); `metadata`, one file a command; `encode` (engine batches to messages); `upload` (messages from clients to
-//! batches); `status` (errors to codes).
+//! parts); `metadata`, one file a command; `encode` (engine batches to messages); `incoming` and `upload` (messages from
+//! clients to batches); `status` (errors to codes).
 
 mod call;
 mod encode;
 mod error;
 mod format;
+mod incoming;
 mod kept;
 mod layers;
 mod metadata;

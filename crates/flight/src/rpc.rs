@@ -14,15 +14,12 @@ pub(crate) mod poll_flight_info;
 use arrow_flight::FlightData;
 use bytes::Bytes;
 use godwit_protocol::Descriptor;
-use tonic::Streaming;
 
+use crate::incoming::Incoming;
 use crate::{Error, Result};
 
 /// The first message of an upload, and what its descriptor asks for.
-async fn opening(
-    messages: &mut Streaming<FlightData>,
-    rpc: &str,
-) -> Result<(FlightData, Descriptor)> {
+async fn opening(messages: &mut Incoming, rpc: &str) -> Result<(FlightData, Descriptor)> {
     let first = messages.message().await.map_err(Error::Request)?;
     let first = first.ok_or_else(|| Error::Invalid(format!("{rpc} without any message")))?;
     let Some(descriptor) = &first.flight_descriptor else {

@@ -17,6 +17,7 @@ use godwit_protocol::Sealer;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::call::Call;
+use crate::incoming::Incoming;
 use crate::running::Running;
 use crate::status::{QueryId, status};
 use crate::{Error, FlightOptions, Result, rpc};
@@ -143,7 +144,7 @@ impl FlightService for Flight {
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoPutStream>, Status> {
         let call = Call::of(&request)?;
-        let run = rpc::do_put::run(self, &call, request.into_inner());
+        let run = rpc::do_put::run(self, &call, Incoming::of(request));
         answer(call.id, run).await.map(Response::new)
     }
 
@@ -169,7 +170,7 @@ impl FlightService for Flight {
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoExchangeStream>, Status> {
         let call = Call::of(&request)?;
-        let run = rpc::do_exchange::run(self, &call, request.into_inner());
+        let run = rpc::do_exchange::run(self, &call, Incoming::of(request));
         answer(call.id, run).await.map(Response::new)
     }
 }

@@ -5,7 +5,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::Service;
 
-use super::{Answer, Inner, take_ready};
+use super::{Answer, Inner, broken_off, take_ready};
 use crate::status::{QueryId, framing, message};
 
 /// Messages that gRPC refuses before an RPC sees them: too large, or no protobuf. Its codes for these, OUT_OF_RANGE and
@@ -34,7 +34,7 @@ impl<S: Inner> Service<Request<Body>> for Framing<S> {
         let mut inner = take_ready(&mut self.inner);
         let id = request.extensions().get::<QueryId>().copied();
         Box::pin(async move {
-            let response = inner.call(request).await?;
+            let response = inner.call(broken_off::watch(request)).await?;
             let status = response.extensions().get::<Status>();
             Ok(match (id, status.and_then(better)) {
                 (Some(id), Some((code, text))) => Status::new(code, message(&text, id)).into_http(),

@@ -2,11 +2,11 @@ use arrow_flight::FlightData;
 use futures::FutureExt;
 use godwit_auth::Intent;
 use godwit_protocol::{Command, Descriptor};
-use tonic::Streaming;
 
 use super::do_get::query_rows;
 use super::{misplaced, no_transaction, opening};
 use crate::call::Call;
+use crate::incoming::Incoming;
 use crate::service::Answers;
 use crate::{Error, Flight, Result, upload};
 
@@ -19,7 +19,7 @@ use crate::{Error, Flight, Result, upload};
 pub(crate) async fn run(
     flight: &Flight,
     call: &Call,
-    mut messages: Streaming<FlightData>,
+    mut messages: Incoming,
 ) -> Result<Answers<FlightData>> {
     let (first, descriptor) = opening(&mut messages, "DoExchange").await?;
     let sql = match descriptor {

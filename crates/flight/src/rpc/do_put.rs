@@ -6,10 +6,10 @@ use godwit_auth::Intent;
 use godwit_engine::StatementKind;
 use godwit_protocol::put::{bind_result, update_result};
 use godwit_protocol::{Command, Descriptor};
-use tonic::Streaming;
 
 use super::{misplaced, no_transaction, opening};
 use crate::call::Call;
+use crate::incoming::Incoming;
 use crate::service::{Answers, answers};
 use crate::{Error, Flight, Result, upload};
 
@@ -25,7 +25,7 @@ const LINGER: Duration = Duration::from_millis(500);
 pub(crate) async fn run(
     flight: &Flight,
     call: &Call,
-    mut messages: Streaming<FlightData>,
+    mut messages: Incoming,
 ) -> Result<Answers<PutResult>> {
     let (first, descriptor) = opening(&mut messages, "DoPut").await?;
     let command = match descriptor {
@@ -59,7 +59,7 @@ pub(crate) async fn run(
 /// The answer goes out before the client has ended its own stream: some clients (C++, flightsql-dbapi) wait for it
 /// first. Then the call stays open until they do end it, but not for long: others (arrow-java's `executeUpdate`) wait
 /// for the end of the call first.
-fn early(call: &Call, result: PutResult, messages: Streaming<FlightData>) -> Answers<PutResult> {
+fn early(call: &Call, result: PutResult, messages: Incoming) -> Answers<PutResult> {
     let rest = messages.filter_map(async |_| None);
     let rest = rest.take_until(tokio::time::sleep(LINGER));
     answers(call.id, stream::iter([Ok(result)]).chain(rest))
@@ -84,7 +84,7 @@ async fn bind(
     call: &Call,
     handle: &[u8],
     first: FlightData,
-    messages: Streaming<FlightData>,
+    messages: Incoming,
 ) -> Result<()> {
     let (session, handle) = call.prepared(flight, handle)?;
     let permit = call.permit(flight, Intent::Prepare)?;
@@ -100,7 +100,7 @@ async fn prepared_update(
     call: &Call,
     handle: &[u8],
     first: FlightData,
-    messages: Streaming<FlightData>,
+    messages: Incoming,
 ) -> Result<i64> {
     let (session, handle) = call.prepared(flight, handle)?;
     let id = handle.statement;

@@ -9,9 +9,9 @@ use godwit_protocol::command::CommandStatementIngest;
 use godwit_protocol::put::update_result;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tonic::Streaming;
 
 use crate::call::Call;
+use crate::incoming::Incoming;
 use crate::rpc::no_transaction;
 use crate::service::{Answers, answers};
 use crate::{Error, Flight, Result, upload};
@@ -26,7 +26,7 @@ pub(super) async fn ingest(
     call: &Call,
     command: CommandStatementIngest,
     first: FlightData,
-    messages: Streaming<FlightData>,
+    messages: Incoming,
 ) -> Result<i64> {
     let target = target(command)?;
     let upload = open(flight, first, messages).await?;
@@ -43,7 +43,7 @@ pub(super) async fn append(
     call: &Call,
     mut path: Vec<String>,
     first: FlightData,
-    messages: Streaming<FlightData>,
+    messages: Incoming,
 ) -> Result<Answers<PutResult>> {
     let target = IngestTarget {
         table: path.pop().unwrap_or_default(),
@@ -113,11 +113,7 @@ impl Store {
     }
 }
 
-async fn open(
-    flight: &Flight,
-    first: FlightData,
-    messages: Streaming<FlightData>,
-) -> Result<Upload> {
+async fn open(flight: &Flight, first: FlightData, messages: Incoming) -> Result<Upload> {
     let upload = upload::open(first, messages, flight.options.max_request_bytes).await?;
     upload.ok_or_else(|| {
         let text = "rows are to be stored, and the client has sent no schema for them";
