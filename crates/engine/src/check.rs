@@ -15,7 +15,10 @@ mod names;
 mod settings;
 mod writes;
 
-pub(crate) use changes::{Change, Rows, change_of};
+pub(crate) use changes::{
+    Action, Change, Clause, Conflict, ConflictTarget, Instead, Rows, When, bare_table, change_of,
+    folded,
+};
 pub(crate) use clauses::{FunctionKinds, refuse_ignored};
 pub(crate) use names::{Names, mentioned};
 

@@ -39,6 +39,7 @@ mod progress;
 mod provider;
 mod query;
 mod results;
+mod returning;
 mod run;
 mod running;
 mod runtime;

@@ -299,10 +299,10 @@ impl Resolved {
         hasher.finish()
     }
 
-    /// Whether a plan scans a temporary table.
-    pub(crate) fn reads_temporary(&self, plan: &LogicalPlan, name: &str) -> bool {
+    /// Whether a plan scans this table.
+    pub(crate) fn reads(&self, plan: &LogicalPlan, schema: &str, name: &str) -> bool {
         let mut scanned = self.scanned(plan).into_iter();
-        scanned.any(|(schema, table, _)| schema == TEMP && table == name)
+        scanned.any(|(of, table, _)| of == schema && table == name)
     }
 
     /// Schema, name and snapshot of all tables that a plan scans; none when it cannot be walked.
