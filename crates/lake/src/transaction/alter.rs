@@ -99,9 +99,13 @@ impl Staged {
 
     fn put_altered(&mut self, old: &Table, mut altered: Table) -> Result<()> {
         table::refresh(&mut altered);
-        if let Some((content, _)) = self.rows.get(&old.id) {
-            let content = reshape::content(content, old, &altered)?;
-            self.set_rows(old.id, content);
+        match self.rows.get(&old.id) {
+            Some((content, _)) => {
+                let content = reshape::content(content, old, &altered)?;
+                self.set_rows(old.id, content);
+            }
+            None if old.id.0 >= 0 => self.set_altered(old),
+            None => {}
         }
         self.put_table(altered)
     }

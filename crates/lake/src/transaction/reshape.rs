@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The content of a table in its altered columns. Files stay as they are: readers find their columns by number.
-pub(super) fn content(content: &Content, old: &Table, altered: &Table) -> Result<Content> {
+pub(crate) fn content(content: &Content, old: &Table, altered: &Table) -> Result<Content> {
     let rounded = rounded_columns(old, altered);
     let part = |part: &Part| {
         let rows = match &part.rows {

@@ -10,6 +10,8 @@ pub(crate) struct Staged {
     pub(crate) state: Arc<State>,
     /// Rows of tables whose rows it has changed, with the version that tells them from all others.
     pub(crate) rows: Arc<HashMap<TableId, (Arc<Content>, u64)>>,
+    /// Base tables whose columns it has changed, but not their rows: as they were, with a version for what is made of them.
+    pub(crate) altered: Arc<HashMap<TableId, (Arc<Table>, u64)>>,
     /// The number that the next new thing has until the commit.
     next_id: i64,
 }
@@ -19,6 +21,7 @@ impl Staged {
         Self {
             state,
             rows: Arc::default(),
+            altered: Arc::default(),
             next_id: -1,
         }
     }
@@ -31,8 +34,16 @@ impl Staged {
     }
 
     pub(crate) fn set_rows(&mut self, table: TableId, content: Content) {
-        let version = crate::snapshot::next_version();
+        let version = crate::snapshot::staged_version();
         Arc::make_mut(&mut self.rows).insert(table, (Arc::new(content), version));
+    }
+
+    /// The rows of a table are to be read in other columns than the catalog has.
+    pub(super) fn set_altered(&mut self, old: &Table) {
+        let version = crate::snapshot::staged_version();
+        let altered = Arc::make_mut(&mut self.altered);
+        let first = altered.entry(old.id);
+        first.or_insert_with(|| (Arc::new(old.clone()), version)).1 = version;
     }
 
     pub(super) fn forget_rows(&mut self, table: TableId) {

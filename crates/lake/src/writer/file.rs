@@ -10,7 +10,8 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use super::parquet::ParquetFile;
 use crate::transaction::Inner;
 use crate::types::{self, FIELD_ID};
-use crate::{DataFile, Error, Part, Result, Rows, Table, stats};
+use crate::stats::{self, Nans};
+use crate::{DataFile, Error, Part, Result, Rows, Table};
 
 /// The column of row ids, and the field id that DuckDB gives it.
 const ROW_ID: (&str, &str) = ("_ducklake_internal_row_id", "2147483540");
@@ -31,6 +32,7 @@ pub(crate) struct FileWriter {
     row_ids: bool,
     file: ParquetFile,
     rows: u64,
+    nans: Nans,
     target_bytes: u64,
     reservation: MemoryReservation,
 }
@@ -49,6 +51,7 @@ impl FileWriter {
             row_ids: writing.row_ids,
             file,
             rows: 0,
+            nans: Nans::default(),
             target_bytes: lake.options.target_file_bytes,
             reservation: consumer.register(&lake.runtime.memory_pool),
         })
@@ -71,6 +74,7 @@ impl FileWriter {
         let batch = batch.map_err(Error::internal)?;
         self.file.write(&batch).await?;
         self.rows += batch.num_rows() as u64;
+        self.nans.look(&self.table.columns, &batch);
         self.account().await
     }
 
@@ -92,6 +96,8 @@ impl FileWriter {
     /// The rows, which from now on are a file.
     pub(crate) async fn finish(self) -> Result<Part> {
         let finished = self.file.finish().await?;
+        let mut stats = stats::of_file(&finished.metadata, &self.table)?;
+        self.nans.say(&self.table.columns, &mut stats);
         let file = DataFile {
             id: None,
             path: finished.path,
@@ -103,7 +109,7 @@ impl FileWriter {
             begin: None,
             only_until: None,
             mapping: None,
-            stats: Arc::new(stats::of_file(&finished.metadata, &self.table)),
+            stats: Arc::new(stats),
         };
         Ok(Part {
             rows: Rows::File(Arc::new(file)),
