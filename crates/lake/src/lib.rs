@@ -16,10 +16,12 @@ mod database;
 mod error;
 mod id;
 mod lake;
+mod scan;
 mod snapshot;
 mod state;
 mod storage;
 mod transaction;
+mod types;
 
 pub use content::{ColumnStats, Content, DataFile, Deleted, Inlined, Part, RowNumber, Rows};
 pub use error::{Error, Result};
