@@ -20,6 +20,9 @@ mod scan;
 mod snapshot;
 mod state;
 mod storage;
+#[expect(clippy::allow_attributes, reason = "used by what is being built")]
+#[allow(dead_code, reason = "as above")]
+mod text;
 mod transaction;
 mod types;
 
