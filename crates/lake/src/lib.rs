@@ -19,6 +19,7 @@ mod id;
 mod lake;
 mod layout;
 mod options;
+mod scan;
 mod snapshot;
 mod state;
 mod storage;
@@ -27,6 +28,7 @@ mod storage;
 mod text;
 mod transaction;
 mod writer;
+mod types;
 
 pub use content::{ColumnStats, Content, DataFile, Deleted, Inlined, Part, RowNumber, Rows};
 pub use error::{Error, Result};

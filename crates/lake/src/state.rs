@@ -1,5 +1,9 @@
 //! What the catalog holds at one snapshot, without the rows.
 
+mod default;
+pub(crate) mod load;
+pub(crate) mod quoted;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

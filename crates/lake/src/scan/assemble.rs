@@ -1,0 +1,156 @@
+//! Values as they were stored become values of a column as it is now: parts are found by their numbers, what is missing gets
+//! its default, what was widened is cast.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray, StructArray};
+use arrow::datatypes::{DataType, Field, Fields};
+use arrow::error::ArrowError;
+use datafusion::common::ScalarValue;
+
+use crate::types::{FIELD_ID, as_list, convert, map_of, of_list};
+use crate::{Column, ColumnId};
+
+/// The Parquet field id of the row ids that a file holds itself.
+const ROW_ID_FIELD: i64 = 2_147_483_540;
+const ROW_ID_NAME: &str = "_ducklake_internal_row_id";
+
+/// Names that columns have in files which do not know their numbers.
+pub(crate) type Mapping = Option<Arc<Vec<(ColumnId, String)>>>;
+
+/// How stored parts are told apart.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Source<'a> {
+    /// By the field ids of a file; by the names of a mapping; by their own names where there is neither.
+    File(&'a Mapping),
+    /// By the columns that they were stored as.
+    Column(&'a Column),
+}
+
+type Assembled = Result<ArrayRef, ArrowError>;
+
+impl Source<'_> {
+    /// The part at a place.
+    fn child(self, at: usize) -> Self {
+        match self {
+            Self::File(_) => self,
+            Self::Column(column) => column.children.get(at).map_or(self, Self::Column),
+        }
+    }
+
+    fn find(self, fields: &Fields, column: &Column) -> Option<usize> {
+        match self {
+            Self::File(mapping) => find(fields, mapping, column.id, column.field.name()),
+            Self::Column(from) => from.children.iter().position(|part| part.id == column.id),
+        }
+    }
+}
+
+/// Where a column is among the fields of a file.
+pub(crate) fn find(
+    fields: &Fields,
+    mapping: &Mapping,
+    column: ColumnId,
+    name: &str,
+) -> Option<usize> {
+    let named = |name: &str| fields.iter().position(|field| field.name() == name);
+    if let Some(mapping) = mapping {
+        let (_, name) = mapping.iter().find(|(id, _)| *id == column)?;
+        return named(name);
+    }
+    if fields.iter().any(|field| field_id(field).is_some()) {
+        return fields
+            .iter()
+            .position(|field| field_id(field) == Some(column.0));
+    }
+    named(name)
+}
+
+/// Where the row ids are among the fields of a file that holds them.
+pub(crate) fn find_row_ids(fields: &Fields) -> Option<usize> {
+    fields.iter().position(|field| {
+        field_id(field) == Some(ROW_ID_FIELD)
+            || (field_id(field).is_none() && field.name() == ROW_ID_NAME)
+    })
+}
+
+fn field_id(field: &Field) -> Option<i64> {
+    field.metadata().get(FIELD_ID)?.parse().ok()
+}
+
+/// Stored values as values of a column.
+///
+/// # Errors
+/// When a value does not fit the column's type.
+pub(crate) fn assemble(array: &ArrayRef, source: Source<'_>, column: &Column) -> Assembled {
+    let to = column.field.data_type();
+    match (column.stored.as_str(), column.children.as_slice()) {
+        ("list", [element]) => {
+            let list = as_list(array)?;
+            let values = assemble(list.values(), source.child(0), element)?;
+            let item = match to {
+                DataType::List(item)
+                | DataType::LargeList(item)
+                | DataType::FixedSizeList(item, _) => Arc::clone(item),
+                other => return Err(ArrowError::CastError(format!("{other} is no list"))),
+            };
+            let nulls = list.nulls().cloned();
+            let list = ListArray::try_new(item, list.offsets().clone(), values, nulls)?;
+            of_list(list, to)
+        }
+        ("struct", children) => {
+            let (DataType::Struct(fields), Some(values)) = (to, array.as_struct_opt()) else {
+                return Err(mismatch(array, column));
+            };
+            let parts = children.iter().map(|child| {
+                match source.find(values.fields(), child) {
+                    Some(at) => assemble(values.column(at), source.child(at), child),
+                    None => initial(child)?.to_array_of_size(values.len()).map_err(arrow),
+                }
+            });
+            let parts = parts.collect::<Result<Vec<_>, _>>()?;
+            let nulls = values.nulls().cloned();
+            let made =
+                StructArray::try_new_with_length(fields.clone(), parts, nulls, values.len())?;
+            Ok(Arc::new(made))
+        }
+        ("map", [key, value]) => {
+            let (DataType::Map(entries, sorted), Some(map)) = (to, array.as_map_opt()) else {
+                return Err(mismatch(array, column));
+            };
+            let keys = assemble(map.keys(), source.child(0), key)?;
+            let values = assemble(map.values(), source.child(1), value)?;
+            map_of(map, entries, keys, values, *sorted)
+        }
+        _ => convert(array, to),
+    }
+}
+
+/// What rows have in a column that is younger than they are.
+///
+/// # Errors
+/// When the catalog's text is no value of the column's type.
+pub(crate) fn initial(column: &Column) -> Result<ScalarValue, ArrowError> {
+    let to = column.field.data_type();
+    match &column.initial_default {
+        Some(text) if text != "NULL" => {
+            let text: ArrayRef = Arc::new(StringArray::from(vec![text.as_str()]));
+            let value = convert(&text, to)?;
+            ScalarValue::try_from_array(&value, 0).map_err(arrow)
+        }
+        _ => ScalarValue::try_new_null(to).map_err(arrow),
+    }
+}
+
+fn arrow(error: datafusion::error::DataFusionError) -> ArrowError {
+    ArrowError::ExternalError(Box::new(error))
+}
+
+fn mismatch(array: &ArrayRef, column: &Column) -> ArrowError {
+    ArrowError::CastError(format!(
+        "the column {:?} is a {}, and {} is stored",
+        column.field.name(),
+        column.stored,
+        array.data_type()
+    ))
+}
