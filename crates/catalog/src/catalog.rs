@@ -9,7 +9,7 @@ use godwit_config::{Config, MountKind};
 use crate::mount::{Contents, Mount, State};
 use crate::provider::View;
 use crate::system::{MOUNTS, MountsTable};
-use crate::{DEFAULT_SCHEMA, FILES, Result, SYSTEM, TEMP, TempTables};
+use crate::{DEFAULT_SCHEMA, FILES, Result, SYSTEM, Seen, TEMP};
 
 /// All tables of a server. A clone is cheap and sees the same tables.
 #[derive(Debug, Clone)]
@@ -155,9 +155,9 @@ impl Catalog {
         Arc::new(View::new(self.clone(), None))
     }
 
-    /// As [`Self::provider`], with the temporary tables of one session.
-    pub fn provider_with(&self, temporary: &TempTables) -> Arc<dyn CatalogProvider> {
-        Arc::new(View::new(self.clone(), Some(temporary.clone())))
+    /// As [`Self::provider`], with the tables that one session can change.
+    pub fn provider_with(&self, seen: &Seen) -> Arc<dyn CatalogProvider> {
+        Arc::new(View::new(self.clone(), Some(seen.clone())))
     }
 
     /// Adds a table to the schema `system`, in place of one of the same name.

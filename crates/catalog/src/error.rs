@@ -73,6 +73,9 @@ pub enum Error {
         /// How much they would take, and the configuration key that bounds it.
         why: String,
     },
+    /// What the lake says.
+    #[error(transparent)]
+    Lake(#[from] godwit_lake::Error),
     /// A null for a column that holds none.
     #[error("column '{column}' of table '{table}' is NOT NULL, and a row has no value for it")]
     Null {

@@ -9,7 +9,7 @@
 //! - `mount`: a mount through time; `listing` and `pattern`: what its path holds; `format`: what names tell;
 //!   `shape`: table or schema; `partition`: what folders spell.
 //! - `infer`: what is in a file; `merge`: one column out of two; `table`: files as a table that the engine scans.
-//! - `temporary`: tables in memory, of one session.
+//! - `temporary`: tables in memory, of one session; `seen`: those and the lake, as one statement sees them.
 //! - `blame`: errors that name the file.
 
 mod arrow_lengths;
@@ -24,6 +24,7 @@ mod mount;
 mod partition;
 mod pattern;
 mod provider;
+mod seen;
 mod shape;
 mod system;
 mod table;
@@ -31,6 +32,7 @@ mod temporary;
 
 pub use catalog::{Catalog, ResolvedTable, TableEntry, TableKind};
 pub use error::{Error, Result};
+pub use seen::Seen;
 pub use temporary::{
     Chunk, ColumnDefault, Staging, TempTable, TempTables, TempWriter, plain_schema, plain_type,
 };

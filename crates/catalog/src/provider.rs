@@ -7,37 +7,37 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::{Catalog, Error, TEMP, TableEntry, TableKind, TempTables};
+use crate::{Catalog, Error, Seen, TableEntry, TableKind};
 
 /// The catalog as DataFusion's own metadata tables want to see it.
 #[derive(Debug)]
 pub(crate) struct View {
     catalog: Catalog,
-    /// Those of the session that looks; none for the server itself.
-    temporary: Option<TempTables>,
+    /// What the session that looks can change; none for the server itself.
+    seen: Option<Seen>,
 }
 
 impl View {
-    pub(crate) fn new(catalog: Catalog, temporary: Option<TempTables>) -> Self {
-        Self { catalog, temporary }
+    pub(crate) fn new(catalog: Catalog, seen: Option<Seen>) -> Self {
+        Self { catalog, seen }
     }
 }
 
 impl CatalogProvider for View {
     fn schema_names(&self) -> Vec<String> {
-        self.catalog.schema_names()
+        let mut names = self.catalog.schema_names();
+        names.extend(self.seen.iter().flat_map(Seen::schema_names));
+        names.sort();
+        names.dedup();
+        names
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        let known = self
-            .catalog
-            .schema_names()
-            .iter()
-            .any(|schema| schema == name);
+        let known = self.schema_names().iter().any(|schema| schema == name);
         known.then(|| {
             Arc::new(SchemaView {
                 catalog: self.catalog.clone(),
-                temporary: self.temporary.clone().filter(|_| name == TEMP),
+                seen: self.seen.clone(),
                 schema: name.to_owned(),
             }) as _
         })
@@ -47,16 +47,16 @@ impl CatalogProvider for View {
 #[derive(Debug)]
 struct SchemaView {
     catalog: Catalog,
-    temporary: Option<TempTables>,
+    seen: Option<Seen>,
     schema: String,
 }
 
 impl SchemaView {
     fn entries(&self) -> Vec<TableEntry> {
-        match &self.temporary {
-            Some(temporary) => temporary.entries(),
-            None => self.catalog.known_tables(&self.schema),
-        }
+        let mut entries = self.catalog.known_tables(&self.schema);
+        let seen = self.seen.iter();
+        entries.extend(seen.flat_map(|seen| seen.entries_of(&self.schema)));
+        entries
     }
 }
 
@@ -67,10 +67,15 @@ impl SchemaProvider for SchemaView {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        if let Some(temporary) = &self.temporary {
-            return Ok(temporary.table(name).map(|table| table.provider));
-        }
-        Ok(match self.catalog.table(&self.schema, name).await {
+        let found = match &self.seen {
+            Some(seen) => seen.table(&self.schema, name).await,
+            None => Ok(None),
+        };
+        let found = match found {
+            Ok(None) => self.catalog.table(&self.schema, name).await,
+            found => found,
+        };
+        Ok(match found {
             Ok(found) => found.map(|table| table.provider),
             Err(error) => Some(Arc::new(BrokenTable {
                 schema: Arc::new(Schema::empty()),

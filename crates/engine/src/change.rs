@@ -12,7 +12,7 @@ use datafusion::common::TableReference;
 use datafusion::sql::parser::Statement as Tree;
 use datafusion::sql::planner::object_name_to_table_reference;
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Query, Statement, TableFactor};
-use godwit_catalog::{ColumnDefault, TEMP, TableKind, TempTable, TempTables};
+use godwit_catalog::{ColumnDefault, Seen, TEMP, TableKind, TempTable};
 
 use crate::check::{Change, Names};
 use crate::names::Table;
@@ -78,7 +78,7 @@ pub(crate) enum New {
 #[derive(Clone)]
 pub(crate) struct Scope<'a> {
     pub(crate) state: &'a Arc<State>,
-    pub(crate) temporary: &'a TempTables,
+    pub(crate) seen: &'a Seen,
     pub(crate) parameters: &'a [String],
     /// The parameters as they were advertised before, when it is planned again.
     pub(crate) given: Option<SchemaRef>,
@@ -116,7 +116,7 @@ impl Planner {
                 rows,
             } => {
                 let name = create::name(&name)?;
-                if scope.temporary.get(&name).is_some() && !if_not_exists && !or_replace {
+                if scope.seen.temporary().get(&name).is_some() && !if_not_exists && !or_replace {
                     return Err(exists(&name));
                 }
                 Step::Create {
@@ -197,13 +197,13 @@ impl Planner {
             tables: [reference.clone()].into(),
             ..Names::default()
         };
-        let lookup = self.lookup(scope.state, scope.temporary);
+        let lookup = self.lookup(scope.state, scope.seen);
         let resolved = lookup.resolve(&names).await;
         let found = resolved.get(&reference)?;
         if found.kind != TableKind::Temporary {
             return Err(read_only(verb, found));
         }
-        let table = scope.temporary.get(&found.name);
+        let table = scope.seen.temporary().get(&found.name);
         let table =
             table.ok_or_else(|| Error::not_found(format!("table '{name}' has vanished")))?;
         Ok((found.name.clone(), table))
@@ -305,7 +305,7 @@ pub(crate) fn exists(name: &str) -> Error {
 fn request<'a>(scope: &Scope<'a>, tree: Tree) -> Request<'a> {
     Request {
         state: scope.state,
-        temporary: scope.temporary,
+        seen: scope.seen,
         tree,
         parameters: scope.parameters,
         given: scope.given.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::memory_pool::MemoryReservation;
 use futures::StreamExt;
-use godwit_catalog::{Staging, TempTable, TempTables, TempWriter, plain_schema};
+use godwit_catalog::{Seen, Staging, TempTable, TempTables, TempWriter, plain_schema};
 use godwit_protocol::StatementId;
 
 use crate::bind::Bound;
@@ -180,9 +180,10 @@ impl Run<'_> {
     async fn plan(&self) -> Result<Step> {
         let parsed = parse::parse(&self.job.sql, self.inner.planner.limits)?;
         let change = change_in(&parsed)?;
+        let lake = self.job.session.seen().await?.lake().clone();
         let scope = Scope {
             state: &self.job.session.state(),
-            temporary: self.writer.draft(),
+            seen: &Seen::new(self.writer.draft().clone(), lake),
             parameters: &parsed.parameters,
             given: Some(Arc::clone(&self.job.parameters)),
         };

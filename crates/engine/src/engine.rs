@@ -259,10 +259,21 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::ShuttingDown`], or an internal one.
-    pub async fn schemas(&self, permit: &Permit) -> Result<Vec<SchemaEntry>> {
+    pub async fn schemas(
+        &self,
+        session: &Arc<Session>,
+        permit: &Permit,
+    ) -> Result<Vec<SchemaEntry>> {
+        self.admit(session, permit)?;
+        let looking = Arc::clone(session);
         let names = self.list(permit, |inner| async move {
-            inner.planner.catalog.refresh().await;
-            Ok(inner.planner.catalog.schema_names())
+            let catalog = &inner.planner.catalog;
+            catalog.refresh().await;
+            let mut names = catalog.schema_names();
+            names.extend(looking.seen().await?.schema_names());
+            names.sort();
+            names.dedup();
+            Ok(names)
         });
         let schemas = names.await?.into_iter();
         Ok(schemas
@@ -286,18 +297,19 @@ impl Engine {
         filter: &(dyn Fn(&TableEntry) -> bool + Send + Sync),
     ) -> Result<Vec<TableInfo>> {
         self.admit(session, permit)?;
-        let temporary = session.temporary().clone();
-        let entries = self.list(permit, |inner| async move {
-            Ok(metadata::entries(&inner.planner.catalog, &temporary).await)
+        let looking = Arc::clone(session);
+        let found = self.list(permit, |inner| async move {
+            let seen = looking.seen().await?;
+            let entries = metadata::entries(&inner.planner.catalog, &seen).await;
+            Ok((seen, entries))
         });
-        let temporary = session.temporary().clone();
-        let mut entries = entries.await?;
+        let (seen, mut entries) = found.await?;
         entries.retain(filter);
         self.list(permit, move |inner| async move {
             let mut tables = Vec::with_capacity(entries.len());
             for entry in entries {
                 let catalog = &inner.planner.catalog;
-                tables.push(metadata::info(catalog, &temporary, entry, want_schema).await);
+                tables.push(metadata::info(catalog, &seen, entry, want_schema).await);
             }
             Ok(tables)
         })

@@ -98,6 +98,18 @@ pub enum Error {
         /// What changed, and that planning again helps.
         message: String,
     },
+    /// Another transaction committed first. Nothing of this one was kept.
+    #[error("{message}")]
+    Aborted {
+        /// Which table, what the other transaction did, and that trying again helps.
+        message: String,
+    },
+    /// The lake's catalog database or its object store does not answer.
+    #[error("{message}")]
+    Unavailable {
+        /// What was tried and what came back.
+        message: String,
+    },
     /// The server is going down and takes no new work.
     #[error("the server is shutting down")]
     ShuttingDown,

@@ -89,7 +89,7 @@ impl Inner {
         let state = Arc::new(session.state().undealt());
         let planned = self
             .planner
-            .plan_over(&state, session.temporary(), parsed, None, input)
+            .plan_over(&state, &session.seen().await?, parsed, None, input)
             .await;
         let plan = planned.map_err(|error| match error {
             Error::NotFound { message } if missing => Error::not_found(format!(

@@ -197,7 +197,11 @@ impl Inner {
             tables: [reference.clone()].into(),
             ..Names::default()
         };
-        let lookup = self.planner.lookup(&state, session.temporary());
+        let seen = match session.seen().await {
+            Ok(seen) => seen,
+            Err(error) => return error,
+        };
+        let lookup = self.planner.lookup(&state, &seen);
         let resolved = lookup.resolve(&names).await;
         match (resolved.get(reference), reference.schema()) {
             (Ok(table), _) if table.kind != TableKind::Temporary => read_only("upload", table),

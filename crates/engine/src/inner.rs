@@ -12,6 +12,7 @@ use datafusion::sql::parser::Statement as Tree;
 use datafusion::sql::planner::object_name_to_table_reference;
 use godwit_catalog::{CATALOG, Catalog, DEFAULT_SCHEMA, TableKind};
 use godwit_config::Config;
+use godwit_lake::Lake;
 use godwit_protocol::StatementId;
 use tokio::sync::{mpsc, oneshot};
 
@@ -37,6 +38,7 @@ use crate::{Error, Prepared, QueryStream, Result, Statement, memory, system};
 pub(crate) struct Inner {
     pub(crate) runtime: QueryRuntime,
     pub(crate) planner: Planner,
+    pub(crate) lake: Lake,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) plans: PlanCache,
     pub(crate) results: Arc<Results>,
@@ -60,11 +62,21 @@ impl Inner {
             };
             runtime.run("start", None, open).await?
         };
+        let lake = {
+            let (config, env) = (config.clone(), Arc::clone(&env));
+            let open = async move {
+                Lake::open(&config, &config.data_dir, env)
+                    .await
+                    .map_err(|error| Error::from_lake(&error, "start"))
+            };
+            runtime.run("start", None, open).await?
+        };
         let results = Arc::new(Results::new(config, Arc::clone(&env.disk_manager)));
         let base = base_state(&catalog, &bounds, env);
         let sessions = Arc::new(Sessions::new(
             config,
             catalog.clone(),
+            lake.clone(),
             base.clone(),
             bounds,
         )?);
@@ -77,6 +89,7 @@ impl Inner {
         let inner = Arc::new(Self {
             runtime,
             planner: Planner { catalog, limits },
+            lake,
             sessions,
             plans: PlanCache::new(config.statements.cached_plans, config.tickets.ttl),
             results,
@@ -134,7 +147,7 @@ impl Inner {
             Body::Query(plan)
                 if !self
                     .planner
-                    .is_current(plan, &session.state(), session.temporary())
+                    .is_current(plan, &session.state(), &session.seen().await?)
                     .await =>
             {
                 let again = self.plan_again(session, &entry.prepared).await?;
@@ -203,8 +216,8 @@ impl Inner {
     async fn analyse(&self, session: &Session, parsed: Parsed) -> Result<Body> {
         match check::classify(&parsed.tree)? {
             Class::Query => {
-                let (state, temporary) = (session.state(), session.temporary());
-                let plan = self.planner.plan(&state, temporary, parsed, None).await?;
+                let (state, seen) = (session.state(), session.seen().await?);
+                let plan = self.planner.plan(&state, &seen, parsed, None).await?;
                 Ok(Body::Query(Arc::new(plan)))
             }
             Class::Setting(_) if !parsed.parameters.is_empty() => Err(Error::invalid(
@@ -225,9 +238,10 @@ impl Inner {
 
     /// Plans a change of temporary tables to see that it can be made. Nothing is changed.
     async fn check_change(&self, session: &Session, parsed: &Parsed) -> Result<Body> {
+        session.changeable()?;
         let scope = Scope {
             state: &session.state(),
-            temporary: session.changeable()?,
+            seen: &session.seen().await?,
             parameters: &parsed.parameters,
             given: None,
         };
@@ -242,7 +256,7 @@ impl Inner {
             .planner
             .plan(
                 &session.state(),
-                session.temporary(),
+                &session.seen().await?,
                 parsed,
                 Some(parameters),
             )
@@ -295,7 +309,11 @@ impl Inner {
             tables: [reference.clone()].into(),
             ..Names::default()
         };
-        let lookup = self.planner.lookup(&state, session.temporary());
+        let seen = match session.seen().await {
+            Ok(seen) => seen,
+            Err(error) => return Some(error),
+        };
+        let lookup = self.planner.lookup(&state, &seen);
         let resolved = lookup.resolve(&names).await;
         match resolved.get(&reference) {
             Ok(table) if table.kind == TableKind::Temporary => None,

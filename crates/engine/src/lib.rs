@@ -6,7 +6,7 @@
 //!
 //! In reading order: [`Engine`] and `inner`, the way of a statement; `session`, `settings` and `prepared`, what is kept
 //! between two calls; `parse`, `depth` and `placeholders`, text to a tree; `check`, what is refused; `names` and
-//! `provider`, what names stand for; `change`, `effect` and `ingest`, what writes to temporary tables; `plan`, `infer`,
+//! `provider`, what names stand for; `change`, `effect` and `ingest`, what writes; `transactions`, where to; `plan`, `infer`,
 //! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `conform`, `fill`
 //! and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
 //! kept and queries that nobody waits for; `runtime`, `running`, `memory`, `deep` and `cache`,
@@ -49,6 +49,7 @@ mod size;
 mod statement;
 mod system;
 mod total;
+mod transactions;
 mod yielding;
 
 pub use engine::Engine;

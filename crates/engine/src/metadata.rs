@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
 use datafusion::sql::sqlparser::keywords::{RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS};
-use godwit_catalog::{CATALOG, Catalog, TEMP, TableEntry, TableKind, TempTables};
+use godwit_catalog::{CATALOG, Catalog, Seen, TableEntry, TableKind};
 
 use crate::{Error, total};
 
@@ -49,9 +49,9 @@ pub struct FunctionNames {
 }
 
 /// All tables that a session sees, by a new listing, sorted by schema and name.
-pub(crate) async fn entries(catalog: &Catalog, temporary: &TempTables) -> Vec<TableEntry> {
+pub(crate) async fn entries(catalog: &Catalog, seen: &Seen) -> Vec<TableEntry> {
     catalog.refresh().await;
-    let mut entries = temporary.entries();
+    let mut entries = seen.entries();
     for schema in catalog.schema_names() {
         entries.extend(catalog.table_names(&schema).await);
     }
@@ -62,7 +62,7 @@ pub(crate) async fn entries(catalog: &Catalog, temporary: &TempTables) -> Vec<Ta
 /// A table with its columns where they are wanted.
 pub(crate) async fn info(
     catalog: &Catalog,
-    temporary: &TempTables,
+    seen: &Seen,
     entry: TableEntry,
     want_schema: bool,
 ) -> TableInfo {
@@ -77,9 +77,9 @@ pub(crate) async fn info(
         error: None,
     };
     if want_schema {
-        let found = match info.schema.as_str() {
-            TEMP => Ok(temporary.table(&info.name)),
-            schema => catalog.table(schema, &info.name).await,
+        let found = match seen.table(&info.schema, &info.name).await {
+            Ok(None) => catalog.table(&info.schema, &info.name).await,
+            found => found,
         };
         match found {
             Ok(Some(table)) => {

@@ -16,7 +16,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
-use godwit_catalog::{CATALOG, Catalog, FILES, ResolvedTable, TEMP, TableKind, TempTables};
+use godwit_catalog::{CATALOG, Catalog, FILES, ResolvedTable, Seen, TEMP, TableKind};
 
 use crate::check::Names;
 use crate::{Error, Result};
@@ -56,8 +56,8 @@ pub(crate) struct Table {
 #[derive(Clone, Copy)]
 pub(crate) struct Lookup<'a> {
     pub(crate) catalog: &'a Catalog,
-    /// The session's own.
-    pub(crate) temporary: &'a TempTables,
+    /// The session's own, and the lake's.
+    pub(crate) seen: &'a Seen,
     pub(crate) state: &'a SessionState,
     /// The session's schema.
     pub(crate) schema: &'a str,
@@ -122,6 +122,14 @@ impl Lookup<'_> {
         path
     }
 
+    fn schema_names(&self) -> Vec<String> {
+        let mut names = self.catalog.schema_names();
+        names.extend(self.seen.schema_names());
+        names.sort();
+        names.dedup();
+        names
+    }
+
     async fn find(&self, reference: &TableReference) -> Result<Option<Table>> {
         match reference {
             TableReference::Bare { table } => {
@@ -145,13 +153,12 @@ impl Lookup<'_> {
     async fn table(&self, schema: &str, name: &str) -> Result<Option<Table>> {
         let found = if schema == INFORMATION_SCHEMA {
             self.information_table(name).await?
-        } else if schema == TEMP {
-            self.temporary.table(name)
         } else {
-            self.catalog
-                .table(schema, name)
-                .await
-                .map_err(|error| Error::from_catalog(&error))?
+            let translate = |error| Error::from_catalog(&error);
+            match self.seen.table(schema, name).await.map_err(translate)? {
+                Some(found) => Some(found),
+                None => self.catalog.table(schema, name).await.map_err(translate)?,
+            }
         };
         Ok(found.map(|found| Table::of(schema, name, found)))
     }
@@ -159,7 +166,7 @@ impl Lookup<'_> {
     async fn information_table(&self, name: &str) -> Result<Option<ResolvedTable>> {
         // A catalog of its own for every session: each sees its temporary tables and no other's.
         let catalogs = MemoryCatalogProviderList::new();
-        let catalog = self.catalog.provider_with(self.temporary);
+        let catalog = self.catalog.provider_with(self.seen);
         catalogs.register_catalog(CATALOG.to_owned(), catalog);
         let schema = InformationSchemaProvider::new(Arc::new(catalogs))
             .with_table_functions(self.state.table_functions().clone());
@@ -176,7 +183,7 @@ impl Lookup<'_> {
 
     /// Why a name stands for nothing: where it was looked for, and what it may have been meant to be.
     async fn missing(&self, reference: &TableReference) -> Error {
-        let schemas = self.catalog.schema_names();
+        let schemas = self.schema_names();
         match reference {
             TableReference::Full { catalog, .. } if catalog.as_ref() != CATALOG => {
                 Error::not_found(format!(
@@ -237,10 +244,8 @@ impl Lookup<'_> {
     async fn table_names(&self, schemas: &[&str]) -> BTreeMap<String, String> {
         let mut names = BTreeMap::new();
         for schema in schemas {
-            let entries = match *schema {
-                TEMP => self.temporary.entries(),
-                schema => self.catalog.table_names(schema).await,
-            };
+            let mut entries = self.seen.entries_of(schema);
+            entries.extend(self.catalog.table_names(schema).await);
             names.extend(entries.into_iter().map(|entry| (entry.name, entry.schema)));
         }
         names

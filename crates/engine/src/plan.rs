@@ -9,7 +9,7 @@ use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::OptimizerConfig;
 use datafusion::sql::parser::Statement as Tree;
-use godwit_catalog::{Catalog, TempTables};
+use godwit_catalog::{Catalog, Seen};
 
 use crate::check::{self, Names};
 use crate::deep::{Deep, with_deep_stack};
@@ -51,7 +51,7 @@ pub(crate) struct Plan {
 /// A query to be planned.
 pub(crate) struct Request<'a> {
     pub(crate) state: &'a Arc<State>,
-    pub(crate) temporary: &'a TempTables,
+    pub(crate) seen: &'a Seen,
     pub(crate) tree: Tree,
     pub(crate) parameters: &'a [String],
     /// The parameters as they were advertised before, when it is planned again.
@@ -74,18 +74,18 @@ impl Planner {
     pub(crate) async fn plan(
         &self,
         state: &Arc<State>,
-        temporary: &TempTables,
+        seen: &Seen,
         parsed: Parsed,
         given: Option<SchemaRef>,
     ) -> Result<Plan> {
-        self.plan_over(state, temporary, parsed, given, None).await
+        self.plan_over(state, seen, parsed, given, None).await
     }
 
     /// The same with what the unqualified name `input` stands for, before all other tables.
     pub(crate) async fn plan_over(
         &self,
         state: &Arc<State>,
-        temporary: &TempTables,
+        seen: &Seen,
         parsed: Parsed,
         given: Option<SchemaRef>,
         input: Option<Arc<dyn TableProvider>>,
@@ -95,7 +95,7 @@ impl Planner {
         } = parsed;
         self.plan_as(Request {
             state,
-            temporary,
+            seen,
             tree,
             parameters: &parameters,
             given,
@@ -113,7 +113,7 @@ impl Planner {
     pub(crate) async fn plan_as(&self, request: Request<'_>) -> Result<Plan> {
         let Request {
             state,
-            temporary,
+            seen,
             mut tree,
             parameters,
             given,
@@ -128,7 +128,7 @@ impl Planner {
             &tree,
             self.limits.max_depth.saturating_mul(TABLES_PER_LEVEL),
         )?;
-        let mut resolved = self.lookup(state, temporary).resolve(&names).await;
+        let mut resolved = self.lookup(state, seen).resolve(&names).await;
         if let Some((reference, table)) = target {
             resolved.insert(reference, table);
         }
@@ -158,24 +158,19 @@ impl Planner {
     }
 
     /// Whether a plan still stands for what its text means in this session now.
-    pub(crate) async fn is_current(
-        &self,
-        plan: &Plan,
-        state: &Arc<State>,
-        temporary: &TempTables,
-    ) -> bool {
+    pub(crate) async fn is_current(&self, plan: &Plan, state: &Arc<State>, seen: &Seen) -> bool {
         Arc::ptr_eq(&plan.state, state)
             && self
-                .lookup(state, temporary)
+                .lookup(state, seen)
                 .resolve(&plan.names)
                 .await
                 .is_same_as(&plan.resolved)
     }
 
-    pub(crate) fn lookup<'a>(&'a self, state: &'a State, temporary: &'a TempTables) -> Lookup<'a> {
+    pub(crate) fn lookup<'a>(&'a self, state: &'a State, seen: &'a Seen) -> Lookup<'a> {
         Lookup {
             catalog: &self.catalog,
-            temporary,
+            seen,
             state: state.session(),
             schema: state.schema(),
         }

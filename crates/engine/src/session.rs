@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use datafusion::execution::SessionState;
-use godwit_catalog::TempTables;
+use godwit_catalog::{Seen, TempTables};
 use godwit_config::{WireCompression, WireProfile};
 use godwit_protocol::SessionId;
 use godwit_protocol::session::OptionValue;
@@ -187,6 +187,20 @@ impl Session {
             return Err(stateless("temporary tables belong"));
         }
         Ok(&self.temporary)
+    }
+
+    pub(crate) fn lake(&self) -> &godwit_lake::Lake {
+        &self.shared.lake
+    }
+
+    /// What a statement that begins now sees: the temporary tables, and the newest snapshot of the lake.
+    ///
+    /// # Errors
+    /// When the lake does not answer.
+    pub(crate) async fn seen(&self) -> Result<Seen> {
+        let latest = self.shared.lake.latest().await;
+        let latest = latest.map_err(|error| Error::from_lake(&error, "session"))?;
+        Ok(Seen::new(self.temporary.clone(), latest))
     }
 
     pub(crate) fn touch(&self) {

@@ -54,12 +54,16 @@ pub(crate) fn schema(command: &Command) -> Result<SchemaRef> {
 pub(crate) async fn rows(flight: &Flight, call: &Call, command: &Command) -> Result<RecordBatch> {
     let permit = call.permit(flight, Intent::Metadata)?;
     match command {
-        Command::Catalogs => catalogs::rows(flight.engine.schemas(&permit).await?),
+        Command::Catalogs => {
+            let session = call.session(flight)?;
+            catalogs::rows(flight.engine.schemas(&session, &permit).await?)
+        }
         Command::DbSchemas {
             catalog,
             schema_pattern,
         } => {
-            let schemas = flight.engine.schemas(&permit).await?;
+            let session = call.session(flight)?;
+            let schemas = flight.engine.schemas(&session, &permit).await?;
             db_schemas::rows(schemas, catalog.as_deref(), schema_pattern.as_deref())
         }
         Command::Tables(query) => {

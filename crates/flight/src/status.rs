@@ -1,7 +1,8 @@
 //! Errors to gRPC codes: the one table.
 //!
-//! The codes are those that clients map to something of their own. FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE and
-//! UNKNOWN all become "unknown" in ADBC, so nothing is given one of these.
+//! The codes are those that clients map to something of their own. FAILED_PRECONDITION, OUT_OF_RANGE and UNKNOWN become
+//! "unknown" in ADBC, so nothing is given one of these. So does ABORTED, which one error has all the same: it is how gRPC says
+//! that another transaction was first and that trying again helps.
 
 use std::fmt;
 
@@ -146,7 +147,8 @@ fn engine(error: &Engine) -> Code {
         Engine::Cancelled => Code::Cancelled,
         Engine::DeadlineExceeded { .. } => Code::DeadlineExceeded,
         Engine::BrokenData { .. } => Code::DataLoss,
-        Engine::ShuttingDown => Code::Unavailable,
+        Engine::Aborted { .. } => Code::Aborted,
+        Engine::ShuttingDown | Engine::Unavailable { .. } => Code::Unavailable,
         Engine::Internal { .. } => Code::Internal,
     }
 }

@@ -16,6 +16,8 @@ mod database;
 mod error;
 mod id;
 mod lake;
+mod layout;
+mod options;
 mod snapshot;
 mod state;
 #[expect(clippy::allow_attributes, reason = "used by what is being built")]

@@ -112,6 +112,25 @@ impl Error {
             },
             Catalog::Full { why } => Self::exhausted(why),
             Catalog::Null { .. } => Self::invalid(error.to_string()),
+            Catalog::Lake(error) => Self::from_lake(error, "lake"),
+        }
+    }
+
+    pub(crate) fn from_lake(error: &godwit_lake::Error, query_id: &str) -> Self {
+        use godwit_lake::Error as Lake;
+        match error.clone() {
+            Lake::NotFound { message } => Self::NotFound { message },
+            Lake::AlreadyExists { message } => Self::AlreadyExists { message },
+            Lake::Invalid { message } => Self::InvalidInput { message },
+            Lake::Unsupported { message } => Self::Unsupported { message },
+            Lake::Conflict { message } => Self::Aborted { message },
+            Lake::Unavailable { message } => Self::Unavailable { message },
+            Lake::Full { message } => Self::ResourcesExhausted { message },
+            Lake::Broken { message } => Self::BrokenData {
+                file: None,
+                why: message,
+            },
+            Lake::Internal { source } => Self::internal(query_id, source.to_string()),
         }
     }
 }
@@ -131,6 +150,9 @@ fn from_foreign(error: &(dyn StdError + Send + Sync + 'static), query_id: &str) 
     }
     if let Some(error) = error.downcast_ref::<godwit_catalog::Error>() {
         return Error::from_catalog(error);
+    }
+    if let Some(error) = error.downcast_ref::<godwit_lake::Error>() {
+        return Error::from_lake(error, query_id);
     }
     if let Some(error) = error.downcast_ref::<DataFusionError>() {
         return Error::from_datafusion(error, query_id);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use datafusion::execution::SessionState;
 use godwit_catalog::{Catalog, TempTables};
 use godwit_config::Config;
+use godwit_lake::Lake;
 use godwit_protocol::SessionId;
 
 use super::{Session, State};
@@ -36,6 +37,7 @@ pub struct Sessions {
 /// What all sessions start from.
 pub(crate) struct Shared {
     pub(crate) catalog: Catalog,
+    pub(crate) lake: Lake,
     pub(crate) base: SessionState,
     /// The state of all sessions that have changed nothing.
     pub(crate) unchanged: Arc<State>,
@@ -57,6 +59,7 @@ impl Sessions {
     pub(crate) fn new(
         config: &Config,
         catalog: Catalog,
+        lake: Lake,
         base: SessionState,
         bounds: Bounds,
     ) -> Result<Self> {
@@ -68,6 +71,7 @@ impl Sessions {
         Ok(Self {
             shared: Arc::new(Shared {
                 catalog,
+                lake,
                 base,
                 unchanged,
                 bounds,

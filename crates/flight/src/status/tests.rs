@@ -45,6 +45,8 @@ fn table() -> Vec<(Error, Code)> {
             Code::DataLoss,
         ),
         (Engine::Conflict { message: text() }, Code::InvalidArgument),
+        (Engine::Aborted { message: text() }, Code::Aborted),
+        (Engine::Unavailable { message: text() }, Code::Unavailable),
         (Engine::ShuttingDown, Code::Unavailable),
         (
             Engine::Internal {
