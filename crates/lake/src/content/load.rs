@@ -83,10 +83,7 @@ impl Loader<'_> {
             let inlined = inlined_deletes.remove(&id).unwrap_or_default();
             self.file(row, delete, inlined)
         });
-        let files: Vec<_> = stream::iter(work)
-            .buffered(AT_A_TIME)
-            .try_collect()
-            .await?;
+        let files: Vec<_> = stream::iter(work).buffered(AT_A_TIME).try_collect().await?;
         let mut deletes = HashMap::new();
         let mut placed = Vec::with_capacity(files.len() + inlined.len());
         for (part, kept) in files {

@@ -65,7 +65,10 @@ impl TableRows {
         };
         let rows = about.files().await?;
         let mut mappings = HashMap::new();
-        if rows.iter().any(|row| row.opt_int(9).ok().flatten().is_some()) {
+        if rows
+            .iter()
+            .any(|row| row.opt_int(9).ok().flatten().is_some())
+        {
             mappings = about.mappings().await?;
         }
         let unknown = rows.iter().filter_map(|row| {
@@ -282,6 +285,9 @@ impl About<'_> {
 }
 
 fn natural(number: i64) -> Result<u64> {
-    u64::try_from(number)
-        .map_err(|_| Error::broken(format!("the catalog has {number} for a count of rows or bytes")))
+    u64::try_from(number).map_err(|_| {
+        Error::broken(format!(
+            "the catalog has {number} for a count of rows or bytes"
+        ))
+    })
 }
