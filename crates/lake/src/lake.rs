@@ -20,6 +20,7 @@ pub(crate) struct Inner {
     pub(crate) database: Database,
     pub(crate) storage: Storage,
     pub(crate) runtime: Arc<RuntimeEnv>,
+    pub(crate) cache: crate::snapshot::cache::Cache,
 }
 
 /// A moment of the past.
@@ -43,8 +44,11 @@ impl Lake {
     }
 
     /// The newest snapshot.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`], [`crate::Error::Broken`].
     pub async fn latest(&self) -> Result<Snapshot> {
-        unimplemented!()
+        Snapshot::latest(self).await
     }
 
     /// An older snapshot.
@@ -52,13 +56,15 @@ impl Lake {
     /// # Errors
     /// [`crate::Error::NotFound`] when there is none, or no longer.
     pub async fn at(&self, at: At) -> Result<Snapshot> {
-        let _ = at;
-        unimplemented!()
+        Snapshot::find(self, at).await
     }
 
     /// All snapshots, oldest first.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`], [`crate::Error::Broken`].
     pub async fn snapshots(&self) -> Result<Vec<SnapshotInfo>> {
-        unimplemented!()
+        Snapshot::list(self).await
     }
 
     /// Begins a transaction on the newest snapshot.

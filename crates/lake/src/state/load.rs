@@ -245,7 +245,9 @@ impl Rows<'_> {
                 .collect::<Result<_>>()?,
             partitioned: ids(partitioned)?,
             sorted: ids(sorted)?,
-            encrypted: encrypted.iter().any(|row| row.text(0).is_ok_and(|text| text == "true")),
+            encrypted: encrypted
+                .iter()
+                .any(|row| row.text(0).is_ok_and(|text| text == "true")),
         })
     }
 }
