@@ -62,6 +62,9 @@ impl Lake {
     }
 
     /// The newest snapshot.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`], [`crate::Error::Broken`].
     pub async fn latest(&self) -> Result<Snapshot> {
         Snapshot::latest(self).await
     }
@@ -75,6 +78,9 @@ impl Lake {
     }
 
     /// All snapshots, oldest first.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`], [`crate::Error::Broken`].
     pub async fn snapshots(&self) -> Result<Vec<SnapshotInfo>> {
         Snapshot::list(self).await
     }

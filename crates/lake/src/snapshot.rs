@@ -70,7 +70,8 @@ impl Snapshot {
         let Some(table) = self.state.table(schema, name) else {
             return Ok(None);
         };
-        let (content, version) = match (self.changed.get(&table.id), self.altered.get(&table.id)) {
+        let (changed, altered) = (self.changed.get(&table.id), self.altered.get(&table.id));
+        let (content, version) = match (changed, altered) {
             (Some((content, version)), _) => (Arc::clone(content), *version),
             (None, Some((before, version))) => {
                 let loaded = cache::content_at(&self.lake, before, self.id()).await?;

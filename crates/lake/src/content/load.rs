@@ -140,7 +140,7 @@ impl Loader<'_> {
         }
         if let Some(only) = file.only_until {
             let only = Only(only);
-            let hidden = positions::later_rows(self.lake, &file.path, only, self.table).await?;
+            let hidden = positions::later_rows(self.lake, file, only, self.table).await?;
             sources.push(Arc::new(Deleted::of(file.rows, hidden)));
         }
         let deleted = union(sources);

@@ -33,6 +33,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion_datasource::source::DataSourceExec;
 use object_store::ObjectMeta;
+use object_store::path::Path;
 use parquet::arrow::RowNumber as RowNumberType;
 use parquet::arrow::arrow_reader::RowSelection;
 
@@ -201,19 +202,12 @@ impl Columns {
             let location = storage.locate(&file.path)?;
             store = Some(location.store);
             let rows = part.live_rows();
-            let mut entry = PartitionedFile::new_from_meta(ObjectMeta {
-                location: location.path,
-                // A file never changes under its name, so that any moment tells a kept footer from no other.
-                last_modified: DateTime::<Utc>::UNIX_EPOCH,
-                size: file.bytes,
-                e_tag: None,
-                version: None,
-            })
-            .with_partition_values(vec![
-                ScalarValue::UInt64(Some(RowNumber::new(*number, 0).0)),
-                ScalarValue::Int64(file.row_id_start),
-            ])
-            .with_statistics(Arc::new(self.statistics(usize::try_from(rows).ok())));
+            let mut entry = entry(location.path, file.bytes)
+                .with_partition_values(vec![
+                    ScalarValue::UInt64(Some(RowNumber::new(*number, 0).0)),
+                    ScalarValue::Int64(file.row_id_start),
+                ])
+                .with_statistics(Arc::new(self.statistics(usize::try_from(rows).ok())));
             // Eight bytes more: the footer's length and the mark at the file's end.
             if let Some(footer) = file.footer_bytes.and_then(|n| usize::try_from(n).ok()) {
                 entry = entry.with_metadata_size_hint(footer.saturating_add(8));
@@ -260,6 +254,18 @@ impl Columns {
         let column = ColumnExpr::new_with_schema(name, self.schema.table_schema())?;
         Ok(Arc::new(column))
     }
+}
+
+/// A file as the engine's readers take it.
+pub(crate) fn entry(location: Path, bytes: u64) -> PartitionedFile {
+    PartitionedFile::new_from_meta(ObjectMeta {
+        location,
+        // A file never changes under its name, so that any moment tells a kept footer from no other.
+        last_modified: DateTime::<Utc>::UNIX_EPOCH,
+        size: bytes,
+        e_tag: None,
+        version: None,
+    })
 }
 
 fn rows(files: &[PartitionedFile]) -> Option<usize> {

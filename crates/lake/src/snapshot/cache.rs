@@ -7,7 +7,7 @@ use super::changes;
 use crate::content::load::{self, Loaded};
 use crate::database::Value;
 use crate::state::load as state;
-use crate::{Error, Lake, Result, SnapshotId, State, Table, TableId};
+use crate::{Lake, Result, SnapshotId, State, Table, TableId};
 
 /// How many states are kept: the newest, and some that are looked back at.
 const STATES: usize = 8;
@@ -111,7 +111,7 @@ impl Cache {
 /// The state at a snapshot that exists.
 ///
 /// # Errors
-/// [`Error::Unavailable`], [`Error::Broken`].
+/// [`crate::Error::Unavailable`], [`crate::Error::Broken`].
 pub(super) async fn state_at(
     lake: &Lake,
     snapshot: SnapshotId,
@@ -143,7 +143,7 @@ pub(super) async fn state_at(
 /// The content of a table at a snapshot.
 ///
 /// # Errors
-/// [`Error::Unavailable`], [`Error::Broken`], [`Error::Unsupported`].
+/// [`crate::Error::Unavailable`], [`crate::Error::Broken`], [`crate::Error::Unsupported`].
 pub(super) async fn content_at(
     lake: &Lake,
     table: &Table,
