@@ -16,6 +16,8 @@ mod database;
 mod error;
 mod id;
 mod lake;
+mod layout;
+mod options;
 mod scan;
 mod snapshot;
 mod state;
