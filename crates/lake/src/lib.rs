@@ -30,8 +30,8 @@ mod storage;
 #[allow(dead_code, reason = "as above")]
 mod text;
 mod transaction;
-mod writer;
 mod types;
+mod writer;
 
 pub use content::{ColumnStats, Content, DataFile, Deleted, Inlined, Part, RowNumber, Rows};
 pub use error::{Error, Result};

@@ -91,7 +91,9 @@ impl ParquetFile {
     /// About how many bytes the file would have now.
     pub(crate) fn bytes(&self) -> u64 {
         let writer = self.writer.as_ref();
-        writer.map_or(0, |writer| (writer.bytes_written() + writer.in_progress_size()) as u64)
+        writer.map_or(0, |writer| {
+            (writer.bytes_written() + writer.in_progress_size()) as u64
+        })
     }
 
     pub(crate) async fn finish(mut self) -> Result<Finished> {
@@ -166,9 +168,7 @@ fn finished() -> Error {
 
 fn compression(compression: LakeCompression) -> Result<Compression> {
     Ok(match compression {
-        LakeCompression::Zstd => {
-            Compression::ZSTD(ZstdLevel::try_new(1).map_err(Error::internal)?)
-        }
+        LakeCompression::Zstd => Compression::ZSTD(ZstdLevel::try_new(1).map_err(Error::internal)?),
         LakeCompression::Snappy => Compression::SNAPPY,
         LakeCompression::Lz4 => Compression::LZ4_RAW,
         LakeCompression::None => Compression::UNCOMPRESSED,
@@ -184,7 +184,10 @@ fn failed(storage: &Storage, path: &str, error: ParquetError) -> Error {
         }
         if let Some(error) = why.downcast_ref::<std::io::Error>() {
             // What the store said may be inside of it, where it is no cause.
-            match error.get_ref().and_then(|inner| inner.downcast_ref::<object_store::Error>()) {
+            match error
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref::<object_store::Error>())
+            {
                 Some(inner) => return storage.failed(path, inner),
                 None => return Error::unavailable(format!("{path}: {error}")),
             }
