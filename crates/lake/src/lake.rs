@@ -7,7 +7,6 @@ use godwit_config::Config;
 
 use crate::database::Database;
 use crate::options::Options;
-use crate::snapshot::cache::Cache;
 use crate::storage::{self, Storage};
 use crate::{Error, layout};
 use crate::{Result, Snapshot, SnapshotId, SnapshotInfo, Transaction};
@@ -23,8 +22,8 @@ pub(crate) struct Inner {
     pub(crate) database: Database,
     pub(crate) storage: Storage,
     pub(crate) runtime: Arc<RuntimeEnv>,
-    pub(crate) cache: Cache,
     pub(crate) options: Options,
+    pub(crate) cache: crate::snapshot::cache::Cache,
 }
 
 /// A moment of the past.
@@ -56,8 +55,8 @@ impl Lake {
             database,
             storage,
             runtime,
-            cache: Cache::default(),
             options: Options::from(&config.lake),
+            cache: crate::snapshot::cache::Cache::default(),
         });
         Ok(Self { inner })
     }
@@ -87,8 +86,12 @@ impl Lake {
     }
 
     /// Begins a transaction on the newest snapshot.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`], [`crate::Error::Broken`].
     pub async fn begin(&self) -> Result<Transaction> {
-        unimplemented!()
+        let newest = self.latest().await?;
+        Ok(Transaction::new(self.clone(), newest))
     }
 }
 

@@ -22,12 +22,8 @@ mod options;
 mod scan;
 mod snapshot;
 mod state;
-#[expect(clippy::allow_attributes, reason = "used by what is being built")]
-#[allow(dead_code, unused_imports, reason = "as above")]
 mod stats;
 mod storage;
-#[expect(clippy::allow_attributes, reason = "used by what is being built")]
-#[allow(dead_code, reason = "as above")]
 mod text;
 mod transaction;
 mod types;

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use datafusion::catalog::TableProvider;
 
 use crate::scan::LakeScan;
+use crate::transaction;
 use crate::{Content, Lake, Result, SnapshotId, State, Table, TableId};
 
 /// The bit that the versions of contents have which are not committed.
@@ -34,6 +35,9 @@ pub struct Snapshot {
     pub(crate) state: Arc<State>,
     /// What a transaction has changed.
     pub(crate) changed: Arc<HashMap<TableId, (Arc<Content>, u64)>>,
+    /// Tables of which a transaction has changed the columns and not the rows: as they are in the catalog, with the version
+    /// that their rows have in the new columns.
+    pub(crate) altered: Arc<HashMap<TableId, (Arc<Table>, u64)>>,
 }
 
 /// A table with its rows at one moment. What it reads never changes.
@@ -66,9 +70,15 @@ impl Snapshot {
         let Some(table) = self.state.table(schema, name) else {
             return Ok(None);
         };
-        let (content, version) = match self.changed.get(&table.id) {
-            Some((content, version)) => (Arc::clone(content), *version),
-            None => {
+        let (changed, altered) = (self.changed.get(&table.id), self.altered.get(&table.id));
+        let (content, version) = match (changed, altered) {
+            (Some((content, version)), _) => (Arc::clone(content), *version),
+            (None, Some((before, version))) => {
+                let loaded = cache::content_at(&self.lake, before, self.id()).await?;
+                let content = transaction::reshape(&loaded.content, before, table)?;
+                (Arc::new(content), *version)
+            }
+            (None, None) => {
                 let loaded = cache::content_at(&self.lake, table, self.id()).await?;
                 (Arc::clone(&loaded.content), loaded.version)
             }

@@ -57,6 +57,7 @@ impl Snapshot {
             lake: lake.clone(),
             state,
             changed: Arc::default(),
+            altered: Arc::default(),
         })
     }
 

@@ -1,4 +1,6 @@
 use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -29,7 +31,6 @@ const CHUNK_BYTES: usize = 8 << 20;
 const FOOTER_END: u64 = 8;
 
 /// A Parquet file that is being written to the store. It is there for others when it is finished.
-#[derive(Debug)]
 pub(crate) struct ParquetFile {
     storage: Storage,
     path: String,
@@ -45,12 +46,18 @@ pub(crate) struct Finished {
     pub(crate) metadata: ParquetMetaData,
 }
 
+impl fmt::Debug for ParquetFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ParquetFile").field(&self.path).finish()
+    }
+}
+
 impl ParquetFile {
     pub(crate) fn begin(lake: &Inner, path: String, schema: SchemaRef) -> Result<Self> {
         let storage = lake.storage.clone();
         let place = storage.locate(&path)?.path;
         let upload = Upload {
-            file: BufWriter::with_capacity(storage.store().clone(), place, CHUNK_BYTES),
+            file: BufWriter::with_capacity(Arc::clone(storage.store()), place, CHUNK_BYTES),
             bytes: 0,
             tail: [0; FOOTER_END as usize],
         };
@@ -148,13 +155,13 @@ impl AsyncFileWriter for Upload {
             self.tail.rotate_left(last.len());
             let kept = self.tail.len() - last.len();
             self.tail[kept..].copy_from_slice(last);
-            Ok(self.file.put(bytes).await.map_err(external)?)
+            self.file.put(bytes).await.map_err(external)
         }
         .boxed()
     }
 
     fn complete(&mut self) -> BoxFuture<'_, ParquetResult<()>> {
-        async move { Ok(self.file.shutdown().await.map_err(external)?) }.boxed()
+        async move { self.file.shutdown().await.map_err(external) }.boxed()
     }
 }
 
