@@ -13,11 +13,13 @@ mod clauses;
 mod expressions;
 mod names;
 mod settings;
+mod transactions;
 mod writes;
 
 pub(crate) use changes::{Change, Rows, change_of};
 pub(crate) use clauses::{FunctionKinds, refuse_ignored};
 pub(crate) use names::{Names, mentioned};
+pub(crate) use transactions::TransactionStatement;
 
 /// What a statement does.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(crate) enum Class {
     Query,
     /// Changes the session.
     Setting(SettingChange),
+    /// Begins, ends or divides a transaction.
+    Transaction(TransactionStatement),
     /// Makes or drops a temporary table.
     Define,
     /// Changes the rows of a table: what becomes of it depends on which table that is.
@@ -64,6 +68,7 @@ pub(crate) fn classify(tree: &Tree) -> Result<Class> {
             Class::Setting(_) => Err(Error::unsupported(
                 "EXPLAIN of a setting says nothing; run it without EXPLAIN",
             )),
+            Class::Transaction(_) => Err(unexplained_transaction()),
             Class::Define => Err(unexplained()),
             Class::Write(write) => Ok(Class::Write(write)),
         },
@@ -81,6 +86,9 @@ fn classify_statement(statement: &Statement) -> Result<Class> {
     if let Some(write) = writes::find(statement) {
         return Ok(Class::Write(write));
     }
+    if let Some(found) = transactions::find(statement) {
+        return found.map(Class::Transaction);
+    }
     match statement {
         Statement::Query(_)
         | Statement::ExplainTable { .. }
@@ -94,6 +102,7 @@ fn classify_statement(statement: &Statement) -> Result<Class> {
         | Statement::ShowCatalogs { .. } => Ok(Class::Query),
         Statement::Explain { statement, .. } => match classify_statement(statement)? {
             Class::Define => Err(unexplained()),
+            Class::Transaction(_) => Err(unexplained_transaction()),
             class => Ok(class),
         },
         Statement::CreateTable(table) if table.temporary => Ok(Class::Define),
@@ -104,13 +113,6 @@ fn classify_statement(statement: &Statement) -> Result<Class> {
         Statement::Set(set) => settings::set(set).map(Class::Setting),
         Statement::Reset(reset) => Ok(Class::Setting(settings::reset_parameter(&reset.reset))),
         Statement::Use(target) => settings::use_schema(target).map(Class::Setting),
-        Statement::StartTransaction { .. }
-        | Statement::Commit { .. }
-        | Statement::Rollback { .. }
-        | Statement::Savepoint { .. }
-        | Statement::ReleaseSavepoint { .. } => Err(Error::unsupported(
-            "transactions: this server has none; every statement sees one snapshot of its tables and stands for itself",
-        )),
         Statement::Prepare { .. } | Statement::Execute { .. } | Statement::Deallocate { .. } => {
             Err(Error::unsupported(
                 "PREPARE, EXECUTE and DEALLOCATE in SQL: prepare through the client's own call instead, with ? or $1 as parameters",
@@ -152,6 +154,10 @@ pub(crate) fn unexplained() -> Error {
     Error::unsupported(
         "EXPLAIN of a statement that changes a table: explain the SELECT that it reads by; nothing was changed",
     )
+}
+
+fn unexplained_transaction() -> Error {
+    Error::unsupported("EXPLAIN of a transaction says nothing; run the statement without EXPLAIN")
 }
 
 /// The first two words of a statement, which say what kind it is without repeating its content.

@@ -10,6 +10,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::OptimizerConfig;
 use datafusion::sql::parser::Statement as Tree;
 use godwit_catalog::{Catalog, Seen};
+use godwit_lake::SnapshotId;
 
 use crate::check::{self, Names};
 use crate::deep::{Deep, with_deep_stack};
@@ -40,6 +41,8 @@ pub(crate) struct Plan {
     /// One nullable field a parameter.
     pub(crate) parameters: SchemaRef,
     pub(crate) snapshot: u64,
+    /// The snapshot of the lake that it reads, or that its transaction began with.
+    pub(crate) lake: SnapshotId,
     /// How many rows one run gives, where that is certain.
     pub(crate) rows: Option<u64>,
     /// The session's state that it was planned with, and is run with.
@@ -150,6 +153,7 @@ impl Planner {
             schema,
             parameters,
             snapshot,
+            lake: seen.lake().id(),
             rows,
             state: Arc::clone(state),
             names,
