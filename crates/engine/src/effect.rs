@@ -13,6 +13,7 @@ use crate::change::{New, Scope, Step};
 use crate::check::{Change, SettingChange, change_of};
 use crate::conform::conform;
 use crate::deep::with_deep_stack;
+use crate::define;
 use crate::inner::Inner;
 use crate::parse;
 use crate::plan::Plan;
@@ -37,6 +38,8 @@ pub(crate) enum Effect {
     /// Temporary tables. The statement is planned again when it runs, on what they hold then; this keeps the
     /// parameters as they were advertised.
     Tables(SchemaRef),
+    /// What there is in the lake. Taken apart again when it runs; this keeps the parameters as they were advertised.
+    Definition(SchemaRef),
 }
 
 /// One run of a change of temporary tables.
@@ -53,7 +56,7 @@ impl Effect {
     pub(crate) fn parameters(&self) -> SchemaRef {
         match self {
             Self::Setting(_) => Arc::new(Schema::empty()),
-            Self::Tables(parameters) => Arc::clone(parameters),
+            Self::Tables(parameters) | Self::Definition(parameters) => Arc::clone(parameters),
         }
     }
 }
@@ -69,6 +72,16 @@ impl Inner {
     ) -> Result<Outcome> {
         match effect {
             Effect::Setting(change) => session.apply(change).map(|()| Outcome { rows: 0 }),
+            Effect::Definition(parameters) => {
+                let job = define::Job {
+                    id,
+                    session: Arc::clone(session),
+                    sql,
+                    parameters: Arc::clone(parameters),
+                    bound,
+                };
+                Box::pin(self.define(job)).await
+            }
             Effect::Tables(parameters) => {
                 let job = Job {
                     id,
