@@ -16,9 +16,14 @@ mod database;
 mod error;
 mod id;
 mod lake;
+mod layout;
+mod options;
 mod snapshot;
 mod state;
 mod storage;
+#[expect(clippy::allow_attributes, reason = "used by what is being built")]
+#[allow(dead_code, reason = "as above")]
+mod text;
 mod transaction;
 
 pub use content::{ColumnStats, Content, DataFile, Deleted, Inlined, Part, RowNumber, Rows};

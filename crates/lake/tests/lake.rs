@@ -1,0 +1,15 @@
+//! The lake as the engine sees it, and what is left of it on disk.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "lake/postgres.rs"]
+mod postgres;
+#[path = "lake/store.rs"]
+mod store;
+#[path = "lake/support.rs"]
+mod support;
