@@ -13,6 +13,7 @@ use crate::change::{New, Scope, Step};
 use crate::check::{Change, SettingChange, TransactionStatement, change_of};
 use crate::conform::conform;
 use crate::deep::with_deep_stack;
+use crate::define;
 use crate::inner::Inner;
 use crate::parse;
 use crate::plan::Plan;
@@ -39,6 +40,8 @@ pub(crate) enum Effect {
     /// Temporary tables. The statement is planned again when it runs, on what they hold then; this keeps the
     /// parameters as they were advertised.
     Tables(SchemaRef),
+    /// What there is in the lake. Taken apart again when it runs; this keeps the parameters as they were advertised.
+    Definition(SchemaRef),
 }
 
 /// One run of a change of temporary tables.
@@ -55,7 +58,7 @@ impl Effect {
     pub(crate) fn parameters(&self) -> SchemaRef {
         match self {
             Self::Setting(_) | Self::Transaction(_) => Arc::new(Schema::empty()),
-            Self::Tables(parameters) => Arc::clone(parameters),
+            Self::Tables(parameters) | Self::Definition(parameters) => Arc::clone(parameters),
         }
     }
 }
@@ -72,6 +75,16 @@ impl Inner {
         match effect {
             Effect::Setting(change) => session.apply(change).map(|()| Outcome { rows: 0 }),
             Effect::Transaction(statement) => self.transact(session, id, statement).await,
+            Effect::Definition(parameters) => {
+                let job = define::Job {
+                    id,
+                    session: Arc::clone(session),
+                    sql,
+                    parameters: Arc::clone(parameters),
+                    bound,
+                };
+                Box::pin(self.define(job)).await
+            }
             Effect::Tables(parameters) => {
                 let job = Job {
                     id,

@@ -89,7 +89,11 @@ impl Inner {
         };
         let inner = Arc::new(Self {
             runtime,
-            planner: Planner { catalog, limits },
+            planner: Planner {
+                catalog,
+                lake: lake.clone(),
+                limits,
+            },
             lake,
             sessions,
             plans: PlanCache::new(config.statements.cached_plans, config.tickets.ttl),
@@ -244,6 +248,13 @@ impl Inner {
                 None => self.check_change(session, &parsed).await,
             },
             Class::Define => self.check_change(session, &parsed).await,
+            Class::Definition if self.drops_temporary(session, &parsed)? => {
+                self.check_change(session, &parsed).await
+            }
+            Class::Definition | Class::Call | Class::Copy => {
+                let parameters = self.check_definition(session, &parsed).await?;
+                Ok(Body::Effect(Effect::Definition(parameters)))
+            }
         }
     }
 
