@@ -14,7 +14,7 @@ The files are in the format of sqllogictest: records that an empty line ends, `#
 
 Statements are sent as updates, queries as queries. Values: `NULL`; `true` and `false`; reals with three decimals; `(empty)`
 for the empty text; dates and times in ISO form; bytes as hexadecimal; lists, structs and maps as JSON. Every file begins in
-a schema of its own, which `${schema}` names."""
+a schema of its own, which `${schema}` names; `${place}` is a directory that COPY may use."""
 
 import datetime
 import json
@@ -85,7 +85,7 @@ class Run:
     def __init__(self, server, path):
         self.server, self.path = server, path
         self.schema = f"slt_{path.stem}"
-        self.values = {"schema": self.schema}
+        self.values = {"schema": self.schema, "place": server.place}
         self.sessions, self.session = {}, "first"
         self.failures = []
         self.client().query(f"create schema {self.schema}")
