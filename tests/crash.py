@@ -93,7 +93,9 @@ class Writer(threading.Thread):
                 try:
                     rows = ROWS["a"]
                     cursor.adbc_ingest("a", pa.table({
-                        "batch": pa.array([number] * rows, pa.int64()), "n": pa.array(range(rows), pa.int32()), "pad": ["y"] * rows,
+                        "batch": pa.array([number] * rows, pa.int64()),
+                        "n": pa.array(range(rows), pa.int32()),
+                        "pad": ["y"] * rows,
                     }), mode="append")
                     for sql in list(self.statements(number, False))[1:]:
                         cursor.execute(sql)

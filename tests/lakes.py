@@ -137,13 +137,19 @@ def different(client, judge, table, version=None):
     at = "" if version is None else f" at (version => {version})"
     ours = client.query(f"select * from {quoted(*table)}{at}")
     theirs = judge.table(f"select * from lake.{quoted(*table)}{at}")
+    found = unlike(ours, theirs)
+    return f"{table}{at}: {found}" if found else None
+
+
+def unlike(ours, theirs):
+    """What two Arrow tables do not have in common, ours and DuckDB's, or nothing."""
     if ours.column_names != theirs.column_names:
-        return f"{table}{at}: columns {ours.column_names} here, {theirs.column_names} in DuckDB"
+        return f"columns {ours.column_names} here, {theirs.column_names} in DuckDB"
     ours, theirs = bag(ours), bag(theirs)
     if ours == theirs:
         return None
     here, there = list((ours - theirs).items())[:3], list((theirs - ours).items())[:3]
-    return f"{table}{at}: {ours.total()} rows here, {theirs.total()} in DuckDB; only here {here}, only there {there}"
+    return f"{ours.total()} rows here, {theirs.total()} in DuckDB; only here {here}, only there {there}"
 
 
 def durable_tables(client):

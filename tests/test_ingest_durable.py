@@ -150,9 +150,13 @@ def test_an_ingest_that_breaks_off_stores_nothing(lake_client):
 def test_keys_are_reported(lake_client, connection):
     lake_client.run("create table one (id int primary key, email varchar unique)")
     lake_client.run("create table two (b int, a varchar, c int, constraint named primary key (a, b))")
-    keys = lambda name: lake_client.read(wire.keys("Primary", name, "godwit", lake_client.schema_name)).to_pylist()  # noqa: E731
+
+    def keys(name):
+        return lake_client.read(wire.keys("Primary", name, "godwit", lake_client.schema_name)).to_pylist()
+
     assert [(row["column_name"], row["key_sequence"]) for row in keys("one")] == [("id", 1)]
-    assert {(row["column_name"], row["key_sequence"], row["key_name"]) for row in keys("two")} == {("a", 1, "named"), ("b", 2, "named")}
+    found = {(row["column_name"], row["key_sequence"], row["key_name"]) for row in keys("two")}
+    assert found == {("a", 1, "named"), ("b", 2, "named")}
     lake_client.run("alter table one rename column id to number")
     assert [row["column_name"] for row in keys("one")] == ["number"]
     lake_client.run("drop table one")

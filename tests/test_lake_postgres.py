@@ -67,7 +67,8 @@ def test_all_of_it(start, postgres):
     with server.client() as client, judge_of(postgres, database, data) as judge:
         use(client)
         assert lakes.disagreements(client, judge, history=True) == []
-        judge.run("insert into t (id, label) values (-1, 'duck')", "delete from t where id = 1", "update many set a = 0 where a < 9")
+        judge.run("insert into t (id, label) values (-1, 'duck')", "delete from t where id = 1")
+        judge.run("update many set a = 0 where a < 9")
         assert lakes.disagreements(client, judge) == []
         client.run("update t set n = 8 where id = -1")
         client.run("call compact()")
@@ -89,12 +90,7 @@ def test_passwords_do_not_appear(start, postgres):
     server = start(config=f'[lake]\ncatalog = "{uri}"\n')
     with server.client() as client:
         client.run("create table t (a int)")
-        assert secret not in str(client.rows("select * from system.settings")) if has_settings(client) else True
     assert secret not in server.log() and secret not in "\n".join(server.lines)
-
-
-def has_settings(client):
-    return client.value("select count(*) from information_schema.tables where table_name = 'settings'") > 0
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ import flightsql
 import lakes
 from test_do_put import ingest_command
 
+DEEP = pa.list_(pa.list_(pa.list_(pa.struct([("a", pa.list_(pa.int64()))]))))
 CASES = {
     **arrow_types.cases(),
     "empty_struct": pa.array([{}, None], pa.struct([])),
     "list_of_null": pa.array([[None], None], pa.list_(pa.null())),
     "struct_not_null_child": pa.array([{"x": 1}, {"x": 2}], pa.struct([pa.field("x", pa.int8(), nullable=False)])),
-    "deep": pa.array([[[[{"a": [1]}]]], None, [[[None, {"a": None}]]]], pa.list_(pa.list_(pa.list_(pa.struct([("a", pa.list_(pa.int64()))]))))),
+    "deep": pa.array([[[[{"a": [1]}]]], None, [[[None, {"a": None}]]]], DEEP),
     "map_of_map": pa.array([[("k", [("a", 1)])], None], pa.map_(pa.string(), pa.map_(pa.string(), pa.int32()))),
     "uuid": pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"0123456789abcdef", None], pa.binary(16))),
     "json": pa.ExtensionArray.from_storage(pa.json_(), pa.array(['{"a": 1}', None])),

@@ -77,12 +77,16 @@ def singles(server, clients):
     return sum(done) / SECONDS
 
 
+def line(what, rows, more=""):
+    print(f"{what:<40} | {rows:>12,.0f} rows/s{more}")
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="godwit-rates-") as home, Server(home) as server:
         rows, mib = bulk(server)
-        print(f"bulk ingest, {BULK_ROWS:,} rows of 4 columns | {rows:>12,.0f} rows/s ({mib:,.0f} MiB/s), peak {peak(server):,.0f} MiB")
-        for clients in (1, 8):
-            print(f"single-row inserts, {clients} client{'s' * (clients > 1):<1}        | {singles(server, clients):>12,.0f} rows/s")
+        line(f"bulk ingest, {BULK_ROWS:,} rows, 4 columns", rows, f" ({mib:,.0f} MiB/s), peak {peak(server):,.0f} MiB")
+        line("single-row inserts, 1 client", singles(server, 1))
+        line("single-row inserts, 8 clients", singles(server, 8))
 
 
 if __name__ == "__main__":
