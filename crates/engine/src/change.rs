@@ -29,7 +29,7 @@ mod shape;
 mod target;
 mod tree;
 
-pub(crate) use create::unique_names;
+pub(crate) use create::{columns_of, unique_names};
 pub(crate) use decide::{DELETE, INSERT, UPDATE};
 use insert::Inserting;
 use merge::Merging;

@@ -8,8 +8,9 @@ use tokio::sync::oneshot;
 
 use crate::bind::Bound;
 use crate::change::Scope;
-use crate::check::{Change, SettingChange, change_of};
+use crate::check::{Change, SettingChange, TransactionStatement, change_of};
 use crate::deep::with_deep_stack;
+use crate::define;
 use crate::inner::Inner;
 use crate::parse;
 use crate::results::Returning;
@@ -36,6 +37,8 @@ use run::{Place, Run};
 pub(crate) enum Effect {
     /// A setting of the session.
     Setting(SettingChange),
+    /// The transaction of the session.
+    Transaction(TransactionStatement),
     /// Rows of tables, or temporary tables. The statement is planned again when it runs, on what they hold then; this
     /// keeps the parameters as they were advertised.
     Tables(SchemaRef),
@@ -44,6 +47,8 @@ pub(crate) enum Effect {
         parameters: SchemaRef,
         rows: SchemaRef,
     },
+    /// What there is in the lake. Taken apart again when it runs; this keeps the parameters as they were advertised.
+    Definition(SchemaRef),
 }
 
 /// One run of a change of tables.
@@ -69,7 +74,7 @@ impl Job {
     ) -> Self {
         Self {
             id,
-            session: Arc::clone(session),
+            session: session.pinned(),
             sql,
             parameters: effect.parameters(),
             returns: effect.returns().cloned(),
@@ -82,8 +87,10 @@ impl Job {
 impl Effect {
     pub(crate) fn parameters(&self) -> SchemaRef {
         match self {
-            Self::Setting(_) => Arc::new(Schema::empty()),
-            Self::Tables(parameters) | Self::Returning { parameters, .. } => Arc::clone(parameters),
+            Self::Setting(_) | Self::Transaction(_) => Arc::new(Schema::empty()),
+            Self::Tables(parameters)
+            | Self::Returning { parameters, .. }
+            | Self::Definition(parameters) => Arc::clone(parameters),
         }
     }
 
@@ -91,7 +98,7 @@ impl Effect {
     pub(crate) fn returns(&self) -> Option<&SchemaRef> {
         match self {
             Self::Returning { rows, .. } => Some(rows),
-            Self::Setting(_) | Self::Tables(_) => None,
+            Self::Setting(_) | Self::Transaction(_) | Self::Tables(_) | Self::Definition(_) => None,
         }
     }
 }
@@ -107,6 +114,17 @@ impl Inner {
     ) -> Result<Outcome> {
         match effect {
             Effect::Setting(change) => session.apply(change).map(|()| Outcome { rows: 0 }),
+            Effect::Transaction(statement) => self.transact(session, id, statement).await,
+            Effect::Definition(parameters) => {
+                let job = define::Job {
+                    id,
+                    session: Arc::clone(session),
+                    sql,
+                    parameters: Arc::clone(parameters),
+                    bound,
+                };
+                Box::pin(self.define(job)).await
+            }
             Effect::Tables(_) | Effect::Returning { .. } => {
                 let job = Job::new(session, (id, sql), effect, bound);
                 Box::pin(self.change_tables(job)).await

@@ -16,7 +16,7 @@ use godwit_catalog::{ResolvedTable, TableKind};
 use godwit_lake::Key;
 
 use super::decide::{Choice, Does, decide};
-use super::target::{Changed, Target};
+use super::target::{CHANGED, Changed, Target};
 use super::{shape, tree};
 use crate::check::{Conflict, ConflictTarget, Instead, bare_table, folded};
 use crate::names::Table;
@@ -123,7 +123,8 @@ impl Resolving {
         let Some(update) = &self.update else {
             return Ok(vec![rows]);
         };
-        let name = ObjectName::from(vec![Ident::new(EXCLUDED)]);
+        let parts = [CHANGED, EXCLUDED, EXCLUDED].map(Ident::new);
+        let name = ObjectName::from(parts.to_vec());
         let from = vec![table(), tree::from(bare_table(name, None))];
         let items = update.selection.iter().chain(&update.values);
         let mut items: Vec<_> = items.cloned().collect();
@@ -144,7 +145,7 @@ impl Resolving {
             Some(plan) => shape::items(plan),
             None => plan_err!("ON CONFLICT has lost a query"),
         };
-        let new = LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(new), EXCLUDED)?);
+        let new = LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(new), new_rows())?);
         let (_, there) = next()?;
         match &self.update {
             None => self.without_known(new, &there, changed),
@@ -232,7 +233,7 @@ impl Resolving {
                 .map(|name| Column::new(Some(qualifier.clone()), *name))
                 .collect()
         };
-        (of(TableReference::bare(EXCLUDED)), of(changed.qualifier()))
+        (of(new_rows()), of(changed.qualifier()))
     }
 }
 
@@ -246,11 +247,16 @@ pub(super) fn excluded(changed: &Changed) -> (TableReference, Table) {
         snapshot: 0,
     };
     let table = Table::of("", EXCLUDED, resolved);
-    (TableReference::bare(EXCLUDED), table)
+    (new_rows(), table)
+}
+
+/// What their columns are qualified with. Whoever writes `excluded.` means this.
+fn new_rows() -> TableReference {
+    TableReference::full(CHANGED, EXCLUDED, EXCLUDED)
 }
 
 fn of_new(name: &str) -> Expr {
-    Expr::Column(Column::new(Some(TableReference::bare(EXCLUDED)), name))
+    Expr::Column(Column::new(Some(new_rows()), name))
 }
 
 /// The keys that a conflict is about.

@@ -15,8 +15,8 @@ use crate::names::Table;
 use crate::plan::Planner;
 use crate::{Error, Result};
 
-/// The catalog that the rows of the changed table are read from, numbered. No other table is in it.
-const CHANGED: &str = "__changed";
+/// The catalog that the rows of the changed table are read from, numbered, and new rows from that meet them.
+pub(super) const CHANGED: &str = "__changed";
 
 /// A table whose rows can be changed, as one statement finds it.
 #[derive(Debug, Clone)]
