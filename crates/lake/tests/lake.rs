@@ -3,7 +3,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     reason = "a test fails by panicking"
 )]
 
@@ -13,6 +12,8 @@ mod conflicts;
 mod model;
 #[path = "lake/postgres.rs"]
 mod postgres;
+#[path = "lake/read.rs"]
+mod read;
 #[path = "lake/rows.rs"]
 mod rows;
 #[path = "lake/store.rs"]

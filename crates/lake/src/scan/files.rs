@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use chrono::{DateTime, Utc};
 use datafusion::catalog::Session;
 use datafusion::common::stats::Precision;
-use datafusion::common::{ScalarValue, Statistics};
+use datafusion::common::{DFSchema, ScalarValue, Statistics};
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::{
@@ -22,6 +22,7 @@ use datafusion::datasource::physical_plan::{
 use datafusion::datasource::table_schema::{TableSchema, TableSchemaBuilder};
 use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, Operator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{
@@ -41,7 +42,7 @@ use super::Output;
 use super::adapter::AdapterFactory;
 use super::assemble::Mapping;
 use super::source::LakeSource;
-use crate::{Column, DataFile, Deleted, LakeTable, Part, RowNumber, Rows};
+use crate::{Column, DataFile, Deleted, LakeTable, Part, RowNumber, Rows, stats};
 
 /// Names that no column has, for what is not a column of the table.
 const ROW_IDS: &str = "#row_id";
@@ -72,7 +73,7 @@ pub(super) fn scan<'a>(
     });
     let files: Vec<_> = files.collect();
     let all: Vec<_> = files.iter().map(|(_, file, _)| Arc::clone(file)).collect();
-    let kept = prune(&all, table, request.filters);
+    let kept = prune(&all, table, request)?;
     let mut groups: Vec<(Mapping, Vec<Chosen<'_>>)> = Vec::new();
     for ((number, file, part), _) in files.into_iter().zip(kept).filter(|(_, kept)| *kept) {
         let chosen = Chosen { number, file, part };
@@ -92,8 +93,19 @@ pub(super) fn scan<'a>(
 }
 
 /// Which files may have rows that the filters take.
-fn prune(files: &[Arc<DataFile>], _: &LakeTable, _: &[Expr]) -> Vec<bool> {
-    vec![true; files.len()]
+fn prune(files: &[Arc<DataFile>], table: &LakeTable, request: &Request<'_>) -> Result<Vec<bool>> {
+    let table = table.table();
+    let about_columns = |filter: &&Expr| {
+        let mut columns = filter.column_refs().into_iter();
+        columns.all(|column| table.column(&column.name).is_some())
+    };
+    let filters = request.filters.iter().filter(about_columns).cloned();
+    let Some(filter) = conjunction(filters) else {
+        return Ok(vec![true; files.len()]);
+    };
+    let schema = DFSchema::try_from(Arc::clone(&table.arrow))?;
+    let filter = request.session.create_physical_expr(filter, &schema)?;
+    Ok(stats::prune(files, table, &filter)?)
 }
 
 struct Chosen<'a> {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt64Array};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Int64Type, UInt64Type};
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{SessionConfig, SessionContext};
 use godwit_lake::{Lake, NewColumn, NewTable, Snapshot, TableId, TableWriter, Transaction};
+
+use crate::support::runtime;
 
 /// A row of the tables of these tests: a number, a text, and the row id where the commit has given one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,7 +66,7 @@ async fn find(
     writer: &TableWriter,
     wanted: impl Fn(i64) -> bool,
 ) -> (UInt64Array, Int64Array, Vec<Row>) {
-    let session = SessionContext::new();
+    let session = session();
     let provider = writer.table().numbered("#n", "#r");
     let frame = session.read_table(provider).unwrap();
     let (mut numbers, mut ids, mut rows) = (Vec::new(), Vec::new(), Vec::new());
@@ -121,6 +123,10 @@ pub(crate) async fn update(
     writer.finish().await.unwrap().deleted
 }
 
+pub(crate) fn session() -> SessionContext {
+    SessionContext::new_with_config_rt(SessionConfig::new(), runtime())
+}
+
 /// All rows of a table of a snapshot, in the order of `k` and `v`.
 pub(crate) async fn rows(snapshot: &Snapshot, name: &str) -> Vec<Row> {
     let batch = scan(snapshot, name).await;
@@ -137,7 +143,7 @@ pub(crate) async fn rows(snapshot: &Snapshot, name: &str) -> Vec<Row> {
 /// The whole of a table of a snapshot.
 pub(crate) async fn scan(snapshot: &Snapshot, name: &str) -> RecordBatch {
     let table = snapshot.table("main", name).await.unwrap().unwrap();
-    let session = SessionContext::new();
+    let session = session();
     let frame = session.read_table(table.provider()).unwrap();
     let batches = frame.collect().await.unwrap();
     concat_batches(&table.table().arrow, &batches).unwrap()

@@ -109,7 +109,7 @@ async fn updates_keep_row_ids_and_deletes_take_rows() {
 async fn row_ids(lake: &godwit_lake::Lake) -> Vec<(i64, i64)> {
     let newest = lake.latest().await.unwrap();
     let table = newest.table("main", "t").await.unwrap().unwrap();
-    let session = datafusion::prelude::SessionContext::new();
+    let session = crate::rows::session();
     let frame = session.read_table(table.numbered("#n", "#r")).unwrap();
     let mut ids = Vec::new();
     for batch in frame.collect().await.unwrap() {
