@@ -10,6 +10,8 @@
 mod binding;
 #[path = "engine/checks.rs"]
 mod checks;
+#[path = "engine/define.rs"]
+mod define;
 #[path = "engine/exchange.rs"]
 mod exchange;
 #[path = "engine/ingest.rs"]
@@ -46,3 +48,7 @@ mod temporary_limits;
 mod temporary_runs;
 #[path = "engine/temporary_writes.rs"]
 mod temporary_writes;
+#[path = "engine/time_travel.rs"]
+mod time_travel;
+#[path = "engine/views.rs"]
+mod views;
