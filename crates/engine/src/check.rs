@@ -14,12 +14,14 @@ mod definitions;
 mod expressions;
 mod names;
 mod settings;
+mod transactions;
 mod writes;
 
 pub(crate) use changes::{Change, Rows, change_of};
 pub(crate) use clauses::{FunctionKinds, refuse_ignored};
 pub(crate) use definitions::{Alteration, CommentOn, Define, KeyText, TableText, definition_of};
 pub(crate) use names::{Names, mentioned};
+pub(crate) use transactions::TransactionStatement;
 
 /// What a statement does.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(crate) enum Class {
     Query,
     /// Changes the session.
     Setting(SettingChange),
+    /// Begins, ends or divides a transaction.
+    Transaction(TransactionStatement),
     /// Makes a temporary table.
     Define,
     /// Changes what there is: durable tables, schemas, views. Dropping may be about temporary tables too.
@@ -72,6 +76,7 @@ pub(crate) fn classify(tree: &Tree) -> Result<Class> {
             Class::Setting(_) => Err(Error::unsupported(
                 "EXPLAIN of a setting says nothing; run it without EXPLAIN",
             )),
+            Class::Transaction(_) => Err(unexplained_transaction()),
             Class::Define | Class::Definition | Class::Call | Class::Copy => Err(unexplained()),
             Class::Write(write) => Ok(Class::Write(write)),
         },
@@ -92,6 +97,9 @@ fn classify_statement(statement: &Statement) -> Result<Class> {
     if let Some(write) = writes::find(statement) {
         return Ok(Class::Write(write));
     }
+    if let Some(found) = transactions::find(statement) {
+        return found.map(Class::Transaction);
+    }
     match statement {
         Statement::Query(_)
         | Statement::ExplainTable { .. }
@@ -105,6 +113,7 @@ fn classify_statement(statement: &Statement) -> Result<Class> {
         | Statement::ShowCatalogs { .. } => Ok(Class::Query),
         Statement::Explain { statement, .. } => match classify_statement(statement)? {
             Class::Define | Class::Definition | Class::Call | Class::Copy => Err(unexplained()),
+            Class::Transaction(_) => Err(unexplained_transaction()),
             class => Ok(class),
         },
         Statement::CreateTable(table) if table.temporary => Ok(Class::Define),
@@ -121,13 +130,6 @@ fn classify_statement(statement: &Statement) -> Result<Class> {
         Statement::Set(set) => settings::set(set).map(Class::Setting),
         Statement::Reset(reset) => Ok(Class::Setting(settings::reset_parameter(&reset.reset))),
         Statement::Use(target) => settings::use_schema(target).map(Class::Setting),
-        Statement::StartTransaction { .. }
-        | Statement::Commit { .. }
-        | Statement::Rollback { .. }
-        | Statement::Savepoint { .. }
-        | Statement::ReleaseSavepoint { .. } => Err(Error::unsupported(
-            "transactions: this server has none; every statement sees one snapshot of its tables and stands for itself",
-        )),
         Statement::Prepare { .. } | Statement::Execute { .. } | Statement::Deallocate { .. } => {
             Err(Error::unsupported(
                 "PREPARE, EXECUTE and DEALLOCATE in SQL: prepare through the client's own call instead, with ? or $1 as parameters",
@@ -163,6 +165,10 @@ pub(crate) fn unexplained() -> Error {
     Error::unsupported(
         "EXPLAIN of a statement that changes a table: explain the SELECT that it reads by; nothing was changed",
     )
+}
+
+fn unexplained_transaction() -> Error {
+    Error::unsupported("EXPLAIN of a transaction says nothing; run the statement without EXPLAIN")
 }
 
 /// The first two words of a statement, which say what kind it is without repeating its content.

@@ -10,7 +10,7 @@ use godwit_protocol::StatementId;
 
 use crate::bind::Bound;
 use crate::change::{New, Scope, Step};
-use crate::check::{Change, SettingChange, change_of};
+use crate::check::{Change, SettingChange, TransactionStatement, change_of};
 use crate::conform::conform;
 use crate::deep::with_deep_stack;
 use crate::define;
@@ -35,6 +35,8 @@ use matched::Matched;
 pub(crate) enum Effect {
     /// A setting of the session.
     Setting(SettingChange),
+    /// The transaction of the session.
+    Transaction(TransactionStatement),
     /// Temporary tables. The statement is planned again when it runs, on what they hold then; this keeps the
     /// parameters as they were advertised.
     Tables(SchemaRef),
@@ -55,7 +57,7 @@ struct Job {
 impl Effect {
     pub(crate) fn parameters(&self) -> SchemaRef {
         match self {
-            Self::Setting(_) => Arc::new(Schema::empty()),
+            Self::Setting(_) | Self::Transaction(_) => Arc::new(Schema::empty()),
             Self::Tables(parameters) | Self::Definition(parameters) => Arc::clone(parameters),
         }
     }
@@ -72,6 +74,7 @@ impl Inner {
     ) -> Result<Outcome> {
         match effect {
             Effect::Setting(change) => session.apply(change).map(|()| Outcome { rows: 0 }),
+            Effect::Transaction(statement) => self.transact(session, id, statement).await,
             Effect::Definition(parameters) => {
                 let job = define::Job {
                     id,
@@ -85,7 +88,7 @@ impl Inner {
             Effect::Tables(parameters) => {
                 let job = Job {
                     id,
-                    session: Arc::clone(session),
+                    session: session.pinned(),
                     sql,
                     parameters: Arc::clone(parameters),
                     bound,

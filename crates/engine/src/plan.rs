@@ -10,7 +10,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::OptimizerConfig;
 use datafusion::sql::parser::Statement as Tree;
 use godwit_catalog::{Catalog, Seen};
-use godwit_lake::Lake;
+use godwit_lake::{Lake, SnapshotId};
 
 use crate::check::Names;
 use crate::deep::{Deep, with_deep_stack};
@@ -38,6 +38,8 @@ pub(crate) struct Plan {
     /// One nullable field a parameter.
     pub(crate) parameters: SchemaRef,
     pub(crate) snapshot: u64,
+    /// The snapshot of the lake that it reads, or that its transaction began with.
+    pub(crate) lake: SnapshotId,
     /// How many rows one run gives, where that is certain.
     pub(crate) rows: Option<u64>,
     /// The session's state that it was planned with, and is run with.
@@ -141,6 +143,7 @@ impl Planner {
             schema,
             parameters,
             snapshot,
+            lake: seen.lake().id(),
             rows,
             state: Arc::clone(state),
             names,

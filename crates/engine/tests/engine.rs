@@ -12,6 +12,8 @@ mod binding;
 mod checks;
 #[path = "engine/define.rs"]
 mod define;
+#[path = "engine/durable_ingest.rs"]
+mod durable_ingest;
 #[path = "engine/exchange.rs"]
 mod exchange;
 #[path = "engine/ingest.rs"]
@@ -22,6 +24,8 @@ mod kept_bounds;
 mod limits;
 #[path = "engine/metadata.rs"]
 mod metadata;
+#[path = "engine/named_transactions.rs"]
+mod named_transactions;
 #[path = "engine/names.rs"]
 mod names;
 #[path = "engine/parameters.rs"]
@@ -50,5 +54,7 @@ mod temporary_runs;
 mod temporary_writes;
 #[path = "engine/time_travel.rs"]
 mod time_travel;
+#[path = "engine/transactions.rs"]
+mod transactions;
 #[path = "engine/views.rs"]
 mod views;

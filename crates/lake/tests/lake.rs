@@ -3,12 +3,13 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     reason = "a test fails by panicking"
 )]
 
 #[path = "lake/postgres.rs"]
 mod postgres;
+#[path = "lake/read.rs"]
+mod read;
 #[path = "lake/store.rs"]
 mod store;
 #[path = "lake/support.rs"]
