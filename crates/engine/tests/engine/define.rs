@@ -171,7 +171,10 @@ async fn a_table_is_altered_in_one_step() {
             "alter table t rename to u",
         ])
         .await;
-    world.describe("select id, called, note from u").await.unwrap();
+    world
+        .describe("select id, called, note from u")
+        .await
+        .unwrap();
     assert!(matches!(
         world.error("select * from t").await,
         Error::NotFound { .. }
@@ -313,8 +316,14 @@ async fn nothing_of_a_definition_is_left_out() {
         ("create table u (a int) as select 1", "both columns"),
         ("create table u (a int) with (x = 1)", "more than columns"),
         ("create table u like t", "more than columns"),
-        ("create external table u (a int) stored as csv location '/x'", "mounts"),
-        ("create materialized view v as select 1 as a", "MATERIALIZED"),
+        (
+            "create external table u (a int) stored as csv location '/x'",
+            "mounts",
+        ),
+        (
+            "create materialized view v as select 1 as a",
+            "MATERIALIZED",
+        ),
         ("alter table t add primary key (a)", "keys"),
         ("alter table t add column x int primary key", "PRIMARY KEY"),
         ("alter table t drop column a cascade", "CASCADE"),

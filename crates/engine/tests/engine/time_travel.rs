@@ -164,7 +164,10 @@ async fn only_constants_name_a_moment_of_durable_tables() {
     }
     // An alias of that name stays one.
     assert_eq!(world.one("select count(at.a) from t at").await, "0");
-    world.describe("select changes.a from t changes").await.unwrap();
+    world
+        .describe("select changes.a from t changes")
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -67,7 +67,9 @@ async fn a_views_names_are_those_of_its_own_schema() {
 #[tokio::test]
 async fn a_view_reads_no_temporary_table() {
     let world = World::new().await;
-    world.changes(&["create temp table mine as select 1 as a"]).await;
+    world
+        .changes(&["create temp table mine as select 1 as a"])
+        .await;
     for sql in [
         "create view v as select a from mine",
         "create view v as select a from temp.mine",
@@ -116,7 +118,9 @@ async fn a_view_is_checked_when_it_is_made_and_when_it_is_used() {
     );
     world.changes(&["create table t (a int, b int)"]).await;
     assert_eq!(world.one("select count(*) from v").await, "0");
-    world.changes(&["drop view v", "drop view if exists v"]).await;
+    world
+        .changes(&["drop view v", "drop view if exists v"])
+        .await;
     assert!(matches!(
         world.refused("drop view v").await,
         Error::NotFound { .. }
@@ -174,7 +178,9 @@ async fn a_view_is_replaced_and_named_once() {
         ])
         .await;
     assert_eq!(world.one("select a from v").await, "1");
-    world.changes(&["create or replace view v as select 3 as a"]).await;
+    world
+        .changes(&["create or replace view v as select 3 as a"])
+        .await;
     assert_eq!(world.one("select a from v").await, "3");
     for sql in [
         "create view v as select 1 as a",
