@@ -57,7 +57,13 @@ async fn try_commit(transaction: &Inner) -> Result<SnapshotId> {
     let changes = Changes { definitions, rows };
     let deletes = deletes::prepare(transaction, &changes.rows).await?;
     let mut kept: HashSet<String> = deletes.paths().map(str::to_owned).collect();
-    kept.extend(changes.rows.iter().flat_map(RowChanges::paths).map(str::to_owned));
+    kept.extend(
+        changes
+            .rows
+            .iter()
+            .flat_map(RowChanges::paths)
+            .map(str::to_owned),
+    );
     let storage = &transaction.lake.inner.storage;
     storage.sync_all(kept.iter().cloned().collect()).await?;
     let snapshot = write(transaction, &changes, &deletes).await;

@@ -23,6 +23,7 @@ pub(crate) struct Inner {
     pub(crate) storage: Storage,
     pub(crate) runtime: Arc<RuntimeEnv>,
     pub(crate) options: Options,
+    pub(crate) cache: crate::snapshot::cache::Cache,
 }
 
 /// A moment of the past.
@@ -55,13 +56,17 @@ impl Lake {
             storage,
             runtime,
             options: Options::from(&config.lake),
+            cache: crate::snapshot::cache::Cache::default(),
         });
         Ok(Self { inner })
     }
 
     /// The newest snapshot.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`], [`crate::Error::Broken`].
     pub async fn latest(&self) -> Result<Snapshot> {
-        unimplemented!()
+        Snapshot::latest(self).await
     }
 
     /// An older snapshot.
@@ -69,18 +74,24 @@ impl Lake {
     /// # Errors
     /// [`crate::Error::NotFound`] when there is none, or no longer.
     pub async fn at(&self, at: At) -> Result<Snapshot> {
-        let _ = at;
-        unimplemented!()
+        Snapshot::find(self, at).await
     }
 
     /// All snapshots, oldest first.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`], [`crate::Error::Broken`].
     pub async fn snapshots(&self) -> Result<Vec<SnapshotInfo>> {
-        unimplemented!()
+        Snapshot::list(self).await
     }
 
     /// Begins a transaction on the newest snapshot.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`], [`crate::Error::Broken`].
     pub async fn begin(&self) -> Result<Transaction> {
-        unimplemented!()
+        let newest = self.latest().await?;
+        Ok(Transaction::new(self.clone(), newest))
     }
 }
 

@@ -22,16 +22,12 @@ mod options;
 mod scan;
 mod snapshot;
 mod state;
-#[expect(clippy::allow_attributes, reason = "used by what is being built")]
-#[allow(dead_code, unused_imports, reason = "as above")]
 mod stats;
 mod storage;
-#[expect(clippy::allow_attributes, reason = "used by what is being built")]
-#[allow(dead_code, reason = "as above")]
 mod text;
 mod transaction;
-mod writer;
 mod types;
+mod writer;
 
 pub use content::{ColumnStats, Content, DataFile, Deleted, Inlined, Part, RowNumber, Rows};
 pub use error::{Error, Result};

@@ -24,6 +24,8 @@ use datafusion::physical_plan::union::UnionExec;
 
 use crate::{LakeTable, Part};
 
+pub(crate) use files::entry;
+
 /// What a column of a scan is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Output {

@@ -16,7 +16,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 
 use crate::{Column, ColumnId, Error, Result};
 
-pub(crate) use convert::{convert, to_file};
+pub(crate) use convert::{as_list, convert, map_of, of_list, to_file};
 pub(crate) use file::{FIELD_ID, file_field, file_schema, text_type};
 pub(crate) use name::{is_readable, is_writable};
 use tag::{Form, Tag};

@@ -16,12 +16,11 @@ use arrow::compute::{filter_record_batch, is_not_null, is_null};
 use crate::transaction::Inner;
 use crate::{Content, Error, LakeTable, Part, Result, State, TableId};
 
+use append::Appends;
 pub(crate) use append::is_inline_safe;
-pub(crate) use file::{FileWriter, Writing};
+use marks::Marks;
 pub(crate) use merge::left;
 pub(crate) use parquet::{Finished, ParquetFile};
-use append::Appends;
-use marks::Marks;
 
 /// What a writer did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

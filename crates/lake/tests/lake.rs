@@ -9,6 +9,8 @@
 
 #[path = "lake/postgres.rs"]
 mod postgres;
+#[path = "lake/read.rs"]
+mod read;
 #[path = "lake/store.rs"]
 mod store;
 #[path = "lake/support.rs"]

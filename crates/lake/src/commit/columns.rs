@@ -79,7 +79,11 @@ impl Commit<'_> {
         let (id, column) = (part.id(), part.column);
         let default = Default::of(column.default.as_deref());
         // DuckDB says of nested columns that they have no kind of default.
-        let kind = if column.children.is_empty() { default.kind } else { "" };
+        let kind = if column.children.is_empty() {
+            default.kind
+        } else {
+            ""
+        };
         let sql = format!(
             "INSERT INTO ducklake_column(column_id, begin_snapshot, table_id, column_order, column_name, column_type, \
              initial_default, default_value, nulls_allowed, parent_column, default_value_type, default_value_dialect) \
@@ -104,9 +108,13 @@ impl Commit<'_> {
         let after: HashMap<i64, Flat<'_>> = flat(new).into_iter().map(|c| (c.id(), c)).collect();
         let table = new.id.0;
         let mut is_changed = false;
-        for gone in flat(old).iter().filter(|column| !after.contains_key(&column.id())) {
+        for gone in flat(old)
+            .iter()
+            .filter(|column| !after.contains_key(&column.id()))
+        {
             self.end_column("ducklake_column", table, gone.id()).await?;
-            self.end_column("ducklake_column_tag", table, gone.id()).await?;
+            self.end_column("ducklake_column_tag", table, gone.id())
+                .await?;
             is_changed = true;
         }
         for column in flat(new) {
@@ -121,7 +129,10 @@ impl Commit<'_> {
                 self.change_column(table, was, &column).await?;
                 is_changed = true;
             }
-            let comments = (was.column.comment.as_deref(), column.column.comment.as_deref());
+            let comments = (
+                was.column.comment.as_deref(),
+                column.column.comment.as_deref(),
+            );
             self.set_column_tag((table, column.id()), COMMENT_TAG, comments.0, comments.1)
                 .await?;
         }
@@ -146,7 +157,10 @@ impl Commit<'_> {
         let (id, snapshot) = (is.id(), self.numbers.snapshot);
         self.end_column("ducklake_column", table, id).await?;
         let column = is.column;
-        let mut parameters = vec![column.field.name().as_str().into(), column.stored.as_str().into()];
+        let mut parameters = vec![
+            column.field.name().as_str().into(),
+            column.stored.as_str().into(),
+        ];
         let mut initial = "initial_default";
         if was.column.initial_default != column.initial_default {
             parameters.push(text(column.initial_default.as_deref()));

@@ -12,7 +12,8 @@ use crate::{Error, Result, Schema, Table, View};
 impl Commit<'_> {
     pub(super) async fn definitions(&mut self, changes: &Definitions) -> Result<()> {
         for schema in &changes.dropped_schemas {
-            self.end("ducklake_schema", "schema_id", schema.id.0).await?;
+            self.end("ducklake_schema", "schema_id", schema.id.0)
+                .await?;
             self.end("ducklake_tag", "object_id", schema.id.0).await?;
         }
         for table in &changes.dropped_tables {
@@ -78,9 +79,14 @@ impl Commit<'_> {
             self.database.dialect().uuid(1),
             self.numbers.snapshot
         );
-        let parameters = [new_uuid().into(), schema.name.as_str().into(), schema.path.as_str().into()];
+        let parameters = [
+            new_uuid().into(),
+            schema.name.as_str().into(),
+            schema.path.as_str().into(),
+        ];
         self.writing.execute(&sql, &parameters).await?;
-        self.set_tag(id, COMMENT_TAG, None, schema.comment.as_deref()).await
+        self.set_tag(id, COMMENT_TAG, None, schema.comment.as_deref())
+            .await
     }
 
     async fn create_table(&mut self, schema: &Schema, table: &Table) -> Result<()> {
@@ -96,8 +102,10 @@ impl Commit<'_> {
         let parameters = [new_uuid().into(), table.name.as_str().into(), path.into()];
         self.writing.execute(&sql, &parameters).await?;
         self.create_columns(id, table).await?;
-        self.set_tag(id, COMMENT_TAG, None, table.comment.as_deref()).await?;
-        self.set_tag(id, KEYS_TAG, None, keys(table)?.as_deref()).await?;
+        self.set_tag(id, COMMENT_TAG, None, table.comment.as_deref())
+            .await?;
+        self.set_tag(id, KEYS_TAG, None, keys(table)?.as_deref())
+            .await?;
         self.new_version(id, table).await
     }
 
@@ -110,7 +118,8 @@ impl Commit<'_> {
         }
         let (before, comment) = (old.comment.as_deref(), new.comment.as_deref());
         self.set_tag(id, COMMENT_TAG, before, comment).await?;
-        self.set_tag(id, KEYS_TAG, keys(old)?.as_deref(), keys(new)?.as_deref()).await?;
+        self.set_tag(id, KEYS_TAG, keys(old)?.as_deref(), keys(new)?.as_deref())
+            .await?;
         if is_changed {
             self.new_version(id, new).await?;
         }
@@ -164,7 +173,8 @@ impl Commit<'_> {
             aliases.join(",").into(),
         ];
         self.writing.execute(&sql, &parameters).await?;
-        self.set_tag(id, COMMENT_TAG, None, view.comment.as_deref()).await
+        self.set_tag(id, COMMENT_TAG, None, view.comment.as_deref())
+            .await
     }
 
     /// Sets, changes or takes away a tag of a schema, table or view.

@@ -65,11 +65,13 @@ impl TableDeletes {
     }
 
     pub(super) fn has_files(&self) -> bool {
-        self.all().any(|deletes| matches!(deletes, Deletes::File(..)))
+        self.all()
+            .any(|deletes| matches!(deletes, Deletes::File(..)))
     }
 
     pub(super) fn has_rows(&self) -> bool {
-        self.all().any(|deletes| matches!(deletes, Deletes::Rows(_)))
+        self.all()
+            .any(|deletes| matches!(deletes, Deletes::Rows(_)))
     }
 }
 
@@ -91,7 +93,13 @@ async fn table(transaction: &Inner, changes: &RowChanges) -> Result<TableDeletes
         changes,
     };
     let mut kept: Option<HashMap<i64, HashSet<u64>>> = None;
-    for FileDeletes { id, file, all, fresh } in &changes.deletes {
+    for FileDeletes {
+        id,
+        file,
+        all,
+        fresh,
+    } in &changes.deletes
+    {
         if is_few(fresh) {
             prepared.old.push((*id, Deletes::Rows(fresh.clone())));
             continue;
@@ -108,7 +116,9 @@ async fn table(transaction: &Inner, changes: &RowChanges) -> Result<TableDeletes
         if let Some(kept) = in_catalog.get(&id.0) {
             all.retain(|position| !kept.contains(position));
         }
-        prepared.old.push((*id, writing.write(&file.path, &all).await?));
+        prepared
+            .old
+            .push((*id, writing.write(&file.path, &all).await?));
     }
     for NewFile { file, deleted } in &changes.files {
         prepared.new.push(match deleted.as_slice() {
@@ -145,7 +155,9 @@ impl Positions<'_> {
     /// Writes a file of positions, which are sorted.
     async fn write(&self, data_file: &str, positions: &[u64]) -> Result<Deletes> {
         let lake = &self.transaction.lake.inner;
-        let path = lake.storage.new_path(&self.changes.table.path, "-delete.parquet");
+        let path = lake
+            .storage
+            .new_path(&self.changes.table.path, "-delete.parquet");
         self.transaction.files.add(path.clone());
         let schema = schema();
         let mut file = ParquetFile::begin(lake, path, Arc::clone(&schema))?;

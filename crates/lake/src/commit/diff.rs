@@ -35,11 +35,20 @@ impl Definitions {
     }
 
     fn dropped(&mut self, old: &Index<'_>, new: &Index<'_>) {
-        let schemas = old.schemas.iter().filter(|(id, _)| !new.schemas.contains_key(id));
+        let schemas = old
+            .schemas
+            .iter()
+            .filter(|(id, _)| !new.schemas.contains_key(id));
         self.dropped_schemas = schemas.map(|(_, &schema)| Arc::clone(schema)).collect();
-        let tables = old.tables.iter().filter(|(id, _)| !new.tables.contains_key(id));
+        let tables = old
+            .tables
+            .iter()
+            .filter(|(id, _)| !new.tables.contains_key(id));
         self.dropped_tables = tables.map(|(_, (_, table))| Arc::clone(table)).collect();
-        let views = old.views.iter().filter(|(id, _)| !new.views.contains_key(id));
+        let views = old
+            .views
+            .iter()
+            .filter(|(id, _)| !new.views.contains_key(id));
         self.dropped_views = views.map(|(_, (_, view))| Arc::clone(view)).collect();
         self.dropped_schemas.sort_by_key(|schema| schema.id);
         self.dropped_tables.sort_by_key(|table| table.id);
@@ -59,7 +68,9 @@ impl Definitions {
         }
         for (id, (schema, table)) in &new.tables {
             match old.tables.get(id) {
-                None => self.created_tables.push((Arc::clone(schema), Arc::clone(table))),
+                None => self
+                    .created_tables
+                    .push((Arc::clone(schema), Arc::clone(table))),
                 Some((_, before)) if Arc::ptr_eq(before, table) => {}
                 Some((_, before)) => {
                     let pair = (Arc::clone(before), Arc::clone(table));
@@ -69,7 +80,9 @@ impl Definitions {
         }
         for (id, (schema, view)) in &new.views {
             match old.views.get(id) {
-                None => self.created_views.push((Arc::clone(schema), Arc::clone(view))),
+                None => self
+                    .created_views
+                    .push((Arc::clone(schema), Arc::clone(view))),
                 Some((_, before)) if before.comment != view.comment => {
                     let pair = (Arc::clone(before), Arc::clone(view));
                     self.altered_views.push(pair);

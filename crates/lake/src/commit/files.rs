@@ -10,7 +10,11 @@ use crate::{ColumnStats, DataFile, Error, Result};
 
 impl Commit<'_> {
     /// Everything about the rows of one table.
-    pub(super) async fn rows(&mut self, changes: &RowChanges, deletes: &TableDeletes) -> Result<()> {
+    pub(super) async fn rows(
+        &mut self,
+        changes: &RowChanges,
+        deletes: &TableDeletes,
+    ) -> Result<()> {
         let table = &changes.table;
         let id = self.numbers.table(table.id);
         for file in &changes.ended_files {
@@ -41,7 +45,9 @@ impl Commit<'_> {
                 Some(row_ids) => row_ids.clone(),
                 None => {
                     let first = stats.take_row_ids(rows);
-                    Int64Array::from_iter_values((0..batch.num_rows() as i64).map(|row| first + row))
+                    Int64Array::from_iter_values(
+                        (0..batch.num_rows() as i64).map(|row| first + row),
+                    )
                 }
             };
             self.insert_rows(table, batch, &row_ids).await?;
@@ -54,7 +60,9 @@ impl Commit<'_> {
         let id = self.numbers.file();
         let table = self.numbers.table(changes.table.id);
         let (path, is_relative) = relative(&changes.table.path, &file.path);
-        let footer = file.footer_bytes.and_then(|bytes| i64::try_from(bytes).ok());
+        let footer = file
+            .footer_bytes
+            .and_then(|bytes| i64::try_from(bytes).ok());
         let sql = format!(
             "INSERT INTO ducklake_data_file(data_file_id, table_id, begin_snapshot, path, path_is_relative, file_format, \
              record_count, file_size_bytes, footer_size, row_id_start) \
@@ -94,10 +102,17 @@ impl Commit<'_> {
                 "UPDATE {rows} SET end_snapshot = {snapshot} WHERE data_file_id = {file} AND end_snapshot IS NULL"
             )
         };
-        if self.writing.execute(&end("ducklake_data_file"), &[]).await? != 1 {
+        if self
+            .writing
+            .execute(&end("ducklake_data_file"), &[])
+            .await?
+            != 1
+        {
             return Err(gone(changes));
         }
-        self.writing.execute(&end("ducklake_delete_file"), &[]).await?;
+        self.writing
+            .execute(&end("ducklake_delete_file"), &[])
+            .await?;
         Ok(())
     }
 

@@ -48,7 +48,12 @@ impl Commit<'_> {
     }
 
     /// Ends rows of a table for inlined rows.
-    pub(super) async fn end_rows(&mut self, table: &Table, name: &str, row_ids: &[i64]) -> Result<()> {
+    pub(super) async fn end_rows(
+        &mut self,
+        table: &Table,
+        name: &str,
+        row_ids: &[i64],
+    ) -> Result<()> {
         for row_id in row_ids {
             let sql = format!(
                 "UPDATE {} SET end_snapshot = {} WHERE row_id = {row_id} AND end_snapshot IS NULL",

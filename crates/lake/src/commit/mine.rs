@@ -64,7 +64,8 @@ impl Mine {
         let views = views.chain(changes.altered_views.iter().map(|(_, view)| view));
         self.views.extend(views.map(|view| view.id.0));
         for schema in &changes.dropped_schemas {
-            self.dropped_schemas.insert(schema.id.0, schema.name.clone());
+            self.dropped_schemas
+                .insert(schema.id.0, schema.name.clone());
         }
         for schema in &changes.created_schemas {
             self.created_schemas.insert(schema.name.to_lowercase());

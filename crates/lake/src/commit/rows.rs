@@ -8,7 +8,10 @@ use arrow::buffer::BooleanBuffer;
 
 use crate::transaction::Staged;
 use crate::writer::left;
-use crate::{Content, DataFile, Deleted, Error, FileId, Inlined, Part, Result, Rows, Snapshot, Table, TableId};
+use crate::{
+    Content, DataFile, Deleted, Error, FileId, Inlined, Part, Result, Rows, Snapshot, Table,
+    TableId,
+};
 
 /// Changes of the rows of one table.
 #[derive(Debug)]
@@ -83,7 +86,10 @@ fn between(table: &Arc<Table>, before: &Content, now: &Content) -> Result<RowCha
             },
             Rows::Inlined(inlined) => match &inlined.table {
                 Some(name) => {
-                    let old = there.inlined.remove(name.as_str()).ok_or_else(unknown_part)?;
+                    let old = there
+                        .inlined
+                        .remove(name.as_str())
+                        .ok_or_else(unknown_part)?;
                     changes.of_inlined(name, old, part.deleted.as_deref())?;
                 }
                 None => changes.inlined.push(left(part, inlined)?),
@@ -118,7 +124,9 @@ impl<'a> There<'a> {
                 }
                 Rows::Inlined(inlined) => {
                     let name = inlined.table.as_deref();
-                    there.inlined.extend(name.map(|name| (name, (part, inlined.as_ref()))));
+                    there
+                        .inlined
+                        .extend(name.map(|name| (name, (part, inlined.as_ref()))));
                 }
             }
         }

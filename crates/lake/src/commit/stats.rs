@@ -50,7 +50,8 @@ impl TableStats {
         let columns = columns.map(|(column, array)| types::to_file(array, column));
         let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
         let fields = columns.iter().enumerate();
-        let fields = fields.map(|(at, array)| Field::new(at.to_string(), array.data_type().clone(), true));
+        let fields =
+            fields.map(|(at, array)| Field::new(at.to_string(), array.data_type().clone(), true));
         let schema = Schema::new(fields.collect::<Vec<_>>());
         let batch = RecordBatch::try_new(schema.into(), columns).map_err(Error::internal)?;
         let stats = stats::of_rows(&table.columns, &batch)?;
@@ -180,7 +181,10 @@ impl Commit<'_> {
                      max_value) VALUES ({id}, {column}, {has_nulls}, {has_nan}, $1, $2)"
                 ),
             };
-            let bounds = [text(known.stats.min.as_deref()), text(known.stats.max.as_deref())];
+            let bounds = [
+                text(known.stats.min.as_deref()),
+                text(known.stats.max.as_deref()),
+            ];
             self.writing.execute(&sql, &bounds).await?;
         }
         Ok(())

@@ -110,6 +110,9 @@ mod tests {
         );
         assert_eq!(parse(""), []);
         assert_eq!(parse("sorted:4"), [Theirs::Unknown("sorted".to_owned())]);
-        assert!(matches!(parse("created_table:\"x").as_slice(), [Theirs::Unknown(_)]));
+        assert!(matches!(
+            parse("created_table:\"x").as_slice(),
+            [Theirs::Unknown(_)]
+        ));
     }
 }

@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 
 use super::rows::exists;
 use crate::database::{Dialect, Reading, Row, Value};
-use crate::scan::assemble::{Source, assemble, initial};
+use crate::scan::assemble::{assemble, initial};
 use crate::state::load::columns_at;
 use crate::{Column, Error, Inlined, Result, SnapshotId, Table, text, types};
 
@@ -69,7 +69,10 @@ impl Version<'_> {
         if rows.is_empty() {
             return Ok(None);
         }
-        let ids = rows.iter().map(|row| row.int(0)).collect::<Result<Vec<_>>>()?;
+        let ids = rows
+            .iter()
+            .map(|row| row.int(0))
+            .collect::<Result<Vec<_>>>()?;
         let mut mark = DefaultHasher::new();
         (&self.name, &ids).hash(&mut mark);
         for row in &rows {
@@ -140,7 +143,7 @@ impl Version<'_> {
         let arrays = self.table.columns.iter().map(|column| {
             let place = columns.iter().position(|known| known.id == column.id);
             let array = match place {
-                Some(place) => assemble(&stored[place], Source::File(&None), column),
+                Some(place) => assemble(&stored[place], &None, column),
                 None => initial(column).and_then(|value| value.to_array_of_size(rows).map_err(external)),
             };
             array.map_err(|error| {

@@ -83,10 +83,7 @@ impl Loader<'_> {
             let inlined = inlined_deletes.remove(&id).unwrap_or_default();
             self.file(row, delete, inlined)
         });
-        let files: Vec<_> = stream::iter(work)
-            .buffered(AT_A_TIME)
-            .try_collect()
-            .await?;
+        let files: Vec<_> = stream::iter(work).buffered(AT_A_TIME).try_collect().await?;
         let mut deletes = HashMap::new();
         let mut placed = Vec::with_capacity(files.len() + inlined.len());
         for (part, kept) in files {
@@ -143,7 +140,7 @@ impl Loader<'_> {
         }
         if let Some(only) = file.only_until {
             let only = Only(only);
-            let hidden = positions::later_rows(self.lake, &file.path, only, self.table).await?;
+            let hidden = positions::later_rows(self.lake, file, only, self.table).await?;
             sources.push(Arc::new(Deleted::of(file.rows, hidden)));
         }
         let deleted = union(sources);

@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Int64Type;
+use datafusion::datasource::physical_plan::parquet::{
+    CachedParquetFileReaderFactory, ParquetFileReaderFactory,
+};
 use datafusion::error::DataFusionError;
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::TryStreamExt;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::async_reader::{ParquetObjectReader, ParquetRecordBatchStreamBuilder};
+use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
 
 use super::rows::DeleteFile;
-use crate::scan::blame;
-use crate::{Error, Lake, Result, SnapshotId, Table};
+use crate::scan::{self, blame};
+use crate::{DataFile, Error, Lake, Result, SnapshotId, Table};
 
 /// The column that says which snapshot a row belongs to, in files that hold rows of several.
 const SNAPSHOTS: &str = "_ducklake_internal_snapshot_id";
@@ -30,7 +34,7 @@ pub(super) async fn of_delete_file(
     delete: &DeleteFile,
     table: &Table,
 ) -> Result<Vec<u64>> {
-    let file = Opened::open(lake, &delete.path, table).await?;
+    let file = Opened::open(lake, &delete.path, delete.bytes, table).await?;
     let mut positions = Vec::new();
     file.each(&[POSITIONS, SNAPSHOTS], |values| {
         let [Some(position), since] = values else {
@@ -54,11 +58,11 @@ pub(super) async fn of_delete_file(
 /// As [`of_delete_file`].
 pub(super) async fn later_rows(
     lake: &Lake,
-    path: &str,
+    data: &DataFile,
     Only(only): Only,
     table: &Table,
 ) -> Result<Vec<u64>> {
-    let file = Opened::open(lake, path, table).await?;
+    let file = Opened::open(lake, &data.path, data.bytes, table).await?;
     let (mut at, mut later) = (0, Vec::new());
     file.each(&[SNAPSHOTS], |values| {
         if values[0].is_some_and(|since| since > only.0) {
@@ -72,17 +76,22 @@ pub(super) async fn later_rows(
 
 /// A Parquet file whose footer was read.
 struct Opened {
-    rows: ParquetRecordBatchStreamBuilder<ParquetObjectReader>,
+    rows: ParquetRecordBatchStreamBuilder<Box<dyn AsyncFileReader + Send>>,
     table: String,
     path: String,
 }
 
 impl Opened {
-    async fn open(lake: &Lake, path: &str, table: &Table) -> Result<Self> {
+    async fn open(lake: &Lake, path: &str, bytes: u64, table: &Table) -> Result<Self> {
         let name = format!("{:?}.{:?}", table.schema, table.name);
         let storage = &lake.inner.storage;
         let location = storage.locate(path)?;
-        let reader = ParquetObjectReader::new(Arc::clone(storage.store()), location.path);
+        let cache = lake.inner.runtime.cache_manager.get_file_metadata_cache();
+        let readers = CachedParquetFileReaderFactory::new(Arc::clone(storage.store()), cache);
+        let entry = scan::entry(location.path, bytes);
+        let reader = readers
+            .create_reader(0, entry, None, &ExecutionPlanMetricsSet::new())
+            .map_err(|error| failed(error, &name, path))?;
         let rows = ParquetRecordBatchStreamBuilder::new(reader)
             .await
             .map_err(|error| failed(error.into(), &name, path))?;

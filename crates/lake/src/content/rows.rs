@@ -33,6 +33,7 @@ pub(super) struct FileRow {
 pub(super) struct DeleteFile {
     pub(super) id: i64,
     pub(super) path: String,
+    pub(super) bytes: u64,
     /// For files that hold what several snapshots deleted.
     pub(super) only: Option<Only>,
 }
@@ -65,7 +66,10 @@ impl TableRows {
         };
         let rows = about.files().await?;
         let mut mappings = HashMap::new();
-        if rows.iter().any(|row| row.opt_int(9).ok().flatten().is_some()) {
+        if rows
+            .iter()
+            .any(|row| row.opt_int(9).ok().flatten().is_some())
+        {
             mappings = about.mappings().await?;
         }
         let unknown = rows.iter().filter_map(|row| {
@@ -241,8 +245,8 @@ impl About<'_> {
     async fn delete_files(&mut self) -> Result<HashMap<i64, DeleteFile>> {
         let rows = self
             .live(&format!(
-                "SELECT delete_file_id, data_file_id, path, path_is_relative, format, encryption_key, partial_max \
-                 FROM ducklake_delete_file WHERE {LIVE}"
+                "SELECT delete_file_id, data_file_id, path, path_is_relative, format, encryption_key, partial_max, \
+                 file_size_bytes FROM ducklake_delete_file WHERE {LIVE}"
             ))
             .await?;
         let mut files = HashMap::new();
@@ -253,6 +257,7 @@ impl About<'_> {
             let file = DeleteFile {
                 id: row.int(0)?,
                 only: later(row.opt_int(6)?, self.snapshot).map(Only),
+                bytes: natural(row.int(7)?)?,
                 path,
             };
             if let Some(other) = files.insert(of, file) {
@@ -282,6 +287,9 @@ impl About<'_> {
 }
 
 fn natural(number: i64) -> Result<u64> {
-    u64::try_from(number)
-        .map_err(|_| Error::broken(format!("the catalog has {number} for a count of rows or bytes")))
+    u64::try_from(number).map_err(|_| {
+        Error::broken(format!(
+            "the catalog has {number} for a count of rows or bytes"
+        ))
+    })
 }

@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{self, CastExpr, Column as ColumnExpr};
 use datafusion::physical_expr_adapter::{PhysicalExprAdapter, PhysicalExprAdapterFactory};
 
-use super::assemble::{Mapping, Source, assemble, find, find_row_ids, initial};
+use super::assemble::{Mapping, assemble, find, find_row_ids, initial};
 use crate::types::is_readable;
 use crate::{Column, Error};
 
@@ -192,7 +192,7 @@ impl PhysicalExpr for FileColumn {
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
         let stored = self.stored.evaluate(batch)?.into_array(batch.num_rows())?;
-        let values = assemble(&stored, Source::File(&self.mapping), &self.column)?;
+        let values = assemble(&stored, &self.mapping, &self.column)?;
         Ok(ColumnarValue::Array(values))
     }
 

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray, StructArray};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, StructArray};
 use arrow::datatypes::{DataType, Field, Fields};
 use arrow::error::ArrowError;
 use datafusion::common::ScalarValue;
 
-use crate::types::{FIELD_ID, as_list, convert, map_of, of_list};
-use crate::{Column, ColumnId};
+use crate::types::{self, FIELD_ID, as_list, convert, map_of, of_list};
+use crate::{Column, ColumnId, text};
 
 /// The Parquet field id of the row ids that a file holds itself.
 const ROW_ID_FIELD: i64 = 2_147_483_540;
@@ -18,33 +18,7 @@ const ROW_ID_NAME: &str = "_ducklake_internal_row_id";
 /// Names that columns have in files which do not know their numbers.
 pub(crate) type Mapping = Option<Arc<Vec<(ColumnId, String)>>>;
 
-/// How stored parts are told apart.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Source<'a> {
-    /// By the field ids of a file; by the names of a mapping; by their own names where there is neither.
-    File(&'a Mapping),
-    /// By the columns that they were stored as.
-    Column(&'a Column),
-}
-
 type Assembled = Result<ArrayRef, ArrowError>;
-
-impl Source<'_> {
-    /// The part at a place.
-    fn child(self, at: usize) -> Self {
-        match self {
-            Self::File(_) => self,
-            Self::Column(column) => column.children.get(at).map_or(self, Self::Column),
-        }
-    }
-
-    fn find(self, fields: &Fields, column: &Column) -> Option<usize> {
-        match self {
-            Self::File(mapping) => find(fields, mapping, column.id, column.field.name()),
-            Self::Column(from) => from.children.iter().position(|part| part.id == column.id),
-        }
-    }
-}
 
 /// Where a column is among the fields of a file.
 pub(crate) fn find(
@@ -82,12 +56,12 @@ fn field_id(field: &Field) -> Option<i64> {
 ///
 /// # Errors
 /// When a value does not fit the column's type.
-pub(crate) fn assemble(array: &ArrayRef, source: Source<'_>, column: &Column) -> Assembled {
+pub(crate) fn assemble(array: &ArrayRef, mapping: &Mapping, column: &Column) -> Assembled {
     let to = column.field.data_type();
     match (column.stored.as_str(), column.children.as_slice()) {
         ("list", [element]) => {
             let list = as_list(array)?;
-            let values = assemble(list.values(), source.child(0), element)?;
+            let values = assemble(list.values(), mapping, element)?;
             let item = match to {
                 DataType::List(item)
                 | DataType::LargeList(item)
@@ -103,9 +77,11 @@ pub(crate) fn assemble(array: &ArrayRef, source: Source<'_>, column: &Column) ->
                 return Err(mismatch(array, column));
             };
             let parts = children.iter().map(|child| {
-                match source.find(values.fields(), child) {
-                    Some(at) => assemble(values.column(at), source.child(at), child),
-                    None => initial(child)?.to_array_of_size(values.len()).map_err(arrow),
+                match find(values.fields(), mapping, child.id, child.field.name()) {
+                    Some(at) => assemble(values.column(at), mapping, child),
+                    None => initial(child)?
+                        .to_array_of_size(values.len())
+                        .map_err(arrow),
                 }
             });
             let parts = parts.collect::<Result<Vec<_>, _>>()?;
@@ -118,8 +94,8 @@ pub(crate) fn assemble(array: &ArrayRef, source: Source<'_>, column: &Column) ->
             let (DataType::Map(entries, sorted), Some(map)) = (to, array.as_map_opt()) else {
                 return Err(mismatch(array, column));
             };
-            let keys = assemble(map.keys(), source.child(0), key)?;
-            let values = assemble(map.values(), source.child(1), value)?;
+            let keys = assemble(map.keys(), mapping, key)?;
+            let values = assemble(map.values(), mapping, value)?;
             map_of(map, entries, keys, values, *sorted)
         }
         _ => convert(array, to),
@@ -134,8 +110,10 @@ pub(crate) fn initial(column: &Column) -> Result<ScalarValue, ArrowError> {
     let to = column.field.data_type();
     match &column.initial_default {
         Some(text) if text != "NULL" => {
-            let text: ArrayRef = Arc::new(StringArray::from(vec![text.as_str()]));
-            let value = convert(&text, to)?;
+            let stored =
+                types::text_type(column).and_then(|stored| text::read(&[Some(text)], &stored));
+            let stored = stored.map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
+            let value = assemble(&stored, &None, column)?;
             ScalarValue::try_from_array(&value, 0).map_err(arrow)
         }
         _ => ScalarValue::try_new_null(to).map_err(arrow),

@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use chrono::{DateTime, Utc};
 use datafusion::catalog::Session;
 use datafusion::common::stats::Precision;
-use datafusion::common::{ScalarValue, Statistics};
+use datafusion::common::{DFSchema, ScalarValue, Statistics};
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::{
@@ -22,6 +22,7 @@ use datafusion::datasource::physical_plan::{
 use datafusion::datasource::table_schema::{TableSchema, TableSchemaBuilder};
 use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, Operator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{
@@ -33,6 +34,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion_datasource::source::DataSourceExec;
 use object_store::ObjectMeta;
+use object_store::path::Path;
 use parquet::arrow::RowNumber as RowNumberType;
 use parquet::arrow::arrow_reader::RowSelection;
 
@@ -40,7 +42,7 @@ use super::Output;
 use super::adapter::AdapterFactory;
 use super::assemble::Mapping;
 use super::source::LakeSource;
-use crate::{Column, DataFile, Deleted, LakeTable, Part, RowNumber, Rows};
+use crate::{Column, DataFile, Deleted, LakeTable, Part, RowNumber, Rows, stats};
 
 /// Names that no column has, for what is not a column of the table.
 const ROW_IDS: &str = "#row_id";
@@ -71,7 +73,7 @@ pub(super) fn scan<'a>(
     });
     let files: Vec<_> = files.collect();
     let all: Vec<_> = files.iter().map(|(_, file, _)| Arc::clone(file)).collect();
-    let kept = prune(&all, table, request.filters);
+    let kept = prune(&all, table, request)?;
     let mut groups: Vec<(Mapping, Vec<Chosen<'_>>)> = Vec::new();
     for ((number, file, part), _) in files.into_iter().zip(kept).filter(|(_, kept)| *kept) {
         let chosen = Chosen { number, file, part };
@@ -91,8 +93,19 @@ pub(super) fn scan<'a>(
 }
 
 /// Which files may have rows that the filters take.
-fn prune(files: &[Arc<DataFile>], _: &LakeTable, _: &[Expr]) -> Vec<bool> {
-    vec![true; files.len()]
+fn prune(files: &[Arc<DataFile>], table: &LakeTable, request: &Request<'_>) -> Result<Vec<bool>> {
+    let table = table.table();
+    let about_columns = |filter: &&Expr| {
+        let mut columns = filter.column_refs().into_iter();
+        columns.all(|column| table.column(&column.name).is_some())
+    };
+    let filters = request.filters.iter().filter(about_columns).cloned();
+    let Some(filter) = conjunction(filters) else {
+        return Ok(vec![true; files.len()]);
+    };
+    let schema = DFSchema::try_from(Arc::clone(&table.arrow))?;
+    let filter = request.session.create_physical_expr(filter, &schema)?;
+    Ok(stats::prune(files, table, &filter)?)
 }
 
 struct Chosen<'a> {
@@ -201,19 +214,12 @@ impl Columns {
             let location = storage.locate(&file.path)?;
             store = Some(location.store);
             let rows = part.live_rows();
-            let mut entry = PartitionedFile::new_from_meta(ObjectMeta {
-                location: location.path,
-                // A file never changes under its name, so that any moment tells a kept footer from no other.
-                last_modified: DateTime::<Utc>::UNIX_EPOCH,
-                size: file.bytes,
-                e_tag: None,
-                version: None,
-            })
-            .with_partition_values(vec![
-                ScalarValue::UInt64(Some(RowNumber::new(*number, 0).0)),
-                ScalarValue::Int64(file.row_id_start),
-            ])
-            .with_statistics(Arc::new(self.statistics(usize::try_from(rows).ok())));
+            let mut entry = entry(location.path, file.bytes)
+                .with_partition_values(vec![
+                    ScalarValue::UInt64(Some(RowNumber::new(*number, 0).0)),
+                    ScalarValue::Int64(file.row_id_start),
+                ])
+                .with_statistics(Arc::new(self.statistics(usize::try_from(rows).ok())));
             // Eight bytes more: the footer's length and the mark at the file's end.
             if let Some(footer) = file.footer_bytes.and_then(|n| usize::try_from(n).ok()) {
                 entry = entry.with_metadata_size_hint(footer.saturating_add(8));
@@ -260,6 +266,18 @@ impl Columns {
         let column = ColumnExpr::new_with_schema(name, self.schema.table_schema())?;
         Ok(Arc::new(column))
     }
+}
+
+/// A file as the engine's readers take it.
+pub(crate) fn entry(location: Path, bytes: u64) -> PartitionedFile {
+    PartitionedFile::new_from_meta(ObjectMeta {
+        location,
+        // A file never changes under its name, so that any moment tells a kept footer from no other.
+        last_modified: DateTime::<Utc>::UNIX_EPOCH,
+        size: bytes,
+        e_tag: None,
+        version: None,
+    })
 }
 
 fn rows(files: &[PartitionedFile]) -> Option<usize> {

@@ -16,7 +16,8 @@ use crate::{
 
 /// The tag of a table that holds its keys, as JSON.
 pub(crate) const KEYS_TAG: &str = "godwit.keys";
-const COMMENT_TAG: &str = "comment";
+/// The tag of a schema, table, view or column that is its comment.
+pub(crate) const COMMENT_TAG: &str = "comment";
 
 /// What lives at the snapshot `$1`.
 const LIVE: &str = "begin_snapshot <= $1 AND (end_snapshot IS NULL OR end_snapshot > $1)";
@@ -90,6 +91,7 @@ struct Rows<'a> {
 /// What the catalog's smaller tables say about tables.
 struct About {
     versions: HashMap<i64, i64>,
+    last_columns: HashMap<i64, i64>,
     partitioned: HashSet<i64>,
     sorted: HashSet<i64>,
     encrypted: bool,
@@ -218,6 +220,13 @@ impl Rows<'_> {
                  WHERE begin_snapshot <= $1 AND table_id IS NOT NULL GROUP BY table_id",
             )
             .await?;
+        let last_columns = self
+            .reading
+            .query(
+                "SELECT table_id, MAX(column_id) FROM ducklake_column GROUP BY table_id",
+                &[],
+            )
+            .await?;
         let partitioned = self
             .at_snapshot(&format!(
                 "SELECT DISTINCT table_id FROM ducklake_partition_info WHERE {LIVE} AND EXISTS \
@@ -239,15 +248,21 @@ impl Rows<'_> {
             .await?;
         let ids = |rows: Vec<Row>| rows.iter().map(|row| row.int(0)).collect::<Result<_>>();
         Ok(About {
-            versions: versions
-                .iter()
-                .map(|row| Ok((row.int(0)?, row.int(1)?)))
-                .collect::<Result<_>>()?,
+            versions: numbers(&versions)?,
+            last_columns: numbers(&last_columns)?,
             partitioned: ids(partitioned)?,
             sorted: ids(sorted)?,
-            encrypted: encrypted.iter().any(|row| row.text(0).is_ok_and(|text| text == "true")),
+            encrypted: encrypted
+                .iter()
+                .any(|row| row.text(0).is_ok_and(|text| text == "true")),
         })
     }
+}
+
+/// A number of each table.
+fn numbers(rows: &[Row]) -> Result<HashMap<i64, i64>> {
+    let pairs = rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?)));
+    pairs.collect()
 }
 
 /// The rows of one table's columns, by the column that they are part of.
@@ -317,6 +332,7 @@ fn table(
         arrow: Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>())),
         keys,
         comment: comment(tags),
+        last_column: ColumnId(about.last_columns.get(&id).copied().unwrap_or_default()),
         schema_version: about.versions.get(&id).copied().unwrap_or_default(),
         read_only: read_only(id, &columns, about),
         columns,

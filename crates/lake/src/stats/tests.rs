@@ -38,6 +38,7 @@ fn table(columns: Vec<Column>) -> Table {
         name: "t".to_owned(),
         path: "main/t/".to_owned(),
         columns,
+        last_column: crate::ColumnId(0),
         arrow,
         keys: Vec::new(),
         comment: None,

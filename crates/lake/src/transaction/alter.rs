@@ -21,7 +21,11 @@ impl Staged {
         let mut altered = old.as_ref().clone();
         let at = place(&altered, column)?;
         let dropped = altered.columns.remove(at).id.0;
-        if let Some(key) = altered.keys.iter().find(|key| key.columns.contains(&dropped)) {
+        if let Some(key) = altered
+            .keys
+            .iter()
+            .find(|key| key.columns.contains(&dropped))
+        {
             return Err(Error::invalid(format!(
                 "column {column:?} is part of the key {:?} of table {:?}, and stays as long as the table",
                 key.name, old.name

@@ -122,7 +122,9 @@ fn set_keys(table: &mut Table, keys: Vec<(String, bool, Vec<String>)>) -> Result
                 .iter_mut()
                 .find(|other| other.field.name() == column);
             let found = found.ok_or_else(|| {
-                Error::not_found(format!("column {column:?} of the key {name:?} does not exist"))
+                Error::not_found(format!(
+                    "column {column:?} of the key {name:?} does not exist"
+                ))
             })?;
             if ids.contains(&found.id.0) {
                 return Err(Error::invalid(format!(

@@ -31,7 +31,11 @@ impl Appends {
         }
     }
 
-    pub(super) async fn push(&mut self, batch: RecordBatch, row_ids: Option<Int64Array>) -> Result<()> {
+    pub(super) async fn push(
+        &mut self,
+        batch: RecordBatch,
+        row_ids: Option<Int64Array>,
+    ) -> Result<()> {
         let waiting = self.waiting.take();
         let waiting = waiting.and_then(|left| left.checked_sub(batch.num_rows() as u64));
         self.waiting = waiting.filter(|_| !has_zero(&batch));
@@ -59,7 +63,9 @@ impl Appends {
 pub(crate) fn is_inline_safe(table: &Table) -> bool {
     table.columns.iter().all(|column| {
         let name = column.field.name();
-        let is_free = INLINED_COLUMNS.iter().all(|own| !own.eq_ignore_ascii_case(name));
+        let is_free = INLINED_COLUMNS
+            .iter()
+            .all(|own| !own.eq_ignore_ascii_case(name));
         // PostgreSQL cuts longer names.
         is_free
             && name.len() < 64

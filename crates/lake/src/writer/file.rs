@@ -8,9 +8,9 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 
 use super::parquet::ParquetFile;
+use crate::stats::{self, Nans};
 use crate::transaction::Inner;
 use crate::types::{self, FIELD_ID};
-use crate::stats::{self, Nans};
 use crate::{DataFile, Error, Part, Result, Rows, Table};
 
 /// The column of row ids, and the field id that DuckDB gives it.

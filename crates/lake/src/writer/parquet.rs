@@ -1,4 +1,6 @@
 use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -29,7 +31,6 @@ const CHUNK_BYTES: usize = 8 << 20;
 const FOOTER_END: u64 = 8;
 
 /// A Parquet file that is being written to the store. It is there for others when it is finished.
-#[derive(Debug)]
 pub(crate) struct ParquetFile {
     storage: Storage,
     path: String,
@@ -45,12 +46,18 @@ pub(crate) struct Finished {
     pub(crate) metadata: ParquetMetaData,
 }
 
+impl fmt::Debug for ParquetFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ParquetFile").field(&self.path).finish()
+    }
+}
+
 impl ParquetFile {
     pub(crate) fn begin(lake: &Inner, path: String, schema: SchemaRef) -> Result<Self> {
         let storage = lake.storage.clone();
         let place = storage.locate(&path)?.path;
         let upload = Upload {
-            file: BufWriter::with_capacity(storage.store().clone(), place, CHUNK_BYTES),
+            file: BufWriter::with_capacity(Arc::clone(storage.store()), place, CHUNK_BYTES),
             bytes: 0,
             tail: [0; FOOTER_END as usize],
         };
@@ -91,7 +98,9 @@ impl ParquetFile {
     /// About how many bytes the file would have now.
     pub(crate) fn bytes(&self) -> u64 {
         let writer = self.writer.as_ref();
-        writer.map_or(0, |writer| (writer.bytes_written() + writer.in_progress_size()) as u64)
+        writer.map_or(0, |writer| {
+            (writer.bytes_written() + writer.in_progress_size()) as u64
+        })
     }
 
     pub(crate) async fn finish(mut self) -> Result<Finished> {
@@ -146,13 +155,13 @@ impl AsyncFileWriter for Upload {
             self.tail.rotate_left(last.len());
             let kept = self.tail.len() - last.len();
             self.tail[kept..].copy_from_slice(last);
-            Ok(self.file.put(bytes).await.map_err(external)?)
+            self.file.put(bytes).await.map_err(external)
         }
         .boxed()
     }
 
     fn complete(&mut self) -> BoxFuture<'_, ParquetResult<()>> {
-        async move { Ok(self.file.shutdown().await.map_err(external)?) }.boxed()
+        async move { self.file.shutdown().await.map_err(external) }.boxed()
     }
 }
 
@@ -166,9 +175,7 @@ fn finished() -> Error {
 
 fn compression(compression: LakeCompression) -> Result<Compression> {
     Ok(match compression {
-        LakeCompression::Zstd => {
-            Compression::ZSTD(ZstdLevel::try_new(1).map_err(Error::internal)?)
-        }
+        LakeCompression::Zstd => Compression::ZSTD(ZstdLevel::try_new(1).map_err(Error::internal)?),
         LakeCompression::Snappy => Compression::SNAPPY,
         LakeCompression::Lz4 => Compression::LZ4_RAW,
         LakeCompression::None => Compression::UNCOMPRESSED,
@@ -184,7 +191,10 @@ fn failed(storage: &Storage, path: &str, error: ParquetError) -> Error {
         }
         if let Some(error) = why.downcast_ref::<std::io::Error>() {
             // What the store said may be inside of it, where it is no cause.
-            match error.get_ref().and_then(|inner| inner.downcast_ref::<object_store::Error>()) {
+            match error
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref::<object_store::Error>())
+            {
                 Some(inner) => return storage.failed(path, inner),
                 None => return Error::unavailable(format!("{path}: {error}")),
             }

@@ -90,7 +90,10 @@ impl Sink {
     fn inlined(&self) -> Result<Inlined> {
         let batches = self.waiting.iter().map(|(batch, _)| batch);
         let batch = concat_batches(&self.table.arrow, batches).map_err(Error::internal)?;
-        let row_ids = self.waiting.iter().filter_map(|(_, row_ids)| row_ids.as_ref());
+        let row_ids = self
+            .waiting
+            .iter()
+            .filter_map(|(_, row_ids)| row_ids.as_ref());
         let row_ids: Vec<&dyn Array> = row_ids.map(|row_ids| row_ids as &dyn Array).collect();
         let row_ids = match row_ids.as_slice() {
             [] => None,
