@@ -108,7 +108,10 @@ impl Transaction {
 
     fn restore_view(&self, then: &View) -> Result<()> {
         let state = self.state();
-        if state.view(&then.schema, &then.name).is_none_or(|now| now.sql != then.sql || now.aliases != then.aliases) {
+        if state
+            .view(&then.schema, &then.name)
+            .is_none_or(|now| now.sql != then.sql || now.aliases != then.aliases)
+        {
             self.define(Definition::CreateView {
                 schema: then.schema.clone(),
                 name: then.name.clone(),
@@ -130,7 +133,10 @@ impl Transaction {
     async fn restore_table(&self, then: &LakeTable) -> Result<Restored> {
         let table = then.table();
         let now = self.snapshot().table(&table.schema, &table.name).await?;
-        if now.as_ref().is_some_and(|now| now.version() == then.version()) {
+        if now
+            .as_ref()
+            .is_some_and(|now| now.version() == then.version())
+        {
             return Ok(Restored::default());
         }
         let same = now.filter(|now| has_same_columns(now.table(), table));

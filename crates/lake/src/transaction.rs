@@ -19,8 +19,8 @@ use crate::{Content, Error, Lake, Result, Snapshot, SnapshotId, State, TableId, 
 pub use definition::{Commented, Definition, NewColumn, NewTable};
 pub(crate) use files::Files;
 pub(crate) use name::INLINED_COLUMNS;
-pub(crate) use running::Running;
 pub(crate) use reshape::{content as reshape, rounded_columns};
+pub(crate) use running::Running;
 pub(crate) use staged::Staged;
 
 /// Changes that are to be committed together. It sees the lake as it was at its beginning, with its own changes.

@@ -83,14 +83,22 @@ async fn compact_table(
         tables: 1,
         ..Compacted::default()
     };
-    let mut parts: Vec<Vec<Part>> = table.content().parts.iter().cloned().map(|part| vec![part]).collect();
+    let mut parts: Vec<Vec<Part>> = table
+        .content()
+        .parts
+        .iter()
+        .cloned()
+        .map(|part| vec![part])
+        .collect();
     for group in &groups {
         let written = write(&transaction.inner, &table, group).await?;
         done.count(&table, group, &written);
         replace(&mut parts, group, written);
     }
     let parts = parts.into_iter().flatten().collect();
-    transaction.inner.stage(id, snapshot.state(), Content { parts })?;
+    transaction
+        .inner
+        .stage(id, snapshot.state(), Content { parts })?;
     transaction.inner.set_compacts();
     if lake.inner.running.is_changing(id, &transaction.inner) {
         transaction.rollback().await;

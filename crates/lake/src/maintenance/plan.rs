@@ -35,13 +35,17 @@ pub(super) fn groups(content: &Content, target_bytes: u64, thorough: bool) -> Ve
     let is_worth_it = |parts: &Vec<usize>| {
         let parts = || parts.iter().filter_map(|&place| content.parts.get(place));
         let files = parts().filter(|part| is_file(part)).count();
-        let rows: u64 = parts().filter(|part| !is_file(part)).map(Part::live_rows).sum();
+        let rows: u64 = parts()
+            .filter(|part| !is_file(part))
+            .map(Part::live_rows)
+            .sum();
         let rewritten = parts().any(|part| is_file(part) && is_mostly_deleted(part));
-        rewritten || if thorough {
-            files > 1 || rows > 0
-        } else {
-            files >= FILES || rows >= ROWS
-        }
+        rewritten
+            || if thorough {
+                files > 1 || rows > 0
+            } else {
+                files >= FILES || rows >= ROWS
+            }
     };
     groups.retain(is_worth_it);
     groups.into_iter().map(|parts| Group { parts }).collect()
@@ -103,7 +107,13 @@ mod tests {
 
     #[test]
     fn small_files_are_joined_up_to_the_target() {
-        let parts = vec![file(40, 0), file(90, 0), file(40, 0), file(30, 0), file(5, 0)];
+        let parts = vec![
+            file(40, 0),
+            file(90, 0),
+            file(40, 0),
+            file(30, 0),
+            file(5, 0),
+        ];
         assert_eq!(places(parts.clone(), true), [vec![0, 2], vec![3, 4]]);
         assert!(places(parts, false).is_empty());
         assert_eq!(places(vec![file(1, 0); 8], false), [Vec::from_iter(0..8)]);
