@@ -52,6 +52,7 @@ impl Lake {
         let data = directory.join("data");
         let storage = Storage::open(&config.lake, &data, Arc::clone(&runtime))?;
         layout::open(&database, &storage).await?;
+        database.settle().await?;
         let inner = Arc::new(Inner {
             database,
             storage,
