@@ -41,6 +41,7 @@ mod progress;
 mod provider;
 mod query;
 mod results;
+mod returning;
 mod run;
 mod running;
 mod runtime;
