@@ -84,7 +84,7 @@ impl Inner {
             bounds,
         )?);
         let running = Arc::new(Running::default());
-        system::register(&catalog, &sessions, &running);
+        system::register(&catalog, &lake, &sessions, &running);
         let limits = Limits {
             max_bytes: config.query.max_sql_bytes,
             max_depth: config.query.max_sql_depth,
