@@ -14,10 +14,6 @@ from godwit_server import PASSWORD, USER, run
 MAY_BE_REFUSED = {
     "get-flight-info-substrait",
     "create-substrait",
-    "begin-transaction",
-    "end-transaction",
-    "begin-savepoint",
-    "end-savepoint",
 }
 # Together with the user's name it needs base64 padding, which clients write or leave out.
 PADDED = "correct horse 12"

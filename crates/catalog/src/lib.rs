@@ -34,7 +34,8 @@ pub use catalog::{Catalog, ResolvedTable, TableEntry, TableKind};
 pub use error::{Error, Result};
 pub use seen::Seen;
 pub use temporary::{
-    Chunk, ColumnDefault, Staging, TempTable, TempTables, TempWriter, plain_schema, plain_type,
+    Chunk, ColumnDefault, Staging, TempJournal, TempTable, TempTables, TempWriter, plain_schema,
+    plain_type,
 };
 
 /// The one catalog of a server.

@@ -16,10 +16,12 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::{Error, ResolvedTable, Result, TEMP, TableEntry, TableKind};
 
+mod journal;
 mod plain;
 mod scan;
 mod staging;
 
+pub use journal::TempJournal;
 pub use plain::{plain_schema, plain_type};
 pub use staging::Staging;
 
@@ -34,6 +36,8 @@ static SNAPSHOTS: AtomicU64 = AtomicU64::new(1);
 #[derive(Debug, Clone)]
 pub struct TempTables {
     inner: Arc<Inner>,
+    /// What remembers the changes that are made through this handle.
+    journal: Option<Arc<TempJournal>>,
 }
 
 #[derive(Debug)]
@@ -150,6 +154,7 @@ impl TempTables {
                 tables: RwLock::new(tables),
                 writing: Arc::default(),
             }),
+            journal: None,
         }
     }
 
@@ -224,9 +229,14 @@ impl TempWriter {
         self.draft.lock().remove(name);
     }
 
-    /// Shows the changes to the session, all at once.
+    /// Shows the changes to the session, all at once; unless they belong to a transaction that was rolled back meanwhile.
     pub fn commit(self) {
         let changed = self.draft.read().clone();
+        if let Some(journal) = &self.tables.journal
+            && !journal.record(&self.tables.read(), &changed)
+        {
+            return;
+        }
         let before = std::mem::replace(&mut *self.tables.lock(), changed);
         drop(before);
     }

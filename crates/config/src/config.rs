@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::mounts::MountForm;
 use crate::value::AddressText;
 use crate::{
-    Admin, Auth, Log, Memory, Mount, Query, Results, Sessions, Shutdown, Statements, Tickets, Tls,
-    User, Web, Wire,
+    Admin, Auth, Lake, Log, Memory, Mount, Query, Results, Sessions, Shutdown, Statements, Tickets,
+    Tls, User, Web, Wire,
 };
 
 /// The configuration of a Godwit server.
@@ -26,7 +26,7 @@ pub struct Config {
     #[schemars(with = "AddressText")]
     pub listen: SocketAddr,
 
-    /// Directory for all that the server keeps: keys, the first user, certificates, files that queries spill.
+    /// Directory for all that the server keeps: keys, the first user, certificates, durable tables, files that queries spill.
     /// It is created with mode 0700 and belongs to one server at a time.
     /// Default: `godwit-data`.
     pub data_dir: PathBuf,
@@ -69,6 +69,9 @@ pub struct Config {
     /// Results that are kept on disk: of polled queries, and of those that are split over several endpoints.
     pub results: Results,
 
+    /// Durable tables: a DuckLake, that is a catalog database and Parquet files.
+    pub lake: Lake,
+
     /// Messages on the connection.
     pub wire: Wire,
 
@@ -98,6 +101,7 @@ impl Default for Config {
             query: Query::default(),
             memory: Memory::default(),
             results: Results::default(),
+            lake: Lake::default(),
             wire: Wire::default(),
             web: Web::default(),
             shutdown: Shutdown::default(),

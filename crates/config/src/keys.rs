@@ -7,7 +7,7 @@ use toml::Value;
 
 use crate::value::Kind;
 use crate::{
-    Admin, Auth, Config, Log, Memory, Mount, Query, Results, Sessions, Shutdown, Statements,
+    Admin, Auth, Config, Lake, Log, Memory, Mount, Query, Results, Sessions, Shutdown, Statements,
     Tickets, Tls, User, Web, Wire, fields,
 };
 
@@ -166,6 +166,7 @@ fn order(name: &str) -> &'static [&'static str] {
         "query" => fields::names::<Query>(),
         "memory" => fields::names::<Memory>(),
         "results" => fields::names::<Results>(),
+        "lake" => fields::names::<Lake>(),
         "wire" => fields::names::<Wire>(),
         "web" => fields::names::<Web>(),
         "shutdown" => fields::names::<Shutdown>(),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::load::{Settings, show};
 use crate::problem::{Origin, Problem, Problems};
-use crate::{AuthMode, Config, TlsMode, keys, mounts, users, web};
+use crate::{AuthMode, Config, TlsMode, keys, lake, mounts, users, web};
 
 /// The problems found so far, with what is needed to word more of them.
 pub(crate) struct Report {
@@ -85,6 +85,7 @@ pub(crate) fn rules(config: &Config, report: &mut Report) {
     users(config, report);
     mounts(config, report);
     limits(config, report);
+    lake(config, report);
     web(config, report);
 }
 
@@ -231,6 +232,50 @@ fn limits(config: &Config, report: &mut Report) {
             && !report.is_default("query.max_sql_bytes"),
         "must be at most wire.max_request_bytes, or no such statement could arrive",
     );
+}
+
+fn lake(config: &Config, report: &mut Report) {
+    let lake = &config.lake;
+    report.rule(
+        "lake.catalog",
+        &[],
+        lake.catalog
+            .as_ref()
+            .is_some_and(|url| !lake::is_catalog(url.expose())),
+        "must be a URL such as postgres://USER:PASSWORD@HOST:PORT/DATABASE, with sslmode disable, prefer or require \
+         where it says one",
+    );
+    report.rule(
+        "lake.data",
+        &[],
+        lake.data
+            .as_deref()
+            .is_some_and(|place| !lake::is_data(place)),
+        "must be the absolute path of a directory, or s3://BUCKET/PREFIX",
+    );
+    let endpoint = lake.s3_endpoint.as_deref().unwrap_or("https://");
+    report.rule(
+        "lake.s3_endpoint",
+        &["lake.s3_allow_http"],
+        !(endpoint.starts_with("https://")
+            || endpoint.starts_with("http://") && lake.s3_allow_http),
+        "must be a URL that begins with https://, or with http:// where lake.s3_allow_http is true",
+    );
+    let halves = (&lake.s3_access_key_id, &lake.s3_secret_access_key);
+    for (key, missing) in [
+        (
+            "lake.s3_secret_access_key",
+            matches!(halves, (Some(_), None)),
+        ),
+        ("lake.s3_access_key_id", matches!(halves, (None, Some(_)))),
+    ] {
+        report.rule(
+            key,
+            &["lake.s3_secret_access_key", "lake.s3_access_key_id"],
+            missing,
+            "missing; an access key is an id and a secret",
+        );
+    }
 }
 
 fn web(config: &Config, report: &mut Report) {

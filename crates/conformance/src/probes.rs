@@ -75,6 +75,7 @@ static PROBES: &[Probe] = probes! {
         "do-put-prepared", "DoPut, CommandPreparedStatementUpdate", put::prepared;
         "do-put-prepared-rows", "DoPut, prepared update with rows of parameters", put::prepared_rows;
         "do-put-ingest", "DoPut, CommandStatementIngest, temporary", upload::ingest;
+        "do-put-ingest-durable", "DoPut, CommandStatementIngest, durable", upload::ingest_durable;
         "do-put-path", "DoPut, rows to the PATH of a table", upload::path;
         "do-exchange", "DoExchange, SQL over the uploaded stream `input`", exchange::sql;
     }
@@ -96,6 +97,7 @@ static PROBES: &[Probe] = probes! {
         "end-transaction", "EndTransaction", transactions::end;
         "begin-savepoint", "BeginSavepoint", transactions::begin_savepoint;
         "end-savepoint", "EndSavepoint", transactions::end_savepoint;
+        "rollback", "EndTransaction takes back what its statements did", transactions::rollback;
     }
     "Metadata commands" {
         "get-catalogs", "CommandGetCatalogs", metadata::catalogs;

@@ -24,7 +24,7 @@ mod create;
 mod shape;
 mod tree;
 
-pub(crate) use create::unique_names;
+pub(crate) use create::{columns_of, unique_names};
 
 /// The catalog that the rows of the changed table are read from, numbered. No other table is in it.
 const CHANGED: &str = "__changed";

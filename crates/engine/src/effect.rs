@@ -10,9 +10,10 @@ use godwit_protocol::StatementId;
 
 use crate::bind::Bound;
 use crate::change::{New, Scope, Step};
-use crate::check::{Change, SettingChange, change_of};
+use crate::check::{Change, SettingChange, TransactionStatement, change_of};
 use crate::conform::conform;
 use crate::deep::with_deep_stack;
+use crate::define;
 use crate::inner::Inner;
 use crate::parse;
 use crate::plan::Plan;
@@ -34,9 +35,13 @@ use matched::Matched;
 pub(crate) enum Effect {
     /// A setting of the session.
     Setting(SettingChange),
+    /// The transaction of the session.
+    Transaction(TransactionStatement),
     /// Temporary tables. The statement is planned again when it runs, on what they hold then; this keeps the
     /// parameters as they were advertised.
     Tables(SchemaRef),
+    /// What there is in the lake. Taken apart again when it runs; this keeps the parameters as they were advertised.
+    Definition(SchemaRef),
 }
 
 /// One run of a change of temporary tables.
@@ -52,8 +57,8 @@ struct Job {
 impl Effect {
     pub(crate) fn parameters(&self) -> SchemaRef {
         match self {
-            Self::Setting(_) => Arc::new(Schema::empty()),
-            Self::Tables(parameters) => Arc::clone(parameters),
+            Self::Setting(_) | Self::Transaction(_) => Arc::new(Schema::empty()),
+            Self::Tables(parameters) | Self::Definition(parameters) => Arc::clone(parameters),
         }
     }
 }
@@ -69,10 +74,21 @@ impl Inner {
     ) -> Result<Outcome> {
         match effect {
             Effect::Setting(change) => session.apply(change).map(|()| Outcome { rows: 0 }),
+            Effect::Transaction(statement) => self.transact(session, id, statement).await,
+            Effect::Definition(parameters) => {
+                let job = define::Job {
+                    id,
+                    session: Arc::clone(session),
+                    sql,
+                    parameters: Arc::clone(parameters),
+                    bound,
+                };
+                Box::pin(self.define(job)).await
+            }
             Effect::Tables(parameters) => {
                 let job = Job {
                     id,
-                    session: Arc::clone(session),
+                    session: session.pinned(),
                     sql,
                     parameters: Arc::clone(parameters),
                     bound,

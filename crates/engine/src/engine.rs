@@ -3,17 +3,13 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use godwit_auth::Permit;
-use godwit_catalog::{CATALOG, TableEntry};
 use godwit_config::Config;
 use godwit_protocol::StatementId;
 
 use crate::bind::Bound;
 use crate::inner::Inner;
 use crate::statement::Body;
-use crate::{
-    Error, FunctionNames, Outcome, Prepared, QueryStream, Result, SchemaEntry, Session, Sessions,
-    Statement, TableInfo, metadata,
-};
+use crate::{Error, Origin, Outcome, Prepared, QueryStream, Result, Session, Sessions, Statement};
 
 /// How long a cancelled query may take to notice.
 const CANCEL_GRACE: Duration = Duration::from_secs(1);
@@ -162,25 +158,29 @@ impl Engine {
     }
 
     /// The statement behind a ticket: from the plan cache, or planned again from its text and parameters (an Arrow
-    /// IPC stream), in which case its snapshot and schema may be others than the ticket's.
+    /// IPC stream) on the snapshot of the lake that it was planned on, or in its transaction. Of mounted files it sees
+    /// what is there now, so that its schema may be another than the ticket's.
     ///
     /// # Errors
-    /// As [`Self::describe`]; [`Error::Denied`] when it is another user's.
+    /// As [`Self::describe`]; [`Error::Denied`] when it is another user's; [`Error::NotFound`] when its transaction has
+    /// ended or its snapshot has been removed.
     pub async fn resume(
         &self,
         session: &Arc<Session>,
         permit: &Permit,
         id: StatementId,
-        sql: &str,
-        parameters: Option<&[u8]>,
+        (sql, parameters): (&str, Option<&[u8]>),
+        origin: Origin,
     ) -> Result<Statement> {
         self.admit(session, permit)?;
         if let Some(statement) = self.inner.plans.get(id) {
             check_owner(&statement, permit)?;
+            statement.check_transaction()?;
             return Ok(statement);
         }
         let (sql, parameters) = (sql.to_owned(), parameters.map(<[u8]>::to_vec));
         let again = |inner: Arc<Inner>, session: Arc<Session>| async move {
+            let session = inner.place_of(&session, origin).await?;
             inner
                 .describe(&session, id, &sql, parameters.as_deref())
                 .await
@@ -246,84 +246,14 @@ impl Engine {
     ) -> Result<Outcome> {
         self.admit(session, permit)?;
         let entry = session.statements().get(id)?;
+        let session = session.placed_for(entry.transaction.as_ref());
         match &entry.body {
             Body::Effect(effect) => {
                 let named = (StatementId::random(), entry.prepared.sql);
-                self.inner.apply(session, named, effect, entry.bound).await
+                self.inner.apply(&session, named, effect, entry.bound).await
             }
             Body::Query(_) => Err(gives_rows()),
         }
-    }
-
-    /// All schemas, sorted.
-    ///
-    /// # Errors
-    /// [`Error::ShuttingDown`], or an internal one.
-    pub async fn schemas(
-        &self,
-        session: &Arc<Session>,
-        permit: &Permit,
-    ) -> Result<Vec<SchemaEntry>> {
-        self.admit(session, permit)?;
-        let looking = Arc::clone(session);
-        let names = self.list(permit, |inner| async move {
-            let catalog = &inner.planner.catalog;
-            catalog.refresh().await;
-            let mut names = catalog.schema_names();
-            names.extend(looking.seen().await?.schema_names());
-            names.sort();
-            names.dedup();
-            Ok(names)
-        });
-        let schemas = names.await?.into_iter();
-        Ok(schemas
-            .map(|schema| SchemaEntry {
-                catalog: CATALOG.to_owned(),
-                schema,
-            })
-            .collect())
-    }
-
-    /// The tables that pass the filter, sorted by schema and name; with their columns when these are wanted. A table
-    /// that cannot be read is listed with its error. Of temporary tables the session's own are listed.
-    ///
-    /// # Errors
-    /// [`Error::ShuttingDown`], or an internal one.
-    pub async fn tables(
-        &self,
-        session: &Arc<Session>,
-        permit: &Permit,
-        want_schema: bool,
-        filter: &(dyn Fn(&TableEntry) -> bool + Send + Sync),
-    ) -> Result<Vec<TableInfo>> {
-        self.admit(session, permit)?;
-        let looking = Arc::clone(session);
-        let found = self.list(permit, |inner| async move {
-            let seen = looking.seen().await?;
-            let entries = metadata::entries(&inner.planner.catalog, &seen).await;
-            Ok((seen, entries))
-        });
-        let (seen, mut entries) = found.await?;
-        entries.retain(filter);
-        self.list(permit, move |inner| async move {
-            let mut tables = Vec::with_capacity(entries.len());
-            for entry in entries {
-                let catalog = &inner.planner.catalog;
-                tables.push(metadata::info(catalog, &seen, entry, want_schema).await);
-            }
-            Ok(tables)
-        })
-        .await
-    }
-
-    /// The functions of the dialect.
-    pub fn function_names(&self) -> FunctionNames {
-        metadata::function_names(&self.inner.base)
-    }
-
-    /// The reserved words of the dialect that SQL:1999 does not have, sorted.
-    pub fn keywords(&self) -> Vec<String> {
-        metadata::keywords()
     }
 
     /// Takes no new work, lets running queries end for the grace, then cancels what is left.
@@ -365,7 +295,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Runs planning work on the query runtime, for no longer than a statement may take.
+    /// Runs planning work on the query runtime, for no longer than a statement may take. It stays in the transaction in
+    /// which it begins.
     pub(crate) async fn plan<T, F>(
         &self,
         session: &Arc<Session>,
@@ -377,21 +308,8 @@ impl Engine {
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let timeout = session.state().timeout();
-        let work = Box::pin(work(Arc::clone(&self.inner), Arc::clone(session)));
+        let work = Box::pin(work(Arc::clone(&self.inner), session.pinned()));
         self.inner.runtime.run(&id.to_string(), timeout, work).await
-    }
-
-    async fn list<T, F>(&self, permit: &Permit, work: impl FnOnce(Arc<Inner>) -> F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T>> + Send + 'static,
-    {
-        self.inner.running.check_open()?;
-        tracing::debug!(user = permit.user(), "listing");
-        self.inner
-            .runtime
-            .run("list", None, work(Arc::clone(&self.inner)))
-            .await
     }
 }
 

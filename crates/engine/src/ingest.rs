@@ -1,27 +1,26 @@
-//! Uploads: Arrow rows that a client sends, into a temporary table.
+//! Uploads: Arrow rows that a client sends, into a table.
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::TableReference;
-use futures::StreamExt;
 use futures::stream::BoxStream;
 use godwit_auth::Permit;
-use godwit_catalog::{
-    CATALOG, Chunk, DEFAULT_SCHEMA, Staging, TEMP, TableKind, TempTable, TempTables, plain_schema,
-};
+use godwit_catalog::{CATALOG, Seen, TEMP, TableKind};
 use godwit_protocol::StatementId;
 
-use crate::change::{exists, read_only, unique_names};
+use crate::change::{read_only, unique_names};
 use crate::check::Names;
-use crate::effect::{Adding, SMALL_CHUNK, full};
 use crate::inner::Inner;
 use crate::{Engine, Error, Outcome, Result, Session};
 
 mod columns;
+mod durable;
+mod temporary;
 
-use columns::Columns;
+/// The rows of an upload, as they arrive.
+type Arriving = BoxStream<'static, Result<RecordBatch>>;
 
 /// Where the rows of an upload go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,12 +64,15 @@ impl Engine {
     /// rows are taken one batch after the other, and the limits are checked as they come. Dropping the future leaves
     /// everything as it was.
     ///
+    /// An upload is part of the session's transaction. That is so too when the session has exactly one that its client
+    /// names and the upload names none, since some clients cannot.
+    ///
     /// # Errors
     /// [`Error::NotFound`] and [`Error::AlreadyExists`] as the target says; [`Error::InvalidInput`] for columns that
-    /// do not fit and, with column and row, for values that do not; [`Error::Unsupported`] for durable tables;
-    /// [`Error::ReadOnly`] for mounted files; [`Error::ResourcesExhausted`] at `sessions.temp_bytes` or
-    /// `memory.limit`; [`Error::Conflict`] when the table was changed meanwhile so that the rows no longer fit;
-    /// whatever error the rows come with.
+    /// do not fit and, with column and row, for values that do not; [`Error::Unsupported`] for types that a durable table
+    /// cannot keep; [`Error::ReadOnly`] for mounted files; [`Error::ResourcesExhausted`] at `sessions.temp_bytes` or
+    /// `memory.limit`; [`Error::Conflict`] when a temporary table was changed meanwhile so that the rows no longer fit;
+    /// [`Error::Aborted`] when another transaction did that to a durable one; whatever error the rows come with.
     pub async fn ingest(
         &self,
         session: &Arc<Session>,
@@ -82,17 +84,17 @@ impl Engine {
         self.admit(session, permit)?;
         let id = StatementId::random();
         let text: Arc<str> = format!("upload into {}", target.table).into();
-        let (inner, into) = (Arc::clone(&self.inner), Arc::clone(session));
+        let (inner, into) = (Arc::clone(&self.inner), session.joined()?);
         let work = Box::pin(async move { inner.ingest(&into, &target, schema, rows).await });
         self.inner.run_effect(id, session, &text, work).await
     }
 }
 
-/// What is to become of the table, decided when the upload begins.
-enum Plan {
-    Create,
-    Replace,
-    Append(Arc<TempTable>),
+/// The table that rows go into, whether it exists or not.
+enum Destination<'a> {
+    Temporary(&'a str),
+    /// A schema of the lake, and a table of it.
+    Durable(String, &'a str),
 }
 
 impl Inner {
@@ -101,57 +103,31 @@ impl Inner {
         session: &Session,
         target: &IngestTarget,
         schema: SchemaRef,
-        rows: BoxStream<'static, Result<RecordBatch>>,
+        rows: Arriving,
     ) -> Result<u64> {
-        let name = self.destination(session, target).await?;
-        let tables = session.changeable()?;
-        let plan = plan(tables, name, target)?;
         unique_names(&schema)?;
-        let (columns, kept, before) = match &plan {
-            Plan::Append(table) => (
-                Columns::matched(&schema, table, session.state().session())?,
-                Arc::clone(table.schema()),
-                tables.bytes(),
-            ),
-            Plan::Create | Plan::Replace => {
-                let replaced = tables.get(name).map_or(0, |table| table.bytes());
-                let kept = plain_schema(&schema);
-                let columns = Columns::as_they_come(&schema, &kept);
-                (columns, kept, tables.bytes().saturating_sub(replaced))
+        match self.destination(session, target).await? {
+            Destination::Temporary(name) => {
+                self.ingest_temporary(session, name, target, schema, rows)
+                    .await
             }
-        };
-        // The upload may take long, so the session's other changes do not wait for it: only its end does.
-        let staging = Staging::new(tables, name, Arc::clone(&kept), before).map_err(full)?;
-        let (chunks, count) = staged(staging, columns, rows).await?;
-        let writer = tables.write().await;
-        match (plan, writer.draft().get(name)) {
-            (Plan::Append(began), Some(now)) if began.schema() == now.schema() => {
-                let chunks = added(writer.draft(), name, &now, chunks)?;
-                writer.refill(name, &now, chunks).map_err(full)?;
-            }
-            (Plan::Create, None) | (Plan::Replace, _) => {
-                writer
-                    .put(name, kept, Default::default(), chunks)
-                    .map_err(full)?;
-            }
-            (Plan::Append(_) | Plan::Create, _) => {
-                return Err(Error::Conflict {
-                    message: format!(
-                        "table '{TEMP}.{name}' was changed during the upload, none of which was taken; send it again"
-                    ),
-                });
+            Destination::Durable(in_schema, name) => {
+                let into = durable::Into {
+                    schema: in_schema,
+                    table: name.to_owned(),
+                    if_missing: target.if_missing,
+                    if_exists: target.if_exists,
+                };
+                self.ingest_durable(session, into, schema, rows).await
             }
         }
-        writer.commit();
-        Ok(count)
     }
 
-    /// The temporary table that an upload is for, whether it exists or not.
     async fn destination<'a>(
         &self,
         session: &Session,
         target: &'a IngestTarget,
-    ) -> Result<&'a str> {
+    ) -> Result<Destination<'a>> {
         let table = target.table.as_str();
         if table.is_empty() {
             return Err(Error::invalid("the upload names no table"));
@@ -165,7 +141,7 @@ impl Inner {
             )));
         }
         let reference = match (given(&target.schema), target.temporary) {
-            (None, true) | (Some(TEMP), _) => return Ok(table),
+            (None, true) | (Some(TEMP), _) => return Ok(Destination::Temporary(table)),
             (Some(schema), true) => {
                 return Err(Error::invalid(format!(
                     "temporary tables are in schema {TEMP}, not in '{schema}'; name no schema"
@@ -174,105 +150,58 @@ impl Inner {
             (None, false) => {
                 let is_there = session.temporary().get(table).is_some();
                 if is_there && target.if_exists != IfExists::Replace {
-                    return Ok(table);
+                    return Ok(Destination::Temporary(table));
                 }
                 TableReference::bare(table)
             }
             (Some(schema), false) => TableReference::partial(schema, table),
         };
-        Err(self
-            .no_destination(session, &reference, target.if_missing)
-            .await)
+        let seen = session.seen().await?;
+        let state = session.state();
+        let schema = reference.schema().unwrap_or_else(|| state.schema());
+        let is_durable = seen.has_schema(schema);
+        let exists = is_durable && seen.lake().state().table(schema, table).is_some();
+        if exists || (is_durable && target.if_missing == IfMissing::Create) {
+            return Ok(Destination::Durable(schema.to_owned(), table));
+        }
+        Err(self.no_destination(session, &seen, &reference).await)
     }
 
-    /// Why rows cannot go into a table that is no temporary one.
+    /// Why rows cannot go into what is no temporary and no durable table.
     async fn no_destination(
         &self,
         session: &Session,
+        seen: &Seen,
         reference: &TableReference,
-        if_missing: IfMissing,
     ) -> Error {
         let state = session.state();
         let names = Names {
             tables: [reference.clone()].into(),
             ..Names::default()
         };
-        let seen = match session.seen().await {
-            Ok(seen) => seen,
-            Err(error) => return error,
-        };
-        let lookup = self.planner.lookup(&state, &seen);
-        let resolved = lookup.resolve(&names).await;
-        match (resolved.get(reference), reference.schema()) {
-            (Ok(table), _) if table.kind != TableKind::Temporary => read_only("upload", table),
-            // Nothing would be made, whatever kinds of tables there were.
-            (Err(error), _) if if_missing == IfMissing::Fail => error,
-            (Ok(_), _) | (Err(_), None | Some(DEFAULT_SCHEMA)) => Error::unsupported(format!(
-                "durable tables: this server has none to put '{}' into; set temporary, and the table lives as long as \
-                 the session",
-                reference.table()
-            )),
-            (Err(_), Some(schema))
-                if self
-                    .planner
-                    .catalog
-                    .schema_names()
-                    .iter()
-                    .any(|known| known == schema) =>
+        let resolved = self.planner.lookup(&state, seen).resolve(&names).await;
+        let schema = reference.schema().unwrap_or_else(|| state.schema());
+        let known = self.planner.catalog.schema_names();
+        match resolved.get(reference) {
+            Ok(table) if table.kind == TableKind::View => Error::ReadOnly {
+                message: format!(
+                    "upload: '{}' is a view, which has no rows of its own",
+                    table.name
+                ),
+            },
+            Ok(table) if table.kind != TableKind::Temporary => read_only("upload", table),
+            Ok(_) | Err(_)
+                if !seen.has_schema(schema) && known.iter().any(|known| known == schema) =>
             {
                 Error::ReadOnly {
                     message: format!(
-                        "upload: nothing can be put into schema '{schema}'; set temporary, and name no schema"
+                        "upload: nothing can be put into schema '{schema}'; the schemas of durable tables are {}",
+                        seen.schema_names().join(", ")
                     ),
                 }
             }
-            (Err(error), Some(_)) => error,
+            Ok(table) => read_only("upload", table),
+            Err(error) => error,
         }
     }
-}
-
-fn plan(tables: &TempTables, name: &str, target: &IngestTarget) -> Result<Plan> {
-    match (tables.get(name), target.if_missing, target.if_exists) {
-        (None, IfMissing::Create, _) => Ok(Plan::Create),
-        (None, IfMissing::Fail, _) => Err(Error::not_found(format!(
-            "table '{TEMP}.{name}' does not exist, and the upload is not to create it"
-        ))),
-        (Some(_), _, IfExists::Fail) => Err(exists(name)),
-        (Some(_), _, IfExists::Replace) => Ok(Plan::Replace),
-        (Some(table), _, IfExists::Append) => Ok(Plan::Append(table)),
-    }
-}
-
-async fn staged(
-    mut staging: Staging,
-    mut columns: Columns,
-    mut rows: BoxStream<'static, Result<RecordBatch>>,
-) -> Result<(Vec<Arc<Chunk>>, u64)> {
-    let translate = |error| Error::from_datafusion(&error, "ingest");
-    while let Some(batch) = rows.next().await {
-        let batch = columns.fit(&batch?)?;
-        staging.push(&batch).map_err(translate)?;
-    }
-    let count = staging.rows();
-    Ok((staging.finish().map_err(translate)?, count))
-}
-
-/// The rows of a table with those of the upload after them.
-fn added(
-    draft: &TempTables,
-    name: &str,
-    table: &TempTable,
-    chunks: Vec<Arc<Chunk>>,
-) -> Result<Vec<Arc<Chunk>>> {
-    let mut adding = Adding::new(draft, name, table)?;
-    for chunk in &chunks {
-        let taken = if chunk.batch().num_rows() < SMALL_CHUNK {
-            adding.staging.push(chunk.batch())
-        } else {
-            adding.staging.keep(chunk)
-        };
-        taken.map_err(|error| Error::from_datafusion(&error, "ingest"))?;
-    }
-    drop(chunks);
-    Ok(adding.finish()?.0)
 }

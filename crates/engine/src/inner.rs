@@ -32,6 +32,7 @@ use crate::runtime::{QueryRuntime, within};
 use crate::session::{Session, Sessions};
 use crate::settings::Bounds;
 use crate::statement::Body;
+use crate::transactions::{Open, check_statement};
 use crate::{Error, Prepared, QueryStream, Result, Statement, memory, system};
 
 #[derive(Debug)]
@@ -88,7 +89,11 @@ impl Inner {
         };
         let inner = Arc::new(Self {
             runtime,
-            planner: Planner { catalog, limits },
+            planner: Planner {
+                catalog,
+                lake: lake.clone(),
+                limits,
+            },
             lake,
             sessions,
             plans: PlanCache::new(config.statements.cached_plans, config.tickets.ttl),
@@ -102,7 +107,8 @@ impl Inner {
             .idle_timeout
             .min(config.statements.idle_timeout)
             .min(config.tickets.ttl)
-            .min(config.results.ttl);
+            .min(config.results.ttl)
+            .min(inner.sessions.transactions().idle_timeout());
         inner
             .runtime
             .spawn_forever(sweep(Arc::downgrade(&inner), idle));
@@ -133,16 +139,17 @@ impl Inner {
         let parsed = parse::parse(sql, self.planner.limits)?;
         let text = Arc::clone(&parsed.sql);
         let body = self.analyse(session, parsed).await?;
-        session.statements().insert(text, body)
+        session.statements().insert(text, body, session.place())
     }
 
     /// A prepared statement with its bound rows, planned again when what it reads has changed.
     pub(crate) async fn instantiate(
         &self,
-        session: &Session,
+        session: &Arc<Session>,
         id: StatementId,
     ) -> Result<Statement> {
         let entry = session.statements().get(id)?;
+        let session = &session.placed_for(entry.transaction.as_ref());
         let body = match &entry.body {
             Body::Query(plan)
                 if !self
@@ -191,6 +198,7 @@ impl Inner {
             record,
             progress,
             messages: sender,
+            _using: statement.caller().transaction.as_ref().map(Open::using),
         };
         let task = self.runtime.spawn(run.drive(timeout, ready));
         self.running.attach(key, task.abort_handle());
@@ -227,12 +235,26 @@ impl Inner {
                 session.check(&change)?;
                 Ok(Body::Effect(Effect::Setting(change)))
             }
+            Class::Transaction(_) if !parsed.parameters.is_empty() => Err(Error::invalid(
+                "a statement about transactions takes no parameters",
+            )),
+            Class::Transaction(statement) => {
+                check_statement(session, &statement)?;
+                Ok(Body::Effect(Effect::Transaction(statement)))
+            }
             Class::Write(write) => match self.refuse(session, &write).await {
                 Some(error) => Err(error),
                 None if !matches!(parsed.tree, Tree::Statement(_)) => Err(check::unexplained()),
                 None => self.check_change(session, &parsed).await,
             },
             Class::Define => self.check_change(session, &parsed).await,
+            Class::Definition if self.drops_temporary(session, &parsed)? => {
+                self.check_change(session, &parsed).await
+            }
+            Class::Definition | Class::Call | Class::Copy => {
+                let parameters = self.check_definition(session, &parsed).await?;
+                Ok(Body::Effect(Effect::Definition(parameters)))
+            }
         }
     }
 
@@ -354,6 +376,7 @@ async fn sweep(engine: Weak<Inner>, idle_timeout: Duration) {
         };
         let now = Instant::now();
         engine.sessions.sweep(now);
+        engine.sessions.transactions().sweep(now).await;
         engine.plans.sweep(now);
         engine.results.sweep(now);
     }

@@ -1,11 +1,14 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
 use datafusion::sql::sqlparser::keywords::{RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS};
 use godwit_catalog::{CATALOG, Catalog, Seen, TableEntry, TableKind};
+use godwit_lake::State;
 
 use crate::{Error, total};
+
+mod listing;
 
 /// A schema of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +36,25 @@ pub struct TableInfo {
     pub rows: Option<u64>,
     /// Why its columns cannot be read.
     pub error: Option<String>,
+    /// Whether its rows can be changed.
+    pub is_writable: bool,
+    /// What `COMMENT ON` said of its columns, by name.
+    pub remarks: BTreeMap<String, String>,
+}
+
+/// A key of a durable table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyInfo {
+    /// The schema that the table is in.
+    pub schema: String,
+    /// The table.
+    pub table: String,
+    /// The key's name.
+    pub name: String,
+    /// Whether it is the primary key.
+    pub primary: bool,
+    /// Its columns, in the key's order.
+    pub columns: Vec<String>,
 }
 
 /// The functions of the dialect in the groups that SqlInfo has, sorted.
@@ -59,6 +81,30 @@ pub(crate) async fn entries(catalog: &Catalog, seen: &Seen) -> Vec<TableEntry> {
     entries
 }
 
+/// The keys of the tables of that name, in one schema or in all, sorted by schema, the primary one first.
+fn keys(state: &State, schema: Option<&str>, name: &str) -> Vec<KeyInfo> {
+    let schemas = state.schemas.values();
+    let tables = schemas
+        .filter(|found| schema.is_none_or(|schema| schema == found.name))
+        .filter_map(|found| found.tables.get(name));
+    let mut keys = Vec::new();
+    for table in tables {
+        let column = |id: &i64| {
+            let mut columns = table.columns.iter();
+            let column = columns.find(|column| column.id.0 == *id)?;
+            Some(column.field.name().clone())
+        };
+        keys.extend(table.keys.iter().map(|key| KeyInfo {
+            schema: table.schema.clone(),
+            table: table.name.clone(),
+            name: key.name.clone(),
+            primary: key.primary,
+            columns: key.columns.iter().filter_map(column).collect(),
+        }));
+    }
+    keys
+}
+
 /// A table with its columns where they are wanted.
 pub(crate) async fn info(
     catalog: &Catalog,
@@ -75,12 +121,22 @@ pub(crate) async fn info(
         arrow_schema: None,
         rows: None,
         error: None,
+        is_writable: kind == TableKind::Temporary,
+        remarks: BTreeMap::new(),
     };
     if want_schema {
         let found = match seen.table(&info.schema, &info.name).await {
             Ok(None) => catalog.table(&info.schema, &info.name).await,
             found => found,
         };
+        if let Some(table) = seen.lake().state().table(&info.schema, &info.name) {
+            let columns = table.columns.iter().filter_map(|column| {
+                let comment = column.comment.clone()?;
+                Some((column.field.name().clone(), comment))
+            });
+            info.remarks = columns.collect();
+            info.is_writable = table.read_only.is_none();
+        }
         match found {
             Ok(Some(table)) => {
                 info.arrow_schema = Some(table.provider.schema());

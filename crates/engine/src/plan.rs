@@ -10,23 +10,21 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::OptimizerConfig;
 use datafusion::sql::parser::Statement as Tree;
 use godwit_catalog::{Catalog, Seen};
+use godwit_lake::{Lake, SnapshotId};
 
-use crate::check::{self, Names};
+use crate::check::Names;
 use crate::deep::{Deep, with_deep_stack};
 use crate::infer::Types;
 use crate::names::{Lookup, Resolved, Table};
 use crate::parse::{Limits, Parsed};
-use crate::provider::Functions;
 use crate::session::State;
 use crate::{Error, Result, duplicates, show, size, total};
-
-/// How many mentions of tables each level of `query.max_sql_depth` allows.
-const TABLES_PER_LEVEL: usize = 5;
 
 /// What every statement of the server is planned with.
 #[derive(Debug, Clone)]
 pub(crate) struct Planner {
     pub(crate) catalog: Catalog,
+    pub(crate) lake: Lake,
     pub(crate) limits: Limits,
 }
 
@@ -40,6 +38,8 @@ pub(crate) struct Plan {
     /// One nullable field a parameter.
     pub(crate) parameters: SchemaRef,
     pub(crate) snapshot: u64,
+    /// The snapshot of the lake that it reads, or that its transaction began with.
+    pub(crate) lake: SnapshotId,
     /// How many rows one run gives, where that is certain.
     pub(crate) rows: Option<u64>,
     /// The session's state that it was planned with, and is run with.
@@ -121,14 +121,7 @@ impl Planner {
             input,
             shape,
         } = request;
-        let functions = Functions(state.session());
-        with_deep_stack(|| check::refuse_ignored(&tree, &functions))?;
-        show::rewrite(&mut tree)?;
-        let names = check::mentioned(
-            &tree,
-            self.limits.max_depth.saturating_mul(TABLES_PER_LEVEL),
-        )?;
-        let mut resolved = self.lookup(state, seen).resolve(&names).await;
+        let (names, mut resolved) = self.lookup(state, seen).read(&mut tree).await?;
         if let Some((reference, table)) = target {
             resolved.insert(reference, table);
         }
@@ -150,6 +143,7 @@ impl Planner {
             schema,
             parameters,
             snapshot,
+            lake: seen.lake().id(),
             rows,
             state: Arc::clone(state),
             names,
@@ -173,6 +167,9 @@ impl Planner {
             seen,
             state: state.session(),
             schema: state.schema(),
+            lake: &self.lake,
+            limits: self.limits,
+            trail: None,
         }
     }
 }

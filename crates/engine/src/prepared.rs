@@ -7,6 +7,7 @@ use godwit_protocol::StatementId;
 
 use crate::bind::Bound;
 use crate::statement::Body;
+use crate::transactions::{Open, Place};
 use crate::{Error, Result, StatementKind};
 
 /// A prepared statement as a client may know it. A clone is cheap.
@@ -44,6 +45,8 @@ pub(crate) struct Entry {
     pub(crate) prepared: Prepared,
     pub(crate) body: Body,
     pub(crate) bound: Option<Arc<Bound>>,
+    /// The transaction that it was prepared in, if its client named one.
+    pub(crate) transaction: Option<Arc<Open>>,
     /// Whether the values were bound after the last description.
     fresh: bool,
     last_used: Instant,
@@ -78,11 +81,11 @@ impl Store {
         }
     }
 
-    /// Keeps a statement under a new random id.
+    /// Keeps a statement under a new random id, with the transaction that its client named for it.
     ///
     /// # Errors
     /// [`Error::ResourcesExhausted`] at `statements.max_per_session`.
-    pub(crate) fn insert(&self, sql: Arc<str>, body: Body) -> Result<Prepared> {
+    pub(crate) fn insert(&self, sql: Arc<str>, body: Body, place: &Place) -> Result<Prepared> {
         let prepared = Prepared::new(StatementId::random(), sql, &body);
         let mut entries = self.lock();
         if entries.len() >= self.limits.max {
@@ -95,6 +98,7 @@ impl Store {
             prepared: prepared.clone(),
             body,
             bound: None,
+            transaction: place.transaction().filter(|open| open.is_named()).cloned(),
             fresh: false,
             last_used: Instant::now(),
         };

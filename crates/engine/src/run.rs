@@ -23,6 +23,7 @@ use crate::progress::Progress;
 use crate::query::Message;
 use crate::running::Record;
 use crate::session::Caller;
+use crate::transactions::Using;
 use crate::yielding::yielding;
 use crate::{Error, Result};
 
@@ -37,6 +38,8 @@ pub(crate) struct Run {
     pub(crate) record: Record,
     pub(crate) progress: Option<Arc<Progress>>,
     pub(crate) messages: mpsc::Sender<Message>,
+    /// The transaction that it reads in is not idle meanwhile.
+    pub(crate) _using: Option<Using>,
 }
 
 /// What a run of a query ends with when its reader has gone.

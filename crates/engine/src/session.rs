@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use datafusion::execution::SessionState;
-use godwit_catalog::{Seen, TempTables};
+use godwit_catalog::TempTables;
 use godwit_config::{WireCompression, WireProfile};
 use godwit_protocol::SessionId;
 use godwit_protocol::session::OptionValue;
@@ -12,6 +12,7 @@ use godwit_protocol::session::OptionValue;
 use crate::check::SettingChange;
 use crate::prepared::Store;
 use crate::settings::{Setting, Settings};
+use crate::transactions::{Open, Place, SqlTransaction};
 use crate::{Error, Result};
 
 mod registry;
@@ -19,8 +20,15 @@ mod registry;
 pub(crate) use registry::Shared;
 pub use registry::{SessionKey, Sessions};
 
-/// Settings, prepared statements and temporary tables of one client.
+/// Settings, prepared statements and temporary tables of one client, and the place where its statements work: the open
+/// transaction or none, or one transaction of several ([`crate::Engine::within`]).
 pub struct Session {
+    core: Arc<Core>,
+    place: Place,
+}
+
+/// What is the same wherever the statements work.
+pub(crate) struct Core {
     id: SessionId,
     user: String,
     /// Whether all clients of the user that are not told apart share it.
@@ -31,6 +39,8 @@ pub struct Session {
     changing: Mutex<()>,
     statements: Store,
     temporary: TempTables,
+    /// What SQL began.
+    transaction: Mutex<SqlTransaction>,
 }
 
 struct Inner {
@@ -55,6 +65,8 @@ pub(crate) struct Caller {
     pub(crate) user: String,
     pub(crate) session: SessionId,
     pub(crate) settings: Settings,
+    /// The transaction that the statement works in.
+    pub(crate) transaction: Option<Arc<Open>>,
 }
 
 impl Session {
@@ -62,7 +74,7 @@ impl Session {
         let id = SessionId::random();
         let settings = Settings::new(shared.bounds.clone());
         let state = Arc::clone(&shared.unchanged);
-        Self {
+        let core = Core {
             id,
             user: user.to_owned(),
             stateless,
@@ -75,17 +87,30 @@ impl Session {
                 last_used: Instant::now(),
             }),
             changing: Mutex::default(),
+            transaction: Mutex::default(),
+        };
+        Self {
+            core: Arc::new(core),
+            place: Place::Session,
         }
+    }
+
+    /// The same session with its statements in this place.
+    pub(crate) fn placed(&self, place: Place) -> Arc<Self> {
+        Arc::new(Self {
+            core: Arc::clone(&self.core),
+            place,
+        })
     }
 
     /// Random, and not the key that the client knows.
     pub fn id(&self) -> SessionId {
-        self.id
+        self.core.id
     }
 
     /// Whose it is.
     pub fn user(&self) -> &str {
-        &self.user
+        &self.core.user
     }
 
     /// Every option with its value: `catalog`, `schema` and the settings that SQL `SET` takes.
@@ -163,44 +188,53 @@ impl Session {
     /// Who this session is to the tables that show a caller what is its own.
     pub(crate) fn caller(&self) -> Arc<Caller> {
         Arc::new(Caller {
-            user: self.user.clone(),
-            session: self.id,
+            user: self.core.user.clone(),
+            session: self.core.id,
             settings: self.lock().settings.clone(),
+            transaction: self.place.transaction().cloned(),
         })
     }
 
     pub(crate) fn statements(&self) -> &Store {
-        &self.statements
+        &self.core.statements
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// What SQL began.
+    pub(crate) fn sql_transaction(&self) -> MutexGuard<'_, SqlTransaction> {
+        let transaction = self.core.transaction.lock();
+        transaction.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether all clients of the user that are not told apart share it.
+    pub(crate) fn is_stateless(&self) -> bool {
+        self.core.stateless
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.core.shared
     }
 
     /// The temporary tables, to be read.
     pub(crate) fn temporary(&self) -> &TempTables {
-        &self.temporary
+        &self.core.temporary
     }
 
-    /// The temporary tables, to be changed.
+    /// The temporary tables, to be changed. The transaction that the session is in remembers the changes.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] when the session is stateless.
-    pub(crate) fn changeable(&self) -> Result<&TempTables> {
-        if self.stateless {
+    /// [`Error::InvalidInput`] when the session is stateless; when its transaction has ended.
+    pub(crate) fn changeable(&self) -> Result<TempTables> {
+        if self.core.stateless {
             return Err(stateless("temporary tables belong"));
         }
-        Ok(&self.temporary)
-    }
-
-    pub(crate) fn lake(&self) -> &godwit_lake::Lake {
-        &self.shared.lake
-    }
-
-    /// What a statement that begins now sees: the temporary tables, and the newest snapshot of the lake.
-    ///
-    /// # Errors
-    /// When the lake does not answer.
-    pub(crate) async fn seen(&self) -> Result<Seen> {
-        let latest = self.shared.lake.latest().await;
-        let latest = latest.map_err(|error| Error::from_lake(&error, "session"))?;
-        Ok(Seen::new(self.temporary.clone(), latest))
+        match self.here()? {
+            Some(open) => Ok(open.journaled(&self.core.temporary)),
+            None => Ok(self.core.temporary.clone()),
+        }
     }
 
     pub(crate) fn touch(&self) {
@@ -213,38 +247,43 @@ impl Session {
 
     /// Whether a new session would be the same as this one.
     pub(crate) fn is_blank(&self) -> bool {
-        self.statements.is_empty()
-            && self.temporary.is_empty()
+        self.core.statements.is_empty()
+            && self.core.temporary.is_empty()
+            && !self.shared().transactions.has_any(self.core.id)
             && self.lock().settings.is_unchanged()
     }
 
     fn set(&self, setting: &'static Setting, text: &str) -> Result<()> {
-        self.change(|settings| settings.set(setting, text, &self.shared.catalog))
+        self.change(|settings| settings.set(setting, text, &self.core.shared.catalog))
     }
 
     fn made(&self, mut settings: Settings, change: &SettingChange) -> Result<Settings> {
         match change {
             SettingChange::Set { name, value } => {
-                settings.set(Setting::named(name)?, value, &self.shared.catalog)?
+                settings.set(Setting::named(name)?, value, &self.core.shared.catalog)?
             }
             SettingChange::Reset { name } => settings.reset(Setting::named(name)?),
             SettingChange::ResetAll => settings.reset_all(),
         }
-        if self.stateless && !settings.is_same_as(&self.lock().settings) {
+        if self.core.stateless && !settings.is_same_as(&self.lock().settings) {
             return Err(stateless("settings belong"));
         }
         Ok(settings)
     }
 
     fn change(&self, change: impl FnOnce(&mut Settings) -> Result<()>) -> Result<()> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _changing = self
+            .core
+            .changing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let before = self.lock().settings.clone();
         let mut settings = before.clone();
         change(&mut settings)?;
         if settings.has_changes_of(&before) {
             return Ok(());
         }
-        if self.stateless {
+        if self.core.stateless {
             return if settings.is_same_as(&before) {
                 Ok(())
             } else {
@@ -252,9 +291,9 @@ impl Session {
             };
         }
         let state = if settings.is_unchanged() {
-            Arc::clone(&self.shared.unchanged)
+            Arc::clone(&self.core.shared.unchanged)
         } else {
-            Arc::new(State::new(&settings, &self.shared.base)?)
+            Arc::new(State::new(&settings, &self.core.shared.base)?)
         };
         let mut inner = self.lock();
         inner.settings = settings;
@@ -263,11 +302,14 @@ impl Session {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.core
+            .inner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn stateless(what: &str) -> Error {
+pub(crate) fn stateless(what: &str) -> Error {
     Error::invalid(format!(
         "{what} to a session, and these calls have none: connect with a handshake (user and password), \
          or let the client keep cookies"
@@ -313,8 +355,9 @@ impl State {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
-            .field("id", &self.id)
-            .field("user", &self.user)
+            .field("id", &self.core.id)
+            .field("user", &self.core.user)
+            .field("place", &self.place)
             .finish_non_exhaustive()
     }
 }

@@ -3,12 +3,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
-use godwit_protocol::StatementId;
+use godwit_protocol::{StatementId, TransactionId};
 
 use crate::bind::Bound;
 use crate::effect::Effect;
 use crate::plan::Plan;
 use crate::session::Caller;
+use crate::transactions::Ended;
+use crate::{Error, Result};
 
 /// A statement that was parsed, checked and analysed, bound to the tables as they were then. A clone is cheap.
 #[derive(Debug, Clone)]
@@ -24,6 +26,8 @@ pub struct Statement {
     pub schema: SchemaRef,
     /// A hash over the contents that the statement's tables had when it was planned. Zero when it reads no table.
     pub snapshot: u64,
+    /// Where it was planned, for [`crate::Engine::resume`].
+    pub origin: Origin,
     inner: Arc<Inner>,
 }
 
@@ -34,6 +38,15 @@ pub enum StatementKind {
     Query,
     /// It changes something; run it with [`crate::Engine::execute`], once.
     Effect,
+}
+
+/// The moment that a statement sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The snapshot of the lake; `None` for an effect.
+    pub lake: Option<i64>,
+    /// The transaction, whose own changes it sees too.
+    pub transaction: Option<TransactionId>,
 }
 
 /// What an effect did.
@@ -80,6 +93,13 @@ impl Statement {
             (StatementKind::Query, Some(promised)) => promised,
             _ => schema,
         };
+        let origin = Origin {
+            lake: match &body {
+                Body::Query(plan) => Some(plan.lake.0),
+                Body::Effect(_) => None,
+            },
+            transaction: caller.transaction.as_ref().map(|open| open.id()),
+        };
         let inner = Inner {
             caller,
             body,
@@ -92,6 +112,7 @@ impl Statement {
             kind,
             schema,
             snapshot,
+            origin,
             inner: Arc::new(inner),
         }
     }
@@ -113,6 +134,21 @@ impl Statement {
     /// Whether the order of the rows is part of the result.
     pub fn ordered(&self) -> bool {
         matches!(&self.inner.body, Body::Query(plan) if plan.is_ordered())
+    }
+
+    /// Whether what it was planned on can still be read.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when its transaction was rolled back.
+    pub(crate) fn check_transaction(&self) -> Result<()> {
+        match &self.inner.caller.transaction {
+            Some(open) => match open.ended() {
+                // What it wrote is still there.
+                None | Some(Ended::Committed) => Ok(()),
+                Some(ended) => Err(ended.error(open)),
+            },
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn user(&self) -> &str {

@@ -10,6 +10,8 @@
 mod binding;
 #[path = "engine/checks.rs"]
 mod checks;
+#[path = "engine/durable_ingest.rs"]
+mod durable_ingest;
 #[path = "engine/exchange.rs"]
 mod exchange;
 #[path = "engine/ingest.rs"]
@@ -20,6 +22,8 @@ mod kept_bounds;
 mod limits;
 #[path = "engine/metadata.rs"]
 mod metadata;
+#[path = "engine/named_transactions.rs"]
+mod named_transactions;
 #[path = "engine/names.rs"]
 mod names;
 #[path = "engine/parameters.rs"]
@@ -46,3 +50,5 @@ mod temporary_limits;
 mod temporary_runs;
 #[path = "engine/temporary_writes.rs"]
 mod temporary_writes;
+#[path = "engine/transactions.rs"]
+mod transactions;

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use godwit_auth::{Identity, Intent, Permit};
 use godwit_engine::{Session, SessionKey};
-use godwit_protocol::WireFormat;
 use godwit_protocol::handle::PreparedHandle;
 use godwit_protocol::poll::PollHandle;
 use godwit_protocol::ticket::Ticket;
+use godwit_protocol::{TransactionId, WireFormat};
 use tonic::{Request, Status};
 
 use crate::format::WantedFormat;
@@ -68,6 +69,25 @@ impl Call {
     /// When there are too many.
     pub(crate) fn session(&self, flight: &Flight) -> Result<Arc<Session>> {
         Ok(flight.engine.sessions().open(self.user(), self.key)?)
+    }
+
+    /// The caller's session with its statements in the transaction that a command names. An empty id is how some clients
+    /// say "none".
+    ///
+    /// # Errors
+    /// As [`Self::session`]; when there is no such transaction, or no longer, or it is another user's.
+    pub(crate) fn session_in(
+        &self,
+        flight: &Flight,
+        permit: &Permit,
+        transaction: Option<&Bytes>,
+    ) -> Result<Arc<Session>> {
+        let session = self.session(flight)?;
+        let id = match transaction {
+            Some(id) if !id.is_empty() => Some(TransactionId::decode(id)?),
+            _ => None,
+        };
+        Ok(flight.engine.within(&session, permit, id)?)
     }
 
     /// The form in which rows of that session are sent to this caller.

@@ -71,10 +71,13 @@ pub(crate) async fn rows(flight: &Flight, call: &Call, command: &Command) -> Res
             tables::rows(&flight.engine, &session, &permit, query).await
         }
         Command::TableTypes => table_types::rows(),
-        Command::PrimaryKeys(_)
-        | Command::ExportedKeys(_)
-        | Command::ImportedKeys(_)
-        | Command::CrossReference { .. } => Ok(RecordBatch::new_empty(schema(command)?)),
+        Command::PrimaryKeys(table) => {
+            let session = call.session(flight)?;
+            keys::primary_rows(&flight.engine, &session, &permit, table).await
+        }
+        Command::ExportedKeys(_) | Command::ImportedKeys(_) | Command::CrossReference { .. } => {
+            Ok(RecordBatch::new_empty(schema(command)?))
+        }
         Command::SqlInfo { codes } => sql_info::rows(flight, codes),
         Command::XdbcTypeInfo { data_type } => xdbc_type_info::rows(*data_type),
         Command::Unsupported { name } => Err(unsupported(name)),

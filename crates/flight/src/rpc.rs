@@ -12,7 +12,6 @@ pub(crate) mod list_flights;
 pub(crate) mod poll_flight_info;
 
 use arrow_flight::FlightData;
-use bytes::Bytes;
 use godwit_protocol::Descriptor;
 
 use crate::incoming::Incoming;
@@ -38,17 +37,6 @@ fn select_all(path: &[String]) -> String {
     format!("SELECT * FROM {}", parts.collect::<Vec<_>>().join("."))
 }
 
-/// Refuses a transaction, since nobody can have begun one. An empty id is how some clients say "none".
-fn no_transaction(transaction: Option<&Bytes>) -> Result<()> {
-    match transaction {
-        Some(id) if !id.is_empty() => Err(Error::not_served(NO_TRANSACTIONS)),
-        _ => Ok(()),
-    }
-}
-
-const NO_TRANSACTIONS: &str =
-    "this server has no transactions: it has no tables that can be written";
-
 /// A command that belongs to another RPC, or to none.
 fn misplaced(command: &'static str, rpc: &str) -> Error {
     Error::Invalid(format!("{command} cannot be used with {rpc}"))
@@ -65,12 +53,5 @@ mod tests {
             select_all(&path),
             r#"SELECT * FROM "files"."odd ""name""; DROP""#
         );
-    }
-
-    #[test]
-    fn only_a_real_transaction_is_refused() {
-        assert!(no_transaction(None).is_ok());
-        assert!(no_transaction(Some(&Bytes::new())).is_ok());
-        assert!(no_transaction(Some(&Bytes::from_static(b"t"))).is_err());
     }
 }

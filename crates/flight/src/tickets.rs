@@ -96,6 +96,8 @@ pub(crate) fn query_info(
         parameters,
         fingerprint: fingerprint(&schema),
         snapshot: statement.snapshot,
+        lake: statement.origin.lake,
+        transaction: statement.origin.transaction,
     };
     let facts = Facts::of_statement(statement, format);
     let endpoint = endpoint(flight, call, body, format);

@@ -3,123 +3,171 @@
 //! Statements are written once, in the SQL that both take, with parameters `$1`, `$2` … each first mentioned in that order. Integers and booleans
 //! are `BIGINT` columns in SQLite; where PostgreSQL has a type of its own (uuid, timestamptz, boolean), [`Dialect`] writes the cast.
 
+mod dialect;
+mod postgres;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::path::Path;
+
 use crate::Result;
 
-/// A value of a parameter or of a result.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
-    Null,
-    Int(i64),
-    Real(f64),
-    Text(String),
-    Blob(Vec<u8>),
-}
-
-/// A row of a result.
-#[derive(Debug, Clone)]
-pub(crate) struct Row(pub(crate) Vec<Value>);
-
-impl Row {
-    /// The integer (or boolean as 0 or 1) at a place. A null or anything else is [`Error::Broken`].
-    pub(crate) fn int(&self, at: usize) -> Result<i64> {
-        let _ = at;
-        unimplemented!()
-    }
-    pub(crate) fn opt_int(&self, at: usize) -> Result<Option<i64>> {
-        let _ = at;
-        unimplemented!()
-    }
-    pub(crate) fn text(&self, at: usize) -> Result<&str> {
-        let _ = at;
-        unimplemented!()
-    }
-    pub(crate) fn opt_text(&self, at: usize) -> Result<Option<&str>> {
-        let _ = at;
-        unimplemented!()
-    }
-}
-
-/// Which database it is, for the few places where their SQL differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dialect {
-    Sqlite,
-    Postgres,
-}
-
-impl Dialect {
-    /// A text parameter as a value of a uuid column: `$3`, or a cast of it.
-    pub(crate) fn uuid(self, parameter: usize) -> String {
-        let _ = parameter;
-        unimplemented!()
-    }
-    /// A text parameter as a value of a timestamptz column.
-    pub(crate) fn timestamp(self, parameter: usize) -> String {
-        let _ = parameter;
-        unimplemented!()
-    }
-    /// A text parameter (or null) as a value of a column of this SQL type (of an inlined table).
-    pub(crate) fn cast(self, parameter: usize, sql_type: &str) -> String {
-        let _ = (parameter, sql_type);
-        unimplemented!()
-    }
-    /// A column of any type as text, to be read.
-    pub(crate) fn text(self, column: &str) -> String {
-        let _ = column;
-        unimplemented!()
-    }
-}
+pub(crate) use dialect::Dialect;
+pub(crate) use value::{Row, Value};
 
 /// The open database. A clone is the same one.
 #[derive(Debug, Clone)]
-pub(crate) struct Database {}
+pub(crate) struct Database {
+    kind: Kind,
+}
 
-/// Several reads that see the database at one moment.
-#[derive(Debug)]
-pub(crate) struct Reading {}
+#[derive(Debug, Clone)]
+enum Kind {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
+}
 
-/// A transaction that writes. In SQLite no other one runs meanwhile. Dropping it rolls it back.
+/// Several reads that see the database at one moment. Dropping it ends it.
 #[derive(Debug)]
-pub(crate) struct Writing {}
+pub(crate) struct Reading {
+    session: Session,
+}
+
+/// A transaction that writes. No other one of this lake runs meanwhile, so the newest snapshot that it sees stays the
+/// newest until it commits. After an error it can only be rolled back. Dropping it rolls it back.
+#[derive(Debug)]
+pub(crate) struct Writing {
+    session: Session,
+}
+
+/// A connection in a transaction.
+#[derive(Debug)]
+enum Session {
+    Sqlite(sqlite::Session),
+    Postgres(postgres::Session),
+}
 
 impl Database {
-    pub(crate) fn dialect(&self) -> Dialect {
-        unimplemented!()
+    /// Opens a SQLite file, or makes an empty one.
+    pub(crate) async fn sqlite(file: &Path) -> Result<Self> {
+        let kind = Kind::Sqlite(sqlite::Sqlite::open(file).await?);
+        Ok(Self { kind })
     }
+
+    /// Connects to a PostgreSQL database.
+    pub(crate) async fn postgres(url: &str) -> Result<Self> {
+        let kind = Kind::Postgres(postgres::Postgres::open(url).await?);
+        Ok(Self { kind })
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self.kind {
+            Kind::Sqlite(_) => Dialect::Sqlite,
+            Kind::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Sets what is kept in the database about how it is used. For one that was recognised: others are left as they are.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        match &self.kind {
+            Kind::Sqlite(sqlite) => sqlite.settle().await,
+            Kind::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// What it is called in messages.
+    pub(crate) fn name(&self) -> String {
+        match &self.kind {
+            Kind::Sqlite(sqlite) => format!("catalog {}", sqlite.file().display()),
+            Kind::Postgres(postgres) => format!("catalog {}", postgres.name()),
+        }
+    }
+
     /// One read.
     pub(crate) async fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
-        let _ = (sql, parameters);
-        unimplemented!()
+        match &self.kind {
+            Kind::Sqlite(sqlite) => sqlite.query(sql, parameters).await,
+            Kind::Postgres(postgres) => postgres.query(sql, parameters).await,
+        }
     }
+
     pub(crate) async fn read(&self) -> Result<Reading> {
-        unimplemented!()
+        let session = match &self.kind {
+            Kind::Sqlite(sqlite) => Session::Sqlite(sqlite.read().await?),
+            Kind::Postgres(postgres) => Session::Postgres(postgres.read().await?),
+        };
+        Ok(Reading { session })
     }
+
+    /// Waits for the end of other ones, those of this process as long as they take, those of others ten seconds.
+    ///
+    /// # Errors
+    /// [`crate::Error::Conflict`] when another process writes all that time.
     pub(crate) async fn write(&self) -> Result<Writing> {
-        unimplemented!()
+        let session = match &self.kind {
+            Kind::Sqlite(sqlite) => Session::Sqlite(sqlite.write().await?),
+            Kind::Postgres(postgres) => {
+                Session::Postgres(postgres.write(postgres::Lock::Snapshots).await?)
+            }
+        };
+        Ok(Writing { session })
+    }
+
+    /// A transaction that makes the tables; no other one that does runs meanwhile.
+    pub(crate) async fn found(&self) -> Result<Writing> {
+        let session = match &self.kind {
+            Kind::Sqlite(sqlite) => Session::Sqlite(sqlite.write().await?),
+            Kind::Postgres(postgres) => {
+                Session::Postgres(postgres.write(postgres::Lock::Founding).await?)
+            }
+        };
+        Ok(Writing { session })
+    }
+}
+
+impl Session {
+    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
+        match self {
+            Self::Sqlite(session) => session.query(sql, parameters).await,
+            Self::Postgres(session) => session.query(sql, parameters).await,
+        }
     }
 }
 
 impl Reading {
     pub(crate) async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
-        let _ = (sql, parameters);
-        unimplemented!()
+        self.session.query(sql, parameters).await
     }
 }
 
 impl Writing {
     pub(crate) async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
-        let _ = (sql, parameters);
-        unimplemented!()
+        self.session.query(sql, parameters).await
     }
+
     /// The number of rows that it changed.
     pub(crate) async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64> {
-        let _ = (sql, parameters);
-        unimplemented!()
+        match &mut self.session {
+            Session::Sqlite(session) => session.execute(sql, parameters).await,
+            Session::Postgres(session) => session.execute(sql, parameters).await,
+        }
     }
-    /// Until this returns, nothing has happened. An error that leaves open whether it has says so.
+
+    /// Until this returns, nothing has happened. An error that leaves open whether it has says so, see
+    /// [`crate::Error::is_in_doubt`]. When the caller goes away meanwhile, it is finished all the same.
     pub(crate) async fn commit(self) -> Result<()> {
-        unimplemented!()
+        match self.session {
+            Session::Sqlite(session) => session.commit().await,
+            Session::Postgres(session) => session.commit().await,
+        }
     }
+
     pub(crate) async fn rollback(self) -> Result<()> {
-        unimplemented!()
+        match self.session {
+            Session::Sqlite(session) => session.rollback().await,
+            Session::Postgres(session) => session.rollback().await,
+        }
     }
 }

@@ -100,3 +100,18 @@ with_message! {
     full => Full,
     broken => Broken
 }
+
+/// How the message of an error ends that leaves open whether it was committed.
+const IN_DOUBT: &str = "; whether the transaction was committed is not known";
+
+impl Error {
+    /// Whether what failed may have happened all the same: a commit whose answer was lost. Files that it needs must stay.
+    pub fn is_in_doubt(&self) -> bool {
+        matches!(self, Self::Unavailable { message } if message.ends_with(IN_DOUBT))
+    }
+
+    /// The commit failed in this way, and may have happened.
+    pub(crate) fn in_doubt(why: impl std::fmt::Display) -> Self {
+        Self::unavailable(format!("{why}{IN_DOUBT}"))
+    }
+}

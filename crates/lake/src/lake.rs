@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -6,7 +6,9 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use godwit_config::Config;
 
 use crate::database::Database;
-use crate::storage::Storage;
+use crate::options::Options;
+use crate::storage::{self, Storage};
+use crate::{Error, layout};
 use crate::{Result, Snapshot, SnapshotId, SnapshotInfo, Transaction};
 
 /// A lake: durable tables with their history. A clone is the same lake.
@@ -20,6 +22,8 @@ pub(crate) struct Inner {
     pub(crate) database: Database,
     pub(crate) storage: Storage,
     pub(crate) runtime: Arc<RuntimeEnv>,
+    pub(crate) options: Options,
+    pub(crate) cache: crate::snapshot::cache::Cache,
 }
 
 /// A moment of the past.
@@ -38,13 +42,32 @@ impl Lake {
     /// [`crate::Error::Broken`] when what is there is half made, of another version or of another lake;
     /// [`crate::Error::Unavailable`].
     pub async fn open(config: &Config, data_dir: &Path, runtime: Arc<RuntimeEnv>) -> Result<Self> {
-        let _ = (config, data_dir, runtime);
-        unimplemented!()
+        let directory = path::absolute(data_dir).map_err(|why| unusable(data_dir, &why))?;
+        let directory = directory.join("lake");
+        let database = match &config.lake.catalog {
+            Some(url) => Database::postgres(url.expose()).await?,
+            None => Database::sqlite(&catalog_file(&directory).await?).await?,
+        };
+        let data = directory.join("data");
+        let storage = Storage::open(&config.lake, &data, Arc::clone(&runtime))?;
+        layout::open(&database, &storage).await?;
+        database.settle().await?;
+        let inner = Arc::new(Inner {
+            database,
+            storage,
+            runtime,
+            options: Options::from(&config.lake),
+            cache: crate::snapshot::cache::Cache::default(),
+        });
+        Ok(Self { inner })
     }
 
     /// The newest snapshot.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`], [`crate::Error::Broken`].
     pub async fn latest(&self) -> Result<Snapshot> {
-        unimplemented!()
+        Snapshot::latest(self).await
     }
 
     /// An older snapshot.
@@ -52,17 +75,47 @@ impl Lake {
     /// # Errors
     /// [`crate::Error::NotFound`] when there is none, or no longer.
     pub async fn at(&self, at: At) -> Result<Snapshot> {
-        let _ = at;
-        unimplemented!()
+        Snapshot::find(self, at).await
     }
 
     /// All snapshots, oldest first.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`], [`crate::Error::Broken`].
     pub async fn snapshots(&self) -> Result<Vec<SnapshotInfo>> {
-        unimplemented!()
+        Snapshot::list(self).await
     }
 
     /// Begins a transaction on the newest snapshot.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`], [`crate::Error::Broken`].
     pub async fn begin(&self) -> Result<Transaction> {
-        unimplemented!()
+        let newest = self.latest().await?;
+        Ok(Transaction::new(self.clone(), newest))
     }
+}
+
+/// The file of the embedded catalog, in a directory that is there.
+async fn catalog_file(directory: &Path) -> Result<PathBuf> {
+    let directory = directory.to_owned();
+    let file = directory.join("catalog.sqlite");
+    let prepare = move || {
+        storage::make(&directory).map_err(|why| unusable(&directory, &why))?;
+        let log = directory.join("catalog.sqlite-wal");
+        if log.exists() && !file.exists() {
+            return Err(Error::broken(format!(
+                "{} is there without the database that it belongs to, {}: restore that, or take both away",
+                log.display(),
+                file.display()
+            )));
+        }
+        Ok(file)
+    };
+    let prepared = tokio::task::spawn_blocking(prepare).await;
+    prepared.map_err(Error::internal)?
+}
+
+fn unusable(directory: &Path, why: &std::io::Error) -> Error {
+    Error::unavailable(format!("the directory {}: {why}", directory.display()))
 }

@@ -11,15 +11,23 @@
 //!
 //! Source of the layout: the DuckLake specification 1.0, and what DuckDB 1.5.5 makes of it.
 
+mod commit;
 mod content;
 mod database;
 mod error;
 mod id;
 mod lake;
+mod layout;
+mod options;
+mod scan;
 mod snapshot;
 mod state;
+mod stats;
 mod storage;
+mod text;
 mod transaction;
+mod types;
+mod writer;
 
 pub use content::{ColumnStats, Content, DataFile, Deleted, Inlined, Part, RowNumber, Rows};
 pub use error::{Error, Result};
@@ -27,6 +35,5 @@ pub use id::{ColumnId, FileId, SchemaId, SnapshotId, TableId, ViewId};
 pub use lake::{At, Lake};
 pub use snapshot::{LakeTable, Snapshot};
 pub use state::{Column, Key, Schema, SnapshotInfo, State, Table, View};
-pub use transaction::{
-    Commented, Definition, NewColumn, NewTable, Savepoint, TableWriter, Transaction, Written,
-};
+pub use transaction::{Commented, Definition, NewColumn, NewTable, Savepoint, Transaction};
+pub use writer::{TableWriter, Written};

@@ -5,9 +5,9 @@ use arrow_flight::{
     Action as FlightAction, CancelFlightInfoResult, CancelStatus, FlightEndpoint, IpcMessage,
     SchemaAsIpc,
     sql::{
-        ActionBeginSavepointRequest, ActionBeginTransactionRequest, ActionCancelQueryRequest,
-        ActionCancelQueryResult, ActionClosePreparedStatementRequest,
-        ActionCreatePreparedStatementRequest,
+        ActionBeginSavepointRequest, ActionBeginSavepointResult, ActionBeginTransactionRequest,
+        ActionBeginTransactionResult, ActionCancelQueryRequest, ActionCancelQueryResult,
+        ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
         ActionCreatePreparedStatementResult as PreparedResult,
         ActionCreatePreparedSubstraitPlanRequest, ActionEndSavepointRequest,
         ActionEndTransactionRequest, Any, ProstMessageExt,
@@ -20,6 +20,7 @@ use prost::Message;
 use crate::{
     error::{Error, Result, check_size, displayed},
     fields::fields,
+    id::{SavepointId, TransactionId},
     messages::{
         ActionCreatePreparedStatementResult, CloseSessionRequest, GetSessionOptionsRequest,
     },
@@ -80,7 +81,7 @@ pub enum Action {
     },
     /// Prepare a Substrait plan: known, not served.
     CreatePreparedSubstraitPlan,
-    /// Begin a transaction.
+    /// Begin a transaction. The answer is [`transaction_result`].
     BeginTransaction,
     /// End a transaction.
     EndTransaction {
@@ -89,7 +90,7 @@ pub enum Action {
         /// How.
         how: EndTransaction,
     },
-    /// Mark a point within a transaction.
+    /// Mark a point within a transaction. The answer is [`savepoint_result`].
     BeginSavepoint {
         /// The transaction.
         transaction: Bytes,
@@ -244,6 +245,22 @@ pub fn prepared_result(
         value: result.encode_to_vec().into(),
     };
     Ok(any.encode_to_vec().into())
+}
+
+/// The answer to [`Action::BeginTransaction`].
+#[must_use]
+pub fn transaction_result(transaction: TransactionId) -> Bytes {
+    pack(&ActionBeginTransactionResult {
+        transaction_id: Bytes::copy_from_slice(transaction.as_bytes()),
+    })
+}
+
+/// The answer to [`Action::BeginSavepoint`].
+#[must_use]
+pub fn savepoint_result(savepoint: SavepointId) -> Bytes {
+    pack(&ActionBeginSavepointResult {
+        savepoint_id: savepoint.encode(),
+    })
 }
 
 /// The answer to [`Action::CancelFlightInfo`].

@@ -1,6 +1,8 @@
-//! Random names for sessions and statements: 128 bits, unguessable.
+//! Random names for sessions, statements and transactions: 128 bits, unguessable.
 
 use std::fmt;
+
+use bytes::Bytes;
 
 use crate::error::{Error, Result};
 
@@ -65,6 +67,45 @@ id!(
     StatementId,
     "statement id"
 );
+id!(
+    /// Names a transaction. `Display` is 32 hexadecimal digits.
+    TransactionId,
+    "transaction id"
+);
+
+/// Names a savepoint of a transaction. On the wire it is the transaction's 16 bytes and the number in 8, big-endian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SavepointId {
+    /// The transaction.
+    pub transaction: TransactionId,
+    /// Counted in the transaction, never used twice.
+    pub number: u64,
+}
+
+impl SavepointId {
+    /// The bytes for the client.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        let mut bytes = self.transaction.as_bytes().to_vec();
+        bytes.extend_from_slice(&self.number.to_be_bytes());
+        bytes.into()
+    }
+
+    /// Reads one that came over the wire.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] unless there are exactly 24 bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        const WHAT: &str = "savepoint id";
+        let without =
+            || Error::malformed(WHAT, format_args!("{} bytes instead of 24", bytes.len()));
+        let (transaction, number) = bytes.split_last_chunk().ok_or_else(without)?;
+        Ok(Self {
+            transaction: TransactionId::decode(transaction).map_err(|_| without())?,
+            number: u64::from_be_bytes(*number),
+        })
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -82,6 +123,20 @@ mod tests {
         );
         assert_eq!(SessionId::decode(id.as_bytes()), Ok(id));
         assert!(SessionId::decode(&bytes[1..]).is_err());
+    }
+
+    #[test]
+    fn a_savepoint_survives_the_wire() {
+        let savepoint = SavepointId {
+            transaction: TransactionId::random(),
+            number: u64::MAX - 1,
+        };
+        let bytes = savepoint.encode();
+        assert_eq!(SavepointId::decode(&bytes), Ok(savepoint));
+        for wrong in [&bytes[..0], &bytes[..7], &bytes[1..], &[0; 25]] {
+            let decoded = SavepointId::decode(wrong);
+            assert!(matches!(decoded, Err(Error::Malformed { .. })), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -39,5 +39,5 @@ pub use descriptor::Descriptor;
 pub use error::{Error, Result};
 pub use fingerprint::schema_fingerprint;
 pub use format::WireFormat;
-pub use id::{SessionId, StatementId};
+pub use id::{SavepointId, SessionId, StatementId, TransactionId};
 pub use seal::{Purpose, Sealer};

@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Result},
     expiry,
     format::WireFormat,
-    id::StatementId,
+    id::{StatementId, TransactionId},
     seal::{Purpose, Sealer},
     wire::godwit::{self as wire, ticket::Body},
 };
@@ -42,8 +42,12 @@ pub enum TicketBody {
         parameters: Option<Bytes>,
         /// [`crate::schema_fingerprint`] of the schema promised in the FlightInfo.
         fingerprint: [u8; 32],
-        /// The snapshot that the statement was planned on.
+        /// A hash over what the statement's tables held when it was planned.
         snapshot: u64,
+        /// The snapshot of the lake that the statement was planned on.
+        lake: Option<i64>,
+        /// The transaction that it was planned in.
+        transaction: Option<TransactionId>,
     },
     /// Rows of a prepared statement, with what is bound when they are fetched.
     Prepared {
@@ -120,12 +124,16 @@ impl TicketBody {
                 parameters,
                 fingerprint,
                 snapshot,
+                lake,
+                transaction,
             } => Body::Query(wire::QueryTicket {
                 statement: Bytes::copy_from_slice(statement.as_bytes()),
                 query: query.clone(),
                 parameters: parameters.clone(),
                 fingerprint: Bytes::copy_from_slice(fingerprint),
                 snapshot: *snapshot,
+                lake: *lake,
+                transaction: transaction.map(|id| Bytes::copy_from_slice(id.as_bytes())),
             }),
             Self::Prepared {
                 run,
@@ -162,6 +170,11 @@ impl TicketBody {
                 parameters: query.parameters,
                 fingerprint: fingerprint(&query.fingerprint)?,
                 snapshot: query.snapshot,
+                lake: query.lake,
+                transaction: match query.transaction {
+                    Some(id) => Some(TransactionId::decode(&id)?),
+                    None => None,
+                },
             },
             Body::Prepared(prepared) => Self::Prepared {
                 run: StatementId::decode(&prepared.run)?,
@@ -218,6 +231,20 @@ mod tests {
             parameters,
             fingerprint: rand::random(),
             snapshot: u64::MAX,
+            lake: None,
+            transaction: None,
+        }
+    }
+
+    fn durable(transaction: Option<TransactionId>) -> TicketBody {
+        TicketBody::Query {
+            statement: StatementId::random(),
+            query: "SELECT 1 FROM t".to_owned(),
+            parameters: None,
+            fingerprint: rand::random(),
+            snapshot: 0,
+            lake: Some(i64::MAX),
+            transaction,
         }
     }
 
@@ -242,6 +269,8 @@ mod tests {
             query(None),
             query(Some(Bytes::new())),
             query(Some(Bytes::from_static(b"rows"))),
+            durable(None),
+            durable(Some(TransactionId::random())),
             TicketBody::Outcome { rows: -1 },
             TicketBody::Outcome { rows: i64::MAX },
             TicketBody::Metadata { command },
@@ -319,6 +348,12 @@ mod tests {
             format: None,
         };
         assert!(open_message(&good).is_ok());
+        let odd_transaction = Body::Query(wire::QueryTicket {
+            statement: vec![0; 16].into(),
+            fingerprint: vec![0; 32].into(),
+            transaction: Some(vec![0; 15].into()),
+            ..wire::QueryTicket::default()
+        });
         let short = |statement: usize, fingerprint: usize| {
             Some(Body::Query(wire::QueryTicket {
                 statement: vec![0; statement].into(),
@@ -332,6 +367,7 @@ mod tests {
             short(17, 32),
             short(16, 31),
             short(16, 33),
+            Some(odd_transaction),
             Some(kept(0, 0).encode()),
             Some(kept(4, 4).encode()),
         ] {

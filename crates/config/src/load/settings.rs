@@ -222,7 +222,10 @@ pub(crate) fn show(path: &[String], value: &Value) -> String {
 
 /// Whether a value may be a secret: also under a mistyped key, or written where it does not belong.
 fn is_secret(path: &[String]) -> bool {
+    let known = |name: &String| keys::names(&path[..1]).contains(&name.as_str());
+    let open = |name: &String| known(name) && name != "catalog" && !name.contains("secret");
     path.first().is_some_and(|section| section == "users")
+        || path.len() > 1 && path[0] == "lake" && !path.last().is_some_and(open)
         || path
             .last()
             .is_some_and(|name| name.contains("pass") && name != "password_file")

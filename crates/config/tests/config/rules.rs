@@ -145,3 +145,59 @@ fn limits_fit_each_other() {
     let problem = only("[query]\nmax_sql_bytes = \"2MB\"\n[wire]\nmax_request_bytes = \"1MB\"");
     assert!(problem.contains("query.max_sql_bytes"), "{problem}");
 }
+
+#[test]
+fn the_lake_has_a_place_and_a_catalog() {
+    for (file, allowed) in [
+        (
+            "catalog = \"mysql://h/d\"",
+            "lake.catalog = (hidden): must be a URL such as postgres://",
+        ),
+        (
+            "catalog = \"postgres://h/d?sslmode=allow\"",
+            "with sslmode disable, prefer or require",
+        ),
+        (
+            "data = \"lake\"",
+            "lake.data = \"lake\": must be the absolute path of a directory, or s3://",
+        ),
+        (
+            "s3_endpoint = \"http://h:1\"",
+            "or with http:// where lake.s3_allow_http is true",
+        ),
+        (
+            "s3_endpoint = \"h:1\"\ns3_allow_http = true",
+            "must be a URL that begins with https://",
+        ),
+        (
+            "s3_access_key_id = \"a\"",
+            "lake.s3_secret_access_key: missing",
+        ),
+        (
+            "s3_secret_access_key = \"hunter2\"",
+            "lake.s3_access_key_id: missing",
+        ),
+        (
+            "inline_rows = 100001",
+            "must be a whole number, from 0 to 100000",
+        ),
+        ("target_file_bytes = \"1KiB\"", "from 1MiB to 16GiB"),
+        (
+            "compression = \"gzip\"",
+            "must be \"zstd\", \"snappy\", \"lz4\" or \"none\"",
+        ),
+    ] {
+        let problem = only(&format!("[lake]\n{file}"));
+        assert!(problem.contains(allowed), "{problem}");
+        assert!(!problem.contains("hunter2"), "{problem}");
+    }
+    let config = Layers::default()
+        .file(
+            "[lake]\ncatalog = \"postgresql://u:hunter2@h/d?sslmode=require\"\ndata = \"s3://b/p\"\n\
+             s3_endpoint = \"http://h:1\"\ns3_allow_http = true\nsnapshot_retention = \"7d\"\nmaintenance_interval = \"0s\"",
+        )
+        .config();
+    assert_eq!(config.lake.maintenance_interval, None);
+    assert!(config.lake.snapshot_retention.is_some());
+    assert!(!format!("{config:?}").contains("hunter2"));
+}

@@ -42,3 +42,12 @@ fn the_password_has_no_key() {
         ]
     );
 }
+
+#[test]
+fn secrets_of_the_lake_are_in_no_problem() {
+    let problems = Layers::default()
+        .file("[lake]\ncatalog = \"mysql://u:hunter2@h/d\"\ncatalogue = \"hunter2\"\ns3_secret_access_key = 7\ns3_secret = \"hunter2\"\ns3_region = \"\"")
+        .problems();
+    assert_eq!(problems.len(), 5, "{problems:?}");
+    assert!(!problems.concat().contains("hunter2"), "{problems:?}");
+}

@@ -1,13 +1,16 @@
+use arrow_flight::FlightDescriptor;
 use arrow_flight::sql::{
     ActionBeginSavepointRequest, ActionBeginSavepointResult, ActionBeginTransactionRequest,
     ActionBeginTransactionResult, ActionEndSavepointRequest, ActionEndTransactionRequest,
-    EndTransaction,
+    CommandStatementQuery, CommandStatementUpdate, EndTransaction,
 };
 use bytes::Bytes;
+use futures::{TryStreamExt, stream};
 
-use crate::client::{Client, packed, unpacked};
+use super::put::drop_table;
+use crate::client::{Client, command, packed, unpacked};
 use crate::finding::{Finding, Outcome};
-use crate::lab::Lab;
+use crate::lab::{self, Lab};
 
 /// `END_SAVEPOINT_RELEASE` of the specification.
 const RELEASE: i32 = 1;
@@ -51,6 +54,56 @@ pub(super) async fn end_savepoint(lab: Lab) -> Outcome {
     let _ = ended(&client, transaction, EndTransaction::Rollback).await;
     released?;
     Ok(Finding::yes("released"))
+}
+
+/// Makes a table in a transaction that sees it, and takes it back.
+pub(super) async fn rollback(lab: Lab) -> Outcome {
+    let client = lab.client().await?;
+    let table = lab.scratch();
+    let transaction = begun(&client)
+        .await
+        .map_err(|finding| finding.at("BeginTransaction"))?;
+    let seen = made_and_seen(&client, &transaction, &table).await;
+    let back = ended(&client, transaction, EndTransaction::Rollback).await;
+    seen?;
+    back?;
+    match lab::rows(&client, select(&table, None)).await {
+        Ok(_) => {
+            drop_table(&client, &table).await?;
+            Ok(Finding::no("the table is still there after the rollback"))
+        }
+        Err(_) => Ok(Finding::yes("a table made, seen and taken back")),
+    }
+}
+
+async fn made_and_seen(client: &Client, transaction: &Bytes, table: &str) -> Outcome<()> {
+    let made = lab::bare(command(&CommandStatementUpdate {
+        query: format!("CREATE TABLE {table} AS SELECT CAST(1 AS BIGINT) AS a"),
+        transaction_id: Some(transaction.clone()),
+    }));
+    let answers = client.put(stream::iter([made])).await;
+    let answers: Result<Vec<_>, _> = match answers {
+        Ok(answers) => answers.try_collect().await.map_err(Finding::from),
+        Err(status) => Err(status.into()),
+    };
+    answers.map_err(|finding| finding.at("CREATE TABLE"))?;
+    let rows = lab::rows(client, select(table, Some(transaction.clone()))).await;
+    match rows
+        .map_err(|finding| finding.at("reading the new table"))?
+        .count()
+    {
+        1 => Ok(()),
+        count => Err(Finding::no(format_args!(
+            "the transaction sees {count} of its 1 row"
+        ))),
+    }
+}
+
+fn select(table: &str, transaction_id: Option<Bytes>) -> FlightDescriptor {
+    command(&CommandStatementQuery {
+        query: format!("SELECT a FROM {table}"),
+        transaction_id,
+    })
 }
 
 async fn begun(client: &Client) -> Outcome<Bytes> {

@@ -10,9 +10,17 @@ use crate::finding::{Finding, Outcome};
 use crate::lab::{self, Lab};
 
 pub(super) async fn ingest(lab: Lab) -> Outcome {
+    stored(lab, true).await
+}
+
+pub(super) async fn ingest_durable(lab: Lab) -> Outcome {
+    stored(lab, false).await
+}
+
+async fn stored(lab: Lab, temporary: bool) -> Outcome {
     let client = lab.client().await?;
     let table = lab.scratch();
-    let count = ingest_into(&client, &table).await?;
+    let count = ingest_into(&client, &table, temporary).await?;
     let found = rows_in(&client, &table)
         .await
         .map_err(|finding| finding.at("reading the new table"))?;
@@ -53,7 +61,7 @@ pub(super) async fn path(lab: Lab) -> Outcome {
 
 /// Makes the temporary table in the one way or the other.
 async fn some_table(client: &Client, table: &str) -> Outcome<()> {
-    match ingest_into(client, table).await {
+    match ingest_into(client, table, true).await {
         Ok(_) => Ok(()),
         Err(_) => make_table(client, table).await,
     }
@@ -80,7 +88,7 @@ async fn place(client: &Client, table: &str) -> Vec<String> {
     vec![table.to_owned()]
 }
 
-async fn ingest_into(client: &Client, table: &str) -> Outcome<i64> {
+async fn ingest_into(client: &Client, table: &str, temporary: bool) -> Outcome<i64> {
     let options = TableDefinitionOptions {
         if_not_exist: TableNotExistOption::Create.into(),
         if_exists: TableExistsOption::Fail.into(),
@@ -88,7 +96,7 @@ async fn ingest_into(client: &Client, table: &str) -> Outcome<i64> {
     let descriptor = command(&CommandStatementIngest {
         table_definition_options: Some(options),
         table: table.to_owned(),
-        temporary: true,
+        temporary,
         ..CommandStatementIngest::default()
     });
     count(&put(client, descriptor, &numbers(&[1, 2, 3])?).await?)

@@ -10,7 +10,6 @@ use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Cast, Expr};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_plan::PhysicalExpr;
-use godwit_catalog::TempTable;
 
 use crate::bind::plain;
 use crate::{Error, Result};
@@ -40,13 +39,19 @@ enum Source {
 
 impl Columns {
     /// For a table that is made for the upload.
-    pub(super) fn as_they_come(upload: &SchemaRef, schema: &SchemaRef) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for a column that cannot become of its type.
+    pub(super) fn as_they_come(upload: &SchemaRef, schema: &SchemaRef) -> Result<Self> {
+        for (given, field) in upload.fields().iter().zip(schema.fields()) {
+            check_type(given, field)?;
+        }
+        Ok(Self {
             schema: Arc::clone(schema),
             sources: (0..schema.fields().len()).map(Source::Given).collect(),
             width: upload.fields().len(),
             rows: 0,
-        }
+        })
     }
 
     /// For a table that is there: columns by name, those that are not sent by their default or null.
@@ -56,10 +61,10 @@ impl Columns {
     /// cannot become of its type.
     pub(super) fn matched(
         upload: &SchemaRef,
-        table: &TempTable,
+        schema: &SchemaRef,
+        default_of: impl Fn(&str) -> Option<Expr>,
         session: &SessionState,
     ) -> Result<Self> {
-        let schema = table.schema();
         for field in upload.fields() {
             if schema.field_with_name(field.name()).is_err() {
                 return Err(Error::invalid(format!(
@@ -74,8 +79,8 @@ impl Columns {
                 check_type(given, field)?;
                 return Ok(Source::Given(at));
             }
-            match table.default_of(field.name()) {
-                Some(default) => computed(&default.expr, field, session).map(Source::Default),
+            match default_of(field.name()) {
+                Some(default) => computed(&default, field, session).map(Source::Default),
                 None if field.is_nullable() => Ok(Source::Null),
                 None => Err(Error::invalid(format!(
                     "the upload has no column '{}', which is NOT NULL and has no default",

@@ -12,6 +12,7 @@ use godwit_protocol::SessionId;
 use super::{Session, State};
 use crate::prepared::StoreLimits;
 use crate::settings::{Bounds, Settings};
+use crate::transactions::Transactions;
 use crate::{Error, Result};
 
 /// What a client's calls have in common.
@@ -38,6 +39,7 @@ pub struct Sessions {
 pub(crate) struct Shared {
     pub(crate) catalog: Catalog,
     pub(crate) lake: Lake,
+    pub(crate) transactions: Transactions,
     pub(crate) base: SessionState,
     /// The state of all sessions that have changed nothing.
     pub(crate) unchanged: Arc<State>,
@@ -71,6 +73,7 @@ impl Sessions {
         Ok(Self {
             shared: Arc::new(Shared {
                 catalog,
+                transactions: Transactions::new(config),
                 lake,
                 base,
                 unchanged,
@@ -118,10 +121,13 @@ impl Sessions {
         Ok(session)
     }
 
-    /// Forgets the session with its prepared statements and temporary tables. Queries that run go on. Nothing happens when there is none.
+    /// Forgets the session with its prepared statements and temporary tables, and rolls its transactions back. Queries
+    /// that run go on. Nothing happens when there is none.
     pub fn close(&self, user: &str, key: SessionKey) {
         let closed = self.lock().remove(&(user.to_owned(), key));
-        drop(closed);
+        if let Some(session) = closed {
+            self.transactions().end_of(session.id());
+        }
     }
 
     /// How many there are.
@@ -143,10 +149,17 @@ impl Sessions {
         let idle: Vec<_> = open.extract_if(|_, session| is_idle(session)).collect();
         let alive: Vec<_> = open.values().cloned().collect();
         drop(open);
-        drop(idle);
+        for (_, session) in idle {
+            self.transactions().end_of(session.id());
+        }
         for session in alive {
             session.statements().sweep(now);
         }
+    }
+
+    /// The transactions of all sessions.
+    pub(crate) fn transactions(&self) -> &Transactions {
+        &self.shared.transactions
     }
 
     /// The sessions of a user, with how long each has been idle.

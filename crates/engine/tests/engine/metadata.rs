@@ -5,7 +5,11 @@ use crate::support::World;
 #[tokio::test]
 async fn schemas_and_tables_are_listed() {
     let world = World::new().await;
-    let schemas = world.engine.schemas(&world.permit).await.unwrap();
+    let schemas = world
+        .engine
+        .schemas(&world.session, &world.permit)
+        .await
+        .unwrap();
     assert!(schemas.is_sorted());
     assert!(schemas.iter().all(|entry| entry.catalog == "godwit"));
     for name in ["files", "main", "shop", "system", "temp"] {

@@ -172,7 +172,7 @@ async fn shutdown_waits_for_the_grace_and_then_cancels() {
         Err(Error::ShuttingDown)
     ));
     assert!(matches!(
-        world.engine.schemas(&world.permit).await,
+        world.engine.schemas(&world.session, &world.permit).await,
         Err(Error::ShuttingDown)
     ));
 }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use arrow::datatypes::{Field, Schema};
 use godwit_config::WireProfile;
-use godwit_engine::{TableInfo, TableKind};
+use godwit_engine::TableInfo;
 
 use super::sql_types::{ColumnType, SqlType};
 use crate::encode::WireSchema;
@@ -26,7 +26,7 @@ pub(super) fn described(table: &TableInfo) -> Schema {
 fn described_field(table: &TableInfo, field: &Field) -> Field {
     let column = ColumnType::of(field.data_type());
     let is_text = column.sql == SqlType::Varchar;
-    let writable = table.kind == TableKind::Temporary;
+    let writable = table.is_writable;
     let mut metadata: HashMap<String, String> = field.metadata().clone();
     let mut tell = |key: &str, value: String| metadata.insert(format!("{PREFIX}{key}"), value);
     tell("CATALOG_NAME", table.catalog.clone());
@@ -45,6 +45,9 @@ fn described_field(table: &TableInfo, field: &Field) -> Field {
     tell("IS_CASE_SENSITIVE", flag(is_text));
     tell("IS_READ_ONLY", flag(!writable));
     tell("IS_SEARCHABLE", flag(true));
+    if let Some(remarks) = table.remarks.get(field.name()) {
+        tell("REMARKS", remarks.clone());
+    }
     field.clone().with_metadata(metadata)
 }
 
@@ -54,9 +57,11 @@ fn flag(yes: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use arrow::datatypes::DataType;
+    use godwit_engine::TableKind;
 
     use super::*;
 
@@ -73,6 +78,8 @@ mod tests {
             arrow_schema: Some(Arc::new(Schema::new(vec![field]))),
             rows: None,
             error: None,
+            is_writable: false,
+            remarks: BTreeMap::from([("price".to_owned(), "with tax".to_owned())]),
         };
         let described = described(&table);
         let field = described.field(0);
@@ -89,6 +96,7 @@ mod tests {
             ("IS_CASE_SENSITIVE", "0"),
             ("IS_READ_ONLY", "1"),
             ("IS_SEARCHABLE", "1"),
+            ("REMARKS", "with tax"),
         ];
         for (key, value) in expected {
             let found = field.metadata().get(&format!("{PREFIX}{key}"));

@@ -31,7 +31,8 @@ pub(super) fn rows(flight: &Flight, codes: &[u32]) -> Result<RecordBatch> {
 
 fn all(flight: &Flight) -> Result<RecordBatch> {
     let mut builder = SqlInfoDataBuilder::new();
-    facts::server(&mut builder, &flight.options);
+    let timeout = flight.engine.transaction_idle_timeout();
+    facts::server(&mut builder, &flight.options, timeout);
     facts::names(
         &mut builder,
         &flight.engine.function_names(),

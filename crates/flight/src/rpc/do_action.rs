@@ -6,7 +6,6 @@ use godwit_protocol::action::{Action, cancel_query_result, cancel_result, renew_
 use godwit_protocol::ticket::TicketBody;
 use tonic::Response;
 
-use super::NO_TRANSACTIONS;
 use crate::call::Call;
 use crate::service::{Answers, answers};
 use crate::tickets::is_sealed;
@@ -14,11 +13,12 @@ use crate::{Error, Flight, Result, kept};
 
 mod prepared;
 mod session;
+mod transaction;
 
-/// Runs an action. Most answer with one message; closing a prepared statement with none.
+/// Runs an action. Most answer with one message; closing a prepared statement and ending a transaction with none.
 ///
 /// # Errors
-/// UNIMPLEMENTED for unknown actions and for transactions; else whatever is wrong with the body.
+/// UNIMPLEMENTED for unknown actions; else whatever is wrong with the body.
 pub(crate) async fn run(
     flight: &Flight,
     call: &Call,
@@ -26,8 +26,7 @@ pub(crate) async fn run(
 ) -> Result<Response<Answers<ActionResult>>> {
     let result = match Action::decode(&action)? {
         Action::CreatePrepared { query, transaction } => {
-            super::no_transaction(transaction.as_ref())?;
-            Some(prepared::create(flight, call, &query).await?)
+            Some(prepared::create(flight, call, &query, transaction.as_ref()).await?)
         }
         Action::ClosePrepared { handle } => {
             prepared::close(flight, call, &handle)?;
@@ -51,10 +50,18 @@ pub(crate) async fn run(
                 "Substrait plans are not served; send SQL",
             ));
         }
-        Action::BeginTransaction
-        | Action::EndTransaction { .. }
-        | Action::BeginSavepoint { .. }
-        | Action::EndSavepoint { .. } => return Err(Error::not_served(NO_TRANSACTIONS)),
+        Action::BeginTransaction => Some(transaction::begin(flight, call)?),
+        Action::EndTransaction { transaction, how } => {
+            transaction::end(flight, call, &transaction, how).await?;
+            None
+        }
+        Action::BeginSavepoint { transaction, name } => {
+            Some(transaction::mark(flight, call, &transaction, &name).await?)
+        }
+        Action::EndSavepoint { savepoint, how } => {
+            transaction::end_mark(flight, call, &savepoint, how).await?;
+            None
+        }
     };
     Ok(Response::new(results(call, result)))
 }

@@ -4,7 +4,7 @@ use godwit_auth::Intent;
 use godwit_protocol::{Command, Descriptor};
 
 use super::do_get::query_rows;
-use super::{misplaced, no_transaction, opening};
+use super::{misplaced, opening};
 use crate::call::Call;
 use crate::incoming::Incoming;
 use crate::service::Answers;
@@ -22,11 +22,8 @@ pub(crate) async fn run(
     mut messages: Incoming,
 ) -> Result<Answers<FlightData>> {
     let (first, descriptor) = opening(&mut messages, "DoExchange").await?;
-    let sql = match descriptor {
-        Descriptor::Command(Command::Statement { query, transaction }) => {
-            no_transaction(transaction.as_ref())?;
-            query
-        }
+    let (sql, transaction) = match descriptor {
+        Descriptor::Command(Command::Statement { query, transaction }) => (query, transaction),
         Descriptor::Command(command) => return Err(misplaced(command.name(), "DoExchange")),
         Descriptor::Path(_) => {
             let text = "the descriptor of DoExchange is SQL over the table input, not the path of a table; rows are \
@@ -34,8 +31,8 @@ pub(crate) async fn run(
             return Err(Error::Invalid(text.to_owned()));
         }
     };
-    let session = call.session(flight)?;
     let permit = call.permit(flight, Intent::Query)?;
+    let session = call.session_in(flight, &permit, transaction.as_ref())?;
     let limit = flight.options.max_request_bytes;
     let upload = async move { Ok(upload::open(first, messages, limit).await?) }.boxed();
     let engine = &flight.engine;

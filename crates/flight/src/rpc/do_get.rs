@@ -6,12 +6,12 @@ use arrow::datatypes::Schema;
 use arrow_flight::{FlightData, Ticket as FlightTicket};
 use futures::{Stream, StreamExt};
 use godwit_auth::Intent;
-use godwit_engine::{Engine, QueryStream, Session, Statement, StatementKind};
+use godwit_engine::{Engine, Origin, QueryStream, Session, Statement, StatementKind};
 use godwit_protocol::ticket::TicketBody;
 use godwit_protocol::{Command, StatementId, WireFormat};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::{misplaced, no_transaction};
+use super::misplaced;
 use crate::call::Call;
 use crate::encode::{Messages, WireSchema, one_batch};
 use crate::running::Sending;
@@ -50,13 +50,16 @@ pub(crate) async fn run(
             parameters,
             fingerprint: promised,
             snapshot: _,
+            lake,
+            transaction,
         } => {
             let session = call.session(flight)?;
             let permit = call.permit(flight, Intent::Query)?;
             let engine = &flight.engine;
-            let parameters = parameters.as_deref();
+            let text = (query.as_str(), parameters.as_deref());
+            let origin = Origin { lake, transaction };
             let statement = engine
-                .resume(&session, &permit, statement, &query, parameters)
+                .resume(&session, &permit, statement, text, origin)
                 .await?;
             keeps(promised, &statement.schema, format)?;
             query_rows(flight, call, &session, &statement, format, statement.id).await
@@ -108,9 +111,8 @@ async fn command_rows(
 ) -> Result<Answers<FlightData>> {
     match command {
         Command::Statement { query, transaction } => {
-            no_transaction(transaction.as_ref())?;
-            let session = call.session(flight)?;
             let permit = call.permit(flight, Intent::Query)?;
+            let session = call.session_in(flight, &permit, transaction.as_ref())?;
             let statement = flight.engine.describe(&session, &permit, &query).await?;
             if statement.kind == StatementKind::Query {
                 let format = call.format(&session);

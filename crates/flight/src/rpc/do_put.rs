@@ -1,13 +1,14 @@
 use std::time::Duration;
 
 use arrow_flight::{FlightData, PutResult};
+use bytes::Bytes;
 use futures::{StreamExt, stream};
 use godwit_auth::Intent;
 use godwit_engine::StatementKind;
 use godwit_protocol::put::{bind_result, update_result};
 use godwit_protocol::{Command, Descriptor};
 
-use super::{misplaced, no_transaction, opening};
+use super::{misplaced, opening};
 use crate::call::Call;
 use crate::incoming::Incoming;
 use crate::service::{Answers, answers};
@@ -34,8 +35,7 @@ pub(crate) async fn run(
     };
     match command {
         Command::Update { query, transaction } => {
-            no_transaction(transaction.as_ref())?;
-            let rows = update(flight, call, &query).await?;
+            let rows = update(flight, call, &query, transaction.as_ref()).await?;
             Ok(early(call, update_result(rows), messages))
         }
         Command::Prepared { handle } => {
@@ -65,9 +65,14 @@ fn early(call: &Call, result: PutResult, messages: Incoming) -> Answers<PutResul
     answers(call.id, stream::iter([Ok(result)]).chain(rest))
 }
 
-async fn update(flight: &Flight, call: &Call, sql: &str) -> Result<i64> {
-    let session = call.session(flight)?;
+async fn update(
+    flight: &Flight,
+    call: &Call,
+    sql: &str,
+    transaction: Option<&Bytes>,
+) -> Result<i64> {
     let permit = call.permit(flight, Intent::Update)?;
+    let session = call.session_in(flight, &permit, transaction)?;
     let statement = flight.engine.describe(&session, &permit, sql).await?;
     if statement.kind == StatementKind::Query {
         return Err(returns_rows());

@@ -7,7 +7,7 @@ use godwit_engine::{Outcome, Session, Statement, StatementKind};
 use godwit_protocol::ticket::TicketBody;
 use godwit_protocol::{Command, Descriptor};
 
-use super::{misplaced, no_transaction, select_all};
+use super::{misplaced, select_all};
 use crate::call::Call;
 use crate::tickets::{Facts, plain_info, query_info, unbound_info};
 use crate::{Flight, Result, kept, metadata};
@@ -58,14 +58,13 @@ pub(super) async fn describe(
 ) -> Result<Described> {
     let command = match Descriptor::decode(descriptor)? {
         Descriptor::Path(path) => {
-            return statement(flight, call, descriptor, &select_all(&path)).await;
+            return statement(flight, call, descriptor, &select_all(&path), None).await;
         }
         Descriptor::Command(command) => command,
     };
     match command {
         Command::Statement { query, transaction } => {
-            no_transaction(transaction.as_ref())?;
-            statement(flight, call, descriptor, &query).await
+            statement(flight, call, descriptor, &query, transaction.as_ref()).await
         }
         Command::Prepared { handle } => prepared(flight, call, descriptor, handle).await,
         command
@@ -89,9 +88,10 @@ async fn statement(
     call: &Call,
     descriptor: &FlightDescriptor,
     sql: &str,
+    transaction: Option<&Bytes>,
 ) -> Result<Described> {
-    let session = call.session(flight)?;
     let permit = call.permit(flight, Intent::Query)?;
+    let session = call.session_in(flight, &permit, transaction)?;
     let statement = flight.engine.describe(&session, &permit, sql).await?;
     match statement.kind {
         StatementKind::Query => Ok(Described::Query(session, statement)),

@@ -1,11 +1,12 @@
 use arrow::datatypes::SchemaRef;
 use arrow_flight::{FlightDescriptor, SchemaResult};
+use bytes::Bytes;
 use godwit_auth::Intent;
 use godwit_engine::StatementKind;
 use godwit_protocol::action::schema_message;
 use godwit_protocol::{Command, Descriptor};
 
-use super::{misplaced, no_transaction, select_all};
+use super::{misplaced, select_all};
 use crate::call::Call;
 use crate::encode::WireSchema;
 use crate::{Flight, Result, metadata};
@@ -20,10 +21,9 @@ pub(crate) async fn run(
     descriptor: FlightDescriptor,
 ) -> Result<SchemaResult> {
     let schema = match Descriptor::decode(&descriptor)? {
-        Descriptor::Path(path) => statement(flight, call, &select_all(&path)).await?,
+        Descriptor::Path(path) => statement(flight, call, &select_all(&path), None).await?,
         Descriptor::Command(Command::Statement { query, transaction }) => {
-            no_transaction(transaction.as_ref())?;
-            statement(flight, call, &query).await?
+            statement(flight, call, &query, transaction.as_ref()).await?
         }
         Descriptor::Command(Command::Prepared { handle }) => prepared(flight, call, &handle)?,
         Descriptor::Command(
@@ -40,9 +40,14 @@ pub(crate) async fn run(
     })
 }
 
-async fn statement(flight: &Flight, call: &Call, sql: &str) -> Result<SchemaRef> {
-    let session = call.session(flight)?;
+async fn statement(
+    flight: &Flight,
+    call: &Call,
+    sql: &str,
+    transaction: Option<&Bytes>,
+) -> Result<SchemaRef> {
     let permit = call.permit(flight, Intent::Query)?;
+    let session = call.session_in(flight, &permit, transaction)?;
     let statement = flight.engine.describe(&session, &permit, sql).await?;
     let schema = WireSchema::new(&statement.schema, call.format(&session).profile);
     Ok(SchemaRef::clone(schema.schema()))

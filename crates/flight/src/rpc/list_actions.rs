@@ -6,13 +6,7 @@ use crate::call::Call;
 use crate::service::{Answers, answers};
 
 /// Actions that DoAction knows only to refuse them in words.
-const REFUSED: [&str; 5] = [
-    "CreatePreparedSubstraitPlan",
-    "BeginTransaction",
-    "EndTransaction",
-    "BeginSavepoint",
-    "EndSavepoint",
-];
+const REFUSED: [&str; 1] = ["CreatePreparedSubstraitPlan"];
 
 /// Every action that is served.
 pub(crate) fn run(call: &Call) -> Answers<ActionType> {

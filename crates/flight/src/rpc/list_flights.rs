@@ -60,6 +60,8 @@ fn table_info(
         parameters: None,
         fingerprint: fingerprint(&schema),
         snapshot: 0,
+        lake: None,
+        transaction: None,
     };
     let descriptor = FlightDescriptor::new_path(path.to_vec());
     let endpoint = endpoint(flight, call, body, format);

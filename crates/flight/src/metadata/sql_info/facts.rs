@@ -2,6 +2,7 @@
 //! member a fact belongs in is what the JDBC and ODBC drivers read, even where the specification says otherwise.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use arrow_flight::sql::SqlInfo as I;
 use arrow_flight::sql::SqlSupportsConvert as C;
@@ -10,33 +11,37 @@ use godwit_engine::FunctionNames;
 
 use crate::FlightOptions;
 
-pub(super) fn server(b: &mut Builder, options: &FlightOptions) {
+pub(super) fn server(b: &mut Builder, options: &FlightOptions, transaction_timeout: Duration) {
     b.append(I::FlightSqlServerName, "Godwit");
     b.append(I::FlightSqlServerVersion, env!("CARGO_PKG_VERSION"));
     b.append(I::FlightSqlServerArrowVersion, arrow::ARROW_VERSION);
-    // Mounts are, but a session can make tables of its own.
+    // Mounted files are, tables are not.
     b.append(I::FlightSqlServerReadOnly, false);
     b.append(I::FlightSqlServerSql, true);
     b.append(I::FlightSqlServerSubstrait, false);
     // Without Substrait there are no versions of it; a union of the standard's form cannot hold null.
     b.append(I::FlightSqlServerSubstraitMinVersion, "");
     b.append(I::FlightSqlServerSubstraitMaxVersion, "");
-    b.append(I::FlightSqlServerTransaction, 0_i32);
+    // Transactions with savepoints.
+    b.append(I::FlightSqlServerTransaction, 2_i32);
     b.append(I::FlightSqlServerCancel, true);
     b.append(I::FlightSqlServerBulkIngestion, true);
-    b.append(I::FlightSqlServerIngestTransactionsSupported, false);
-    let timeout = options.statement_idle_timeout.as_millis();
+    b.append(I::FlightSqlServerIngestTransactionsSupported, true);
+    let millis = |time: Duration| i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
     b.append(
         I::FlightSqlServerStatementTimeout,
-        i32::try_from(timeout).unwrap_or(i32::MAX),
+        millis(options.statement_idle_timeout),
     );
-    b.append(I::FlightSqlServerTransactionTimeout, 0_i32);
+    b.append(
+        I::FlightSqlServerTransactionTimeout,
+        millis(transaction_timeout),
+    );
 }
 
 pub(super) fn names(b: &mut Builder, functions: &FunctionNames, keywords: Vec<String>) {
     b.append(I::SqlDdlCatalog, false);
-    b.append(I::SqlDdlSchema, false);
-    b.append(I::SqlDdlTable, false);
+    b.append(I::SqlDdlSchema, true);
+    b.append(I::SqlDdlTable, true);
     // Names without quotes are folded to lower case.
     b.append(I::SqlIdentifierCase, 3_i64);
     b.append(I::SqlIdentifierQuoteChar, "\"");
@@ -120,10 +125,13 @@ pub(super) fn limits(b: &mut Builder, options: &FlightOptions) {
 }
 
 pub(super) fn transactions_and_results(b: &mut Builder) {
-    b.append(I::SqlDefaultTransactionIsolation, 0_i64);
-    b.append(I::SqlTransactionsSupported, false);
-    // The one level is "none".
-    b.append(I::SqlSupportedTransactionsIsolationLevels, 0b1_i32);
+    // Snapshot isolation: nothing that is read changes, and no rows appear. There is no level of its own for it.
+    b.append(I::SqlDefaultTransactionIsolation, 3_i64);
+    b.append(I::SqlTransactionsSupported, true);
+    // Read uncommitted, read committed and repeatable read, all of which snapshot isolation is stronger than; not
+    // serializable.
+    b.append(I::SqlSupportedTransactionsIsolationLevels, 0b01110_i32);
+    // Definitions are part of their transaction as all else is.
     b.append(I::SqlDataDefinitionCausesTransactionCommit, false);
     b.append(I::SqlDataDefinitionsInTransactionsIgnored, false);
     // Results are read forward, and only read.
@@ -142,7 +150,7 @@ pub(super) fn transactions_and_results(b: &mut Builder) {
         0_i32,
     );
     b.append(I::SqlBatchUpdatesSupported, false);
-    b.append(I::SqlSavepointsSupported, false);
+    b.append(I::SqlSavepointsSupported, true);
     b.append(I::SqlNamedParametersSupported, false);
     b.append(I::SqlLocatorsUpdateCopy, false);
     b.append(I::SqlStoredFunctionsUsingCallSyntaxSupported, false);

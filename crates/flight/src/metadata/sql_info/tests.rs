@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use arrow::array::Array;
+use arrow::datatypes::Int32Type;
 use godwit_engine::FunctionNames;
 
 use super::*;
@@ -23,7 +24,7 @@ fn facts() -> RecordBatch {
         ..FunctionNames::default()
     };
     let mut builder = SqlInfoDataBuilder::new();
-    facts::server(&mut builder, &options);
+    facts::server(&mut builder, &options, Duration::from_secs(300));
     facts::names(&mut builder, &functions, vec!["ILIKE".to_owned()]);
     facts::syntax(&mut builder);
     facts::limits(&mut builder, &options);
@@ -73,6 +74,14 @@ fn every_fact_is_in_the_member_that_clients_read() {
         assert_eq!(union.type_id(row), member(code), "code {code}");
         assert!(union.value(row).is_valid(0), "code {code}");
     }
+}
+
+#[test]
+fn transactions_have_savepoints_and_a_time_limit() {
+    let transactions = select(&facts(), &[8, 101]).unwrap();
+    let union = transactions.column(1).as_union();
+    let number = |row: usize| union.value(row).as_primitive::<Int32Type>().value(0);
+    assert_eq!((number(0), number(1)), (2, 300_000));
 }
 
 #[test]

@@ -10,9 +10,16 @@ use crate::{Error, Flight, Result};
 
 /// Prepares a statement. An effect has a dataset schema without fields, which is how older clients tell it from a
 /// query; parameters are all nullable, else clients refuse to bind null.
-pub(super) async fn create(flight: &Flight, call: &Call, sql: &str) -> Result<Bytes> {
-    let session = call.session(flight)?;
+///
+/// A statement that is prepared in a transaction belongs to it.
+pub(super) async fn create(
+    flight: &Flight,
+    call: &Call,
+    sql: &str,
+    transaction: Option<&Bytes>,
+) -> Result<Bytes> {
     let permit = call.permit(flight, Intent::Prepare)?;
+    let session = call.session_in(flight, &permit, transaction)?;
     let prepared = flight.engine.prepare(&session, &permit, sql).await?;
     let handle = PreparedHandle {
         user: call.user().to_owned(),

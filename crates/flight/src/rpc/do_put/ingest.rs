@@ -2,6 +2,7 @@
 
 use arrow_flight::sql::{TableDefinitionOptions, TableExistsOption, TableNotExistOption};
 use arrow_flight::{FlightData, PutResult};
+use bytes::Bytes;
 use futures::{StreamExt, stream};
 use godwit_auth::Intent;
 use godwit_engine::{IfExists, IfMissing, IngestTarget, Upload};
@@ -12,7 +13,6 @@ use tokio::task::JoinSet;
 
 use crate::call::Call;
 use crate::incoming::Incoming;
-use crate::rpc::no_transaction;
 use crate::service::{Answers, answers};
 use crate::{Error, Flight, Result, upload};
 
@@ -28,9 +28,11 @@ pub(super) async fn ingest(
     first: FlightData,
     messages: Incoming,
 ) -> Result<i64> {
+    let transaction = command.transaction_id.clone();
     let target = target(command)?;
+    let store = Store::new(flight, call, target, transaction.as_ref())?;
     let upload = open(flight, first, messages).await?;
-    Store::new(flight, call, target)?.run(upload).await
+    store.run(upload).await
 }
 
 /// Appends the rows to a table that exists. While they arrive the answers say how many have, not once for each message,
@@ -54,7 +56,7 @@ pub(super) async fn append(
         if_exists: IfExists::Append,
     };
     let (schema, rows) = open(flight, first, messages).await?;
-    let store = Store::new(flight, call, target)?;
+    let store = Store::new(flight, call, target, None)?;
     // It holds the latest count only, so that a client may read all answers after it has sent all rows.
     let (arrived, counts) = watch::channel(0i64);
     let rows = rows.inspect(move |batch| {
@@ -92,11 +94,17 @@ struct Store {
 }
 
 impl Store {
-    fn new(flight: &Flight, call: &Call, target: IngestTarget) -> Result<Self> {
+    fn new(
+        flight: &Flight,
+        call: &Call,
+        target: IngestTarget,
+        transaction: Option<&Bytes>,
+    ) -> Result<Self> {
+        let permit = call.permit(flight, Intent::Ingest)?;
         Ok(Self {
             engine: flight.engine.clone(),
-            session: call.session(flight)?,
-            permit: call.permit(flight, Intent::Ingest)?,
+            session: call.session_in(flight, &permit, transaction)?,
+            permit,
             target,
         })
     }
@@ -128,10 +136,9 @@ fn target(command: CommandStatementIngest) -> Result<IngestTarget> {
         schema,
         catalog,
         temporary,
-        transaction_id,
+        transaction_id: _,
         options,
     } = command;
-    no_transaction(transaction_id.as_ref())?;
     if let Some(name) = options.keys().min() {
         let name = name.escape_debug();
         return Err(Error::Invalid(format!(
@@ -180,8 +187,6 @@ fn unspecified(name: &str, value: i32, allowed: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
 
     fn command(if_not_exist: i32, if_exists: i32) -> CommandStatementIngest {
@@ -218,7 +223,6 @@ mod tests {
         asked.schema = Some(String::new());
         asked.catalog = Some("godwit".to_owned());
         asked.temporary = true;
-        asked.transaction_id = Some(Bytes::new());
         let target = target(asked).unwrap();
         assert_eq!(target.schema, None);
         assert_eq!(target.catalog.as_deref(), Some("godwit"));
@@ -243,7 +247,6 @@ mod tests {
         }
         assert!(changed(&|c| c.table_definition_options = None).contains("is 0"));
         assert!(changed(&|c| c.table.clear()).contains("no table"));
-        assert!(changed(&|c| c.transaction_id = Some("t".into())).contains("transactions"));
         let options = [("z", "1"), ("a\n", "2")].map(|(k, v)| (k.to_owned(), v.to_owned()));
         assert!(changed(&|c| c.options = options.clone().into()).contains("\"a\\n\""));
     }

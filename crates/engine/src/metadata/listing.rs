@@ -1,0 +1,122 @@
+//! What there is, as a session sees it: in its transaction, if it has one.
+
+use std::sync::Arc;
+
+use godwit_auth::Permit;
+use godwit_catalog::{CATALOG, TableEntry};
+
+use super::{FunctionNames, KeyInfo, SchemaEntry, TableInfo};
+use crate::inner::Inner;
+use crate::{Engine, Result, Session};
+
+impl Engine {
+    /// All schemas, sorted.
+    ///
+    /// # Errors
+    /// [`Error::ShuttingDown`], or an internal one.
+    pub async fn schemas(
+        &self,
+        session: &Arc<Session>,
+        permit: &Permit,
+    ) -> Result<Vec<SchemaEntry>> {
+        self.admit(session, permit)?;
+        let looking = seeing(session);
+        let names = self.list(permit, |inner| async move {
+            let catalog = &inner.planner.catalog;
+            catalog.refresh().await;
+            let mut names = catalog.schema_names();
+            names.extend(looking.seen().await?.schema_names());
+            names.sort();
+            names.dedup();
+            Ok(names)
+        });
+        let schemas = names.await?.into_iter();
+        Ok(schemas
+            .map(|schema| SchemaEntry {
+                catalog: CATALOG.to_owned(),
+                schema,
+            })
+            .collect())
+    }
+
+    /// The tables that pass the filter, sorted by schema and name; with their columns when these are wanted. A table
+    /// that cannot be read is listed with its error. Of temporary tables the session's own are listed.
+    ///
+    /// # Errors
+    /// [`Error::ShuttingDown`], or an internal one.
+    pub async fn tables(
+        &self,
+        session: &Arc<Session>,
+        permit: &Permit,
+        want_schema: bool,
+        filter: &(dyn Fn(&TableEntry) -> bool + Send + Sync),
+    ) -> Result<Vec<TableInfo>> {
+        self.admit(session, permit)?;
+        let looking = seeing(session);
+        let found = self.list(permit, |inner| async move {
+            let seen = looking.seen().await?;
+            let entries = super::entries(&inner.planner.catalog, &seen).await;
+            Ok((seen, entries))
+        });
+        let (seen, mut entries) = found.await?;
+        entries.retain(filter);
+        self.list(permit, move |inner| async move {
+            let mut tables = Vec::with_capacity(entries.len());
+            for entry in entries {
+                let catalog = &inner.planner.catalog;
+                tables.push(super::info(catalog, &seen, entry, want_schema).await);
+            }
+            Ok(tables)
+        })
+        .await
+    }
+
+    /// The keys of a durable table, the primary one first. None for a table that has none, or does not exist.
+    ///
+    /// # Errors
+    /// [`Error::ShuttingDown`], or an internal one.
+    pub async fn keys(
+        &self,
+        session: &Arc<Session>,
+        permit: &Permit,
+        schema: Option<&str>,
+        table: &str,
+    ) -> Result<Vec<KeyInfo>> {
+        self.admit(session, permit)?;
+        let looking = seeing(session);
+        let (schema, table) = (schema.map(str::to_owned), table.to_owned());
+        self.list(permit, |_| async move {
+            let seen = looking.seen().await?;
+            Ok(super::keys(seen.lake().state(), schema.as_deref(), &table))
+        })
+        .await
+    }
+
+    /// The functions of the dialect.
+    pub fn function_names(&self) -> FunctionNames {
+        super::function_names(&self.inner.base)
+    }
+
+    /// The reserved words of the dialect that SQL:1999 does not have, sorted.
+    pub fn keywords(&self) -> Vec<String> {
+        super::keywords()
+    }
+
+    async fn list<T, F>(&self, permit: &Permit, work: impl FnOnce(Arc<Inner>) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.inner.running.check_open()?;
+        tracing::debug!(user = permit.user(), "listing");
+        self.inner
+            .runtime
+            .run("list", None, work(Arc::clone(&self.inner)))
+            .await
+    }
+}
+
+/// The session in its one open transaction; in none when there are several.
+fn seeing(session: &Arc<Session>) -> Arc<Session> {
+    session.joined().unwrap_or_else(|_| session.pinned())
+}

@@ -1,0 +1,185 @@
+//! SQLite. Its calls block, so each runs on a thread for that and takes its connection along; the connection comes back
+//! when the call has ended, also when nobody waits for it any more.
+
+mod failure;
+mod pool;
+mod statement;
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::{Row, Value};
+use crate::{Error, Result};
+use failure::failed;
+use pool::{Lease, Pool};
+
+/// How many reads run at the same time.
+const READERS: usize = 8;
+
+/// A SQLite file.
+#[derive(Debug, Clone)]
+pub(super) struct Sqlite {
+    file: Arc<PathBuf>,
+    readers: Arc<Pool>,
+    writer: Arc<Pool>,
+}
+
+/// A connection in a transaction.
+#[derive(Debug)]
+pub(super) struct Session {
+    file: Arc<PathBuf>,
+    /// `None` while a call has it.
+    lease: Option<Lease>,
+}
+
+impl Sqlite {
+    pub(super) async fn open(file: &Path) -> Result<Self> {
+        let this = Self {
+            file: Arc::new(file.to_owned()),
+            readers: Pool::new(file, READERS),
+            writer: Pool::new(file, 1),
+        };
+        let path = file.to_owned();
+        blocking(move || make(&path)).await??;
+        Ok(this)
+    }
+
+    pub(super) async fn settle(&self) -> Result<()> {
+        let mut session = self.session(&self.writer).await?;
+        session.run(log_ahead).await
+    }
+
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    pub(super) async fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
+        let mut session = self.session(&self.readers).await?;
+        session.query(sql, parameters).await
+    }
+
+    pub(super) async fn read(&self) -> Result<Session> {
+        self.begin(&self.readers, "BEGIN").await
+    }
+
+    pub(super) async fn write(&self) -> Result<Session> {
+        self.begin(&self.writer, "BEGIN IMMEDIATE").await
+    }
+
+    async fn begin(&self, pool: &Arc<Pool>, begin: &'static str) -> Result<Session> {
+        let mut session = self.session(pool).await?;
+        session
+            .run(move |connection| connection.execute_batch(begin))
+            .await?;
+        Ok(session)
+    }
+
+    async fn session(&self, pool: &Arc<Pool>) -> Result<Session> {
+        Ok(Session {
+            file: Arc::clone(&self.file),
+            lease: Some(pool.lease().await?),
+        })
+    }
+}
+
+impl Session {
+    pub(super) async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
+        let (sql, parameters) = (sql.to_owned(), parameters.to_vec());
+        self.run(move |connection| statement::query(connection, &sql, &parameters))
+            .await
+    }
+
+    pub(super) async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64> {
+        let (sql, parameters) = (sql.to_owned(), parameters.to_vec());
+        self.run(move |connection| statement::execute(connection, &sql, &parameters))
+            .await
+    }
+
+    pub(super) async fn commit(mut self) -> Result<()> {
+        let lost = self.run_raw(|connection| connection.execute_batch("COMMIT"));
+        match lost.await? {
+            Ok(()) => Ok(()),
+            // What was written to the log and could not be made safe may come back after a power failure.
+            Err(why) if failure::is_io(&why) => Err(Error::in_doubt(failed(&self.file, &why))),
+            Err(why) => Err(failed(&self.file, &why)),
+        }
+    }
+
+    pub(super) async fn rollback(mut self) -> Result<()> {
+        self.run(|connection| {
+            // Some errors have ended the transaction already.
+            if connection.is_autocommit() {
+                return Ok(());
+            }
+            connection.execute_batch("ROLLBACK")
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &mut self,
+        call: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let result = self.run_raw(call).await?;
+        result.map_err(|why| failed(&self.file, &why))
+    }
+
+    async fn run_raw<T: Send + 'static>(
+        &mut self,
+        call: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<rusqlite::Result<T>> {
+        let Some(mut lease) = self.lease.take() else {
+            return Err(Error::internal("a call on this transaction was given up"));
+        };
+        let (lease, result) = blocking(move || {
+            let result = lease.connection().and_then(call);
+            (lease, result)
+        })
+        .await?;
+        self.lease = Some(lease);
+        Ok(result)
+    }
+}
+
+async fn blocking<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(call)
+        .await
+        .map_err(Error::internal)
+}
+
+/// Makes the file, for its owner only. SQLite takes an empty one for an empty database and gives its log the same mode.
+fn make(file: &Path) -> Result<()> {
+    let make = || {
+        OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(file)?;
+        // Its name is as safe as its content will be.
+        file.parent()
+            .map_or(Ok(()), |above| File::open(above)?.sync_all())
+    };
+    make().map_err(|why| Error::unavailable(format!("the catalog {}: {why}", file.display())))
+}
+
+/// With a log ahead of the database, neither reads wait for writes nor the other way round, in other processes too.
+/// Where somebody else uses the file right now it keeps the mode that it has, which is as safe.
+fn log_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    let change = connection.query_row("PRAGMA journal_mode = wal", [], |_| Ok(()));
+    match change {
+        Err(why) if failure::is_busy(&why) => {
+            tracing::warn!("the catalog is in use and keeps its journal mode, {mode}");
+            Ok(())
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,41 @@
+use std::time::Duration;
+
+use godwit_config::LakeCompression;
+
+/// What the configuration says about how a lake is written and looked after.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    /// Inserts of at most so many rows stay in the catalog.
+    pub(crate) inline_rows: u64,
+    /// How large a file becomes before the next one is begun.
+    pub(crate) target_file_bytes: u64,
+    pub(crate) compression: LakeCompression,
+    /// How long snapshots are kept; `None` for ever.
+    pub(crate) snapshot_retention: Option<Duration>,
+    /// How old a file must be that no snapshot knows before it is removed.
+    pub(crate) orphan_grace: Duration,
+    /// How often maintenance runs by itself; `None` never.
+    pub(crate) maintenance_interval: Option<Duration>,
+    /// How long a transaction lives without a call.
+    pub(crate) transaction_idle_timeout: Duration,
+    /// How many transactions may be open.
+    pub(crate) max_transactions: usize,
+    /// How often a statement of its own is tried again after a conflict.
+    pub(crate) commit_retries: u32,
+}
+
+impl From<&godwit_config::Lake> for Options {
+    fn from(config: &godwit_config::Lake) -> Self {
+        Self {
+            inline_rows: config.inline_rows,
+            target_file_bytes: config.target_file_bytes,
+            compression: config.compression,
+            snapshot_retention: config.snapshot_retention,
+            orphan_grace: config.orphan_grace,
+            maintenance_interval: config.maintenance_interval,
+            transaction_idle_timeout: config.transaction_idle_timeout,
+            max_transactions: config.max_transactions,
+            commit_retries: config.commit_retries,
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The lake as the engine sees it, and what is left of it on disk.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "lake/postgres.rs"]
+mod postgres;
+#[path = "lake/read.rs"]
+mod read;
+#[path = "lake/store.rs"]
+mod store;
+#[path = "lake/support.rs"]
+mod support;

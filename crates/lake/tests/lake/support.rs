@@ -1,0 +1,39 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::execution::runtime_env::RuntimeEnv;
+use godwit_config::{Config, Secret};
+use godwit_lake::{Error, Lake};
+use tempfile::TempDir;
+
+/// A place for a lake.
+pub(crate) struct Place {
+    pub(crate) dir: TempDir,
+    pub(crate) config: Config,
+}
+
+impl Place {
+    /// With the embedded catalog.
+    pub(crate) fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let config = Config::default();
+        Self { dir, config }
+    }
+
+    /// With a catalog in PostgreSQL.
+    pub(crate) fn at(url: &str) -> Self {
+        let mut this = Self::new();
+        this.config.lake.catalog = Some(Secret::new(url));
+        this
+    }
+
+    /// Opens the lake, or makes it.
+    pub(crate) async fn open(&self) -> Result<Lake, Error> {
+        let runtime = Arc::new(RuntimeEnv::default());
+        Lake::open(&self.config, self.dir.path(), runtime).await
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+}
