@@ -18,7 +18,10 @@ mod settings;
 mod transactions;
 mod writes;
 
-pub(crate) use changes::{Change, Rows, change_of};
+pub(crate) use changes::{
+    Action, Change, Clause, Conflict, ConflictTarget, Instead, Rows, When, bare_table, change_of,
+    folded,
+};
 pub(crate) use clauses::{FunctionKinds, refuse_ignored};
 pub(crate) use copies::{CopyFrom, CopyTo, copy_from, copy_to};
 pub(crate) use definitions::{Alteration, CommentOn, Define, KeyText, TableText, definition_of};

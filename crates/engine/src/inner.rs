@@ -47,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) running: Arc<Running>,
     pub(crate) base: SessionState,
     pub(crate) max_parameter_bytes: u64,
+    /// `lake.commit_retries`
+    pub(crate) commit_retries: u32,
 }
 
 impl Inner {
@@ -104,6 +106,7 @@ impl Inner {
             running,
             base,
             max_parameter_bytes: config.wire.max_request_bytes,
+            commit_retries: config.lake.commit_retries,
         });
         let idle = config
             .sessions
@@ -265,9 +268,8 @@ impl Inner {
         }
     }
 
-    /// Plans a change of temporary tables to see that it can be made. Nothing is changed.
+    /// Plans a change of tables to see that it can be made. Nothing is changed.
     async fn check_change(&self, session: &Session, parsed: &Parsed) -> Result<Body> {
-        session.changeable()?;
         let scope = Scope {
             state: &session.state(),
             seen: &session.seen().await?,
@@ -275,7 +277,14 @@ impl Inner {
             given: None,
         };
         let step = self.planner.change(scope, change_in(parsed)?).await?;
-        Ok(Body::Effect(Effect::Tables(step.parameters())))
+        if step.is_temporary() {
+            session.changeable()?;
+        }
+        let parameters = step.parameters();
+        Ok(Body::Effect(match step.returns().cloned() {
+            Some(rows) => Effect::Returning { parameters, rows },
+            None => Effect::Tables(parameters),
+        }))
     }
 
     async fn plan_again(&self, session: &Session, prepared: &Prepared) -> Result<Body> {
@@ -321,7 +330,7 @@ impl Inner {
         Ok(statement)
     }
 
-    /// Why a table cannot be written to, unless it is a temporary one.
+    /// Why a table cannot be written to, unless it is a temporary or durable one.
     async fn refuse(&self, session: &Session, write: &Write) -> Option<Error> {
         let verb = write.verb;
         let reference = write
@@ -346,7 +355,11 @@ impl Inner {
         let resolved = lookup.resolve(&names).await;
         match resolved.get(&reference) {
             Ok(table) if table.kind == TableKind::Temporary => None,
-            Ok(table) => Some(read_only(verb, table)),
+            Ok(table) => match seen.durable(&table.schema, &table.name).await {
+                Ok(Some(_)) => None,
+                Ok(None) => Some(read_only(verb, table)),
+                Err(error) => Some(Error::from_catalog(&error)),
+            },
             Err(error) => Some(error),
         }
     }

@@ -42,6 +42,7 @@ mod progress;
 mod provider;
 mod query;
 mod results;
+mod returning;
 mod run;
 mod running;
 mod runtime;

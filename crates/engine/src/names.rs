@@ -271,6 +271,13 @@ impl Resolved {
         }
     }
 
+    /// Adds what the names of another part of the same statement stand for.
+    pub(crate) fn add(&mut self, other: Self) {
+        for (reference, found) in other.found {
+            self.found.entry(reference).or_insert(found);
+        }
+    }
+
     /// Adds a table that no catalog has.
     pub(crate) fn insert(&mut self, reference: TableReference, table: Table) {
         self.found.insert(reference, Found::Table(table));
@@ -293,10 +300,10 @@ impl Resolved {
         hasher.finish()
     }
 
-    /// Whether a plan scans a temporary table.
-    pub(crate) fn reads_temporary(&self, plan: &LogicalPlan, name: &str) -> bool {
+    /// Whether a plan scans this table.
+    pub(crate) fn reads(&self, plan: &LogicalPlan, schema: &str, name: &str) -> bool {
         let mut scanned = self.scanned(plan).into_iter();
-        scanned.any(|(schema, table, _)| schema == TEMP && table == name)
+        scanned.any(|(of, table, _)| of == schema && table == name)
     }
 
     /// Schema, name and snapshot of all tables that a plan scans; none when it cannot be walked.

@@ -76,7 +76,7 @@ pub(super) async fn later_rows(
 
 /// A Parquet file whose footer was read.
 struct Opened {
-    rows: ParquetRecordBatchStreamBuilder<Box<dyn AsyncFileReader + Send>>,
+    rows: ParquetRecordBatchStreamBuilder<Box<dyn AsyncFileReader>>,
     table: String,
     path: String,
 }
@@ -89,7 +89,7 @@ impl Opened {
         let cache = lake.inner.runtime.cache_manager.get_file_metadata_cache();
         let readers = CachedParquetFileReaderFactory::new(Arc::clone(storage.store()), cache);
         let entry = scan::entry(location.path, bytes);
-        let reader = readers
+        let reader: Box<dyn AsyncFileReader> = readers
             .create_reader(0, entry, None, &ExecutionPlanMetricsSet::new())
             .map_err(|error| failed(error, &name, path))?;
         let rows = ParquetRecordBatchStreamBuilder::new(reader)

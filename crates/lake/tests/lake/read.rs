@@ -5,16 +5,17 @@ use std::fs::{self, File};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch,
-    StringArray, StructArray,
+    ArrayRef, AsArray, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
+    StructArray,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Fields, Int64Type, Schema, UInt64Type};
 use arrow::util::pretty::pretty_format_batches;
 use datafusion::catalog::TableProvider;
 use datafusion::common::stats::Precision;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_plan::collect;
-use datafusion::prelude::{DataFrame, SessionConfig, SessionContext, col, lit};
+use datafusion::prelude::{DataFrame, SessionConfig, SessionContext, col, ident, lit};
 use godwit_lake::{At, Error, Lake, RowNumber, Rows, SnapshotId};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
@@ -25,6 +26,7 @@ use crate::support::Place;
 /// A lake that is made row by row.
 struct ByHand {
     place: Place,
+    runtime: Arc<RuntimeEnv>,
     catalog: Connection,
 }
 
@@ -34,7 +36,12 @@ impl ByHand {
         drop(place.open().await.unwrap());
         let catalog = Connection::open(place.path().join("lake/catalog.sqlite")).unwrap();
         fs::create_dir_all(place.path().join("lake/data/main/t")).unwrap();
-        Self { place, catalog }
+        let runtime = Arc::default();
+        Self {
+            place,
+            runtime,
+            catalog,
+        }
     }
 
     /// With a table `t` of a number and a text, made by snapshot 1.
@@ -103,7 +110,27 @@ impl ByHand {
     }
 
     async fn lake(&self) -> Lake {
-        self.place.open().await.unwrap()
+        let runtime = Arc::clone(&self.runtime);
+        let place = &self.place;
+        Lake::open(&place.config, place.path(), runtime)
+            .await
+            .unwrap()
+    }
+
+    fn context(&self, pushdown: bool) -> SessionContext {
+        let mut config = SessionConfig::new().with_target_partitions(4);
+        let options = config.options_mut();
+        options.optimizer.repartition_file_min_size = 1;
+        options.execution.parquet.pushdown_filters = pushdown;
+        SessionContext::new_with_config_rt(config, Arc::clone(&self.runtime))
+    }
+
+    /// All values of a column of integers, in order.
+    async fn column(&self, provider: Arc<dyn TableProvider>, name: &str) -> Vec<i64> {
+        let context = self.context(false);
+        let frame = context.read_table(provider).unwrap();
+        let frame = frame.select(vec![ident(name)]).unwrap();
+        numbers(&run(&context, frame).await.unwrap(), name)
     }
 }
 
@@ -125,19 +152,6 @@ fn rows(numbers: std::ops::Range<i32>) -> RecordBatch {
         Arc::new(StringArray::from_iter_values(texts)),
     ];
     RecordBatch::try_new(Arc::new(schema), columns).unwrap()
-}
-
-fn context() -> SessionContext {
-    let config = SessionConfig::new().with_target_partitions(4);
-    let context = SessionContext::new_with_config(config);
-    context
-        .state_ref()
-        .write()
-        .config_mut()
-        .options_mut()
-        .optimizer
-        .repartition_file_min_size = 1;
-    context
 }
 
 async fn run(context: &SessionContext, frame: DataFrame) -> Result<Vec<RecordBatch>, Error> {
@@ -165,13 +179,6 @@ fn numbers(batches: &[RecordBatch], column: &str) -> Vec<i64> {
     }
     numbers.sort_unstable();
     numbers
-}
-
-async fn column(provider: Arc<dyn TableProvider>, name: &str) -> Vec<i64> {
-    let context = context();
-    let frame = context.read_table(provider).unwrap();
-    let frame = frame.select(vec![col(name)]).unwrap();
-    numbers(&run(&context, frame).await.unwrap(), name)
 }
 
 async fn table(lake: &Lake) -> godwit_lake::LakeTable {
@@ -203,21 +210,12 @@ async fn deleted_rows_stay_away_whatever_is_pruned() {
 
     let now = table(&lake).await;
     assert_eq!(now.content().rows(), living.len() as u64);
-    assert_eq!(column(now.provider(), "a").await, living);
+    assert_eq!(hand.column(now.provider(), "a").await, living);
     let statistics = now.provider().statistics().unwrap();
     assert_eq!(statistics.num_rows, Precision::Exact(living.len()));
 
     for pushdown in [false, true] {
-        let context = context();
-        let state = context.state_ref();
-        let options = &mut state.write();
-        options
-            .config_mut()
-            .options_mut()
-            .execution
-            .parquet
-            .pushdown_filters = pushdown;
-        drop(options);
+        let context = hand.context(pushdown);
         for (from, to) in [(0, 10), (95, 105), (290, 450), (998, 1000), (310, 320)] {
             let frame = context.read_table(now.provider()).unwrap();
             let frame = frame
@@ -244,9 +242,9 @@ async fn deleted_rows_stay_away_whatever_is_pruned() {
 
     // Every row has its own number and the row id that the catalog gave it.
     let numbered = now.numbered("#n", "#r");
-    let context = context();
+    let context = hand.context(false);
     let frame = context.read_table(numbered).unwrap();
-    let frame = frame.filter(col("\"#r\"").gt_eq(lit(200))).unwrap();
+    let frame = frame.filter(ident("#r").gt_eq(lit(200))).unwrap();
     for batch in run(&context, frame).await.unwrap() {
         let places = batch.column(0).as_primitive::<UInt64Type>();
         let ids = batch.column(1).as_primitive::<Int64Type>();
@@ -260,7 +258,7 @@ async fn deleted_rows_stay_away_whatever_is_pruned() {
         }
     }
     assert_eq!(
-        column(at(&lake, 2).await.provider(), "a").await,
+        hand.column(at(&lake, 2).await.provider(), "a").await,
         (0..1000).collect::<Vec<_>>()
     );
     assert_eq!(at(&lake, 3).await.content().rows(), living.len() as u64 + 2);
@@ -309,20 +307,12 @@ async fn a_column_is_found_by_its_number_and_widened() {
     let mut expected: Vec<i64> = (0..20).collect();
     expected.extend([-1, i64::MAX]);
     expected.sort_unstable();
-    assert_eq!(column(now.provider(), "b").await, expected);
+    assert_eq!(hand.column(now.provider(), "b").await, expected);
     let mut defaults = vec![7; 20];
     defaults.push(8);
-    assert_eq!(column(now.provider(), "z").await, defaults);
+    assert_eq!(hand.column(now.provider(), "z").await, defaults);
     for pushdown in [false, true] {
-        let context = context();
-        context
-            .state_ref()
-            .write()
-            .config_mut()
-            .options_mut()
-            .execution
-            .parquet
-            .pushdown_filters = pushdown;
+        let context = hand.context(pushdown);
         let count = async |frame: DataFrame| numbers(&run(&context, frame).await.unwrap(), "b");
         let rows = || context.read_table(now.provider()).unwrap();
         assert_eq!(
@@ -347,7 +337,7 @@ async fn a_column_is_found_by_its_number_and_widened() {
         );
     }
     assert_eq!(
-        column(at(&lake, 2).await.provider(), "a").await,
+        hand.column(at(&lake, 2).await.provider(), "a").await,
         (0..20).collect::<Vec<_>>()
     );
 }
@@ -387,7 +377,7 @@ async fn fields_of_structs_come_go_and_change_their_names() {
     hand.commit(2, 1, "inserted_into_table:1");
     hand.file(1, 2, 0, &batch, 10);
     let lake = hand.lake().await;
-    let context = context();
+    let context = hand.context(false);
     let frame = context.read_table(table(&lake).await.provider()).unwrap();
     let found = run(&context, frame).await.unwrap();
     let found = pretty_format_batches(&found).unwrap().to_string();
@@ -434,25 +424,32 @@ async fn rows_in_the_catalog_and_rows_of_later_snapshots() {
     );
     hand.sql("UPDATE ducklake_data_file SET partial_max = 6");
     let lake = hand.lake().await;
-    assert_eq!(column(at(&lake, 2).await.provider(), "a").await, [1, 2]);
-    assert_eq!(column(at(&lake, 3).await.provider(), "a").await, [1]);
-    assert_eq!(column(at(&lake, 4).await.provider(), "number").await, [1]);
     assert_eq!(
-        column(at(&lake, 5).await.provider(), "number").await,
+        hand.column(at(&lake, 2).await.provider(), "a").await,
+        [1, 2]
+    );
+    assert_eq!(hand.column(at(&lake, 3).await.provider(), "a").await, [1]);
+    assert_eq!(
+        hand.column(at(&lake, 4).await.provider(), "number").await,
+        [1]
+    );
+    assert_eq!(
+        hand.column(at(&lake, 5).await.provider(), "number").await,
         [1, 10, 12]
     );
     assert_eq!(
-        column(table(&lake).await.provider(), "number").await,
+        hand.column(table(&lake).await.provider(), "number").await,
         [1, 10, 11, 12]
     );
     assert_eq!(
-        column(table(&lake).await.numbered("#n", "#r"), "\"#r\"").await,
+        hand.column(table(&lake).await.numbered("#n", "#r"), "#r")
+            .await,
         [0, 50, 60, 70]
     );
     let since = table(&lake).await.since(1);
-    assert_eq!(column(since.provider(), "number").await, [10, 11, 12]);
+    assert_eq!(hand.column(since.provider(), "number").await, [10, 11, 12]);
     assert_eq!(
-        column(since.numbered("#n", "#r"), "\"#n\"").await,
+        hand.column(since.numbered("#n", "#r"), "#n").await,
         [0, 1, 2].map(|at| RowNumber::new(1, at).0.cast_signed())
     );
 }
@@ -499,7 +496,7 @@ async fn a_file_that_is_gone_or_broken_is_named() {
     let kept = fs::read(&path).unwrap();
     fs::remove_file(&path).unwrap();
     let read = async || {
-        let context = context();
+        let context = hand.context(false);
         let frame = context.read_table(now.provider()).unwrap();
         run(&context, frame).await.unwrap_err()
     };
