@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType, Statement};
 
 use crate::{Error, Result};
 
+mod calls;
 mod changes;
 mod clauses;
 mod copies;
@@ -18,6 +19,7 @@ mod settings;
 mod transactions;
 mod writes;
 
+pub(crate) use calls::{Call, call_of, table_named};
 pub(crate) use changes::{
     Action, Change, Clause, Conflict, ConflictTarget, Instead, Rows, When, bare_table, change_of,
     folded,
@@ -76,6 +78,9 @@ pub(crate) struct Write {
 pub(crate) fn classify(tree: &Tree) -> Result<Class> {
     match tree {
         Tree::Statement(statement) => classify_statement(statement),
+        Tree::Explain(explain) if matches!(*explain.statement, Tree::CopyTo(_)) => {
+            Err(unexplained())
+        }
         Tree::Explain(explain) => match classify(&explain.statement)? {
             Class::Query => Ok(Class::Query),
             Class::Setting(_) => Err(Error::unsupported(

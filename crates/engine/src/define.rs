@@ -26,6 +26,7 @@ use crate::{Error, Outcome, Result};
 
 mod alter;
 mod comments;
+mod maintain;
 mod places;
 mod rest;
 mod schemas;
@@ -33,10 +34,6 @@ mod tables;
 mod views;
 
 use rest::Rest;
-
-/// How often a definition is made again when another transaction committed first. It costs no more than a look at the
-/// catalog each time.
-const ATTEMPTS: usize = 20;
 
 /// One run of a definition.
 pub(crate) struct Job {
@@ -91,6 +88,14 @@ impl Inner {
         session: &Session,
         parsed: &Parsed,
     ) -> Result<SchemaRef> {
+        match classify(&parsed.tree)? {
+            Class::Copy => return self.check_copy(session, parsed).await,
+            Class::Call => {
+                self.check_call(session, parsed).await?;
+                return Ok(no_parameters());
+            }
+            _ => {}
+        }
         let define = definition_in(parsed)?;
         let working = session.work().await?;
         let defining = Defining {
@@ -120,6 +125,7 @@ impl Inner {
             let parsed = parse::parse(&job.sql, inner.planner.limits)?;
             match classify(&parsed.tree)? {
                 Class::Copy => inner.copy_now(&job).await,
+                Class::Call => inner.call_now(&job).await,
                 _ => inner.define_now(&job).await,
             }
         });
@@ -127,11 +133,11 @@ impl Inner {
     }
 
     async fn define_now(&self, job: &Job) -> Result<u64> {
-        let mut left = ATTEMPTS;
+        // It costs no more than a look at the catalog each time.
+        let mut left = self.commit_retries;
         loop {
-            left = left.saturating_sub(1);
             match self.define_once(job).await {
-                Err((Error::Aborted { .. }, true)) if left > 0 => {}
+                Err((Error::Aborted { .. }, true)) if left > 0 => left -= 1,
                 made => return made.map_err(|(error, _)| error),
             }
         }

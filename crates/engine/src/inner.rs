@@ -20,9 +20,8 @@ use crate::bind::Bound;
 use crate::cache::PlanCache;
 use crate::change::{Scope, read_only};
 use crate::check::{self, Class, Names, Write};
-use crate::copy::Places;
 use crate::effect::{Effect, change_in, check_bound};
-use crate::parse::{self, Limits, Parsed};
+use crate::parse::{self, Parsed};
 use crate::plan::{Plan, Planner};
 use crate::progress::Progress;
 use crate::query::WAITING_BATCHES;
@@ -49,6 +48,8 @@ pub(crate) struct Inner {
     pub(crate) max_parameter_bytes: u64,
     /// `lake.commit_retries`
     pub(crate) commit_retries: u32,
+    /// `lake.orphan_grace`
+    pub(crate) orphan_grace: Duration,
 }
 
 impl Inner {
@@ -87,18 +88,9 @@ impl Inner {
         )?);
         let running = Arc::new(Running::default());
         system::register(&catalog, &lake, &sessions, &running);
-        let limits = Limits {
-            max_bytes: config.query.max_sql_bytes,
-            max_depth: config.query.max_sql_depth,
-        };
         let inner = Arc::new(Self {
             runtime,
-            planner: Planner {
-                catalog,
-                lake: lake.clone(),
-                places: Places::new(&config.copy, Arc::clone(&runtime_env)),
-                limits,
-            },
+            planner: Planner::new(config, catalog, lake.clone(), runtime_env),
             lake,
             sessions,
             plans: PlanCache::new(config.statements.cached_plans, config.tickets.ttl),
@@ -107,6 +99,7 @@ impl Inner {
             base,
             max_parameter_bytes: config.wire.max_request_bytes,
             commit_retries: config.lake.commit_retries,
+            orphan_grace: config.lake.orphan_grace,
         });
         let idle = config
             .sessions
@@ -257,11 +250,7 @@ impl Inner {
             Class::Definition if self.drops_temporary(session, &parsed)? => {
                 self.check_change(session, &parsed).await
             }
-            Class::Copy => {
-                let parameters = self.check_copy(session, &parsed).await?;
-                Ok(Body::Effect(Effect::Definition(parameters)))
-            }
-            Class::Definition | Class::Call => {
+            Class::Definition | Class::Call | Class::Copy => {
                 let parameters = self.check_definition(session, &parsed).await?;
                 Ok(Body::Effect(Effect::Definition(parameters)))
             }
