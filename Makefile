@@ -61,6 +61,13 @@ lint: ## formatting and clippy, warnings are errors
 check: lint ## lint, then test
 	@$(MAKE) --no-print-directory test
 
+# Two hundred rounds of kill -9 under writers, and the judge's workload of thousands of statements; `make test` runs a few.
+.PHONY: crash
+crash: tests-ready build ## many rounds of kill -9 under writers, and a long workload that DuckDB judges
+	@GODWIT_TEST_BINARY="$${GODWIT_TEST_BINARY:-$(BINARY)}" GODWIT_CRASH_ROUNDS="$${GODWIT_CRASH_ROUNDS:-200}" \
+		GODWIT_JUDGE_STATEMENTS="$${GODWIT_JUDGE_STATEMENTS:-4000}" "$(VENV)/bin/python" -m pytest -p no:cacheprovider \
+		tests/test_lake_crash.py tests/test_lake_duckdb.py -o faulthandler_timeout=3600 $(PYTEST_FLAGS)
+
 .PHONY: matrix
 matrix: tests-ready ## write the client matrix anew: docs/clients.md and the table of the README
 	@GODWIT_TEST_BLESS=1 "$(VENV)/bin/python" -m pytest -q -p no:cacheprovider tests/matrix/test_cells.py
@@ -72,6 +79,8 @@ tests-ready: $(VENV)/installed $(DBAPI)/installed tests/jdbc/target/installed te
 tests-ready: tests/browser/node_modules/installed
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
 		|| { echo "the tests need Chromium and its driver, Debian's packages chromium and chromium-driver" >&2; exit 1; }
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
+		|| { echo "the tests need PostgreSQL, Debian's package postgresql" >&2; exit 1; }
 
 $(VENV)/installed: tests/requirements.txt
 	@test -n "$(PYTHON)" || { echo "the tests need Python 3.11 or later with its venv module" >&2; exit 1; }

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -12,6 +13,7 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 import godwit_server
 import makers
+import services
 from godwit_server import Server
 
 
@@ -65,6 +67,43 @@ def demo(tmp_path_factory):
     with Server(tmp_path_factory.mktemp("demo"), command="demo", password=None) as running:
         running.password = running.demo_password()
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A real PostgreSQL."""
+    running = services.Postgres()
+    yield running
+    running.remove()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory):
+    """A real S3 server with a bucket."""
+    running = services.S3(tmp_path_factory.mktemp("s3"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def lake_server(tmp_path_factory, data):
+    """One server for tests of durable tables; each in schemas of its own."""
+    place = tmp_path_factory.mktemp("copies")
+    allowed = f'[copy]\nlocations = ["{place}"]\n'
+    with Server(tmp_path_factory.mktemp("lake"), mounts={"people": data.mounts["people"]}, config=allowed) as running:
+        running.place = place
+        yield running
+
+
+@pytest.fixture
+def lake_client(lake_server, request):
+    """A client whose session's schema is a new one, named after the test."""
+    name = re.sub(r"\W+", "_", request.node.nodeid.rsplit("/", 1)[-1]).strip("_").lower()
+    with lake_server.client() as client:
+        client.query(f'create schema "{name}"')
+        client.query(f"set schema = '{name}'")
+        client.schema_name = name
+        yield client
 
 
 @pytest.fixture(scope="session")

@@ -124,6 +124,32 @@ class Client:
         empty = pa.schema([])
         return wire.fields(self.put(command, [pa.record_batch([], schema=empty)], empty)).get(1, [0])[0]
 
+    def run(self, sql, transaction=None):
+        """Runs a statement that changes something; the number of rows."""
+        return self.update(wire.update(sql, transaction))
+
+    def begin(self):
+        """Begins a transaction; its id."""
+        (body,) = self.action("BeginTransaction", wire.packed("ActionBeginTransactionRequest"))
+        return wire.unpack(body)[1][1][0]
+
+    def commit(self, transaction):
+        self.action("EndTransaction", wire.packed("ActionEndTransactionRequest", transaction, 1))
+
+    def rollback(self, transaction):
+        self.action("EndTransaction", wire.packed("ActionEndTransactionRequest", transaction, 2))
+
+    def savepoint(self, transaction, name):
+        """Sets a savepoint; its id."""
+        (body,) = self.action("BeginSavepoint", wire.packed("ActionBeginSavepointRequest", transaction, name))
+        return wire.unpack(body)[1][1][0]
+
+    def release(self, savepoint):
+        self.action("EndSavepoint", wire.packed("ActionEndSavepointRequest", savepoint, 1))
+
+    def rollback_to(self, savepoint):
+        self.action("EndSavepoint", wire.packed("ActionEndSavepointRequest", savepoint, 2))
+
     def options_of_session(self):
         """The session's options by name; values of text only."""
         (body,) = self.action("GetSessionOptions")

@@ -72,8 +72,10 @@ def run(*arguments, env=None, stdin="", cwd=None, timeout=60):
 
 
 def die_with_parent():
-    """Has the kernel end the server when the test run is killed (PR_SET_PDEATHSIG)."""
+    """Has the kernel end the server when the test run is killed (PR_SET_PDEATHSIG). A file that may not grow is to be an error
+    that the server sees, and no signal."""
     LIBC.prctl(1, signal.SIGKILL)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
 
 class Server:

@@ -152,12 +152,16 @@ impl Catalog {
 
     /// The same tables for `information_schema`: names as of the last listing, a broken table without columns.
     pub fn provider(&self) -> Arc<dyn CatalogProvider> {
-        Arc::new(View::new(self.clone(), None))
+        Arc::new(View::new(self.clone(), None, BTreeMap::new()))
     }
 
-    /// As [`Self::provider`], with the tables that one session can change.
-    pub fn provider_with(&self, seen: &Seen) -> Arc<dyn CatalogProvider> {
-        Arc::new(View::new(self.clone(), Some(seen.clone())))
+    /// As [`Self::provider`], with the tables that one session can change and its views, by schema and name.
+    pub fn provider_with(
+        &self,
+        seen: &Seen,
+        views: BTreeMap<(String, String), Arc<dyn TableProvider>>,
+    ) -> Arc<dyn CatalogProvider> {
+        Arc::new(View::new(self.clone(), Some(seen.clone()), views))
     }
 
     /// Adds a table to the schema `system`, in place of one of the same name.

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -15,11 +16,19 @@ pub(crate) struct View {
     catalog: Catalog,
     /// What the session that looks can change; none for the server itself.
     seen: Option<Seen>,
+    views: Arc<Views>,
 }
 
+/// Stored queries by schema and name.
+type Views = BTreeMap<(String, String), Arc<dyn TableProvider>>;
+
 impl View {
-    pub(crate) fn new(catalog: Catalog, seen: Option<Seen>) -> Self {
-        Self { catalog, seen }
+    pub(crate) fn new(catalog: Catalog, seen: Option<Seen>, views: Views) -> Self {
+        Self {
+            catalog,
+            seen,
+            views: Arc::new(views),
+        }
     }
 }
 
@@ -38,6 +47,7 @@ impl CatalogProvider for View {
             Arc::new(SchemaView {
                 catalog: self.catalog.clone(),
                 seen: self.seen.clone(),
+                views: Arc::clone(&self.views),
                 schema: name.to_owned(),
             }) as _
         })
@@ -48,6 +58,7 @@ impl CatalogProvider for View {
 struct SchemaView {
     catalog: Catalog,
     seen: Option<Seen>,
+    views: Arc<Views>,
     schema: String,
 }
 
@@ -67,6 +78,9 @@ impl SchemaProvider for SchemaView {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        if let Some(view) = self.views.get(&(self.schema.clone(), name.to_owned())) {
+            return Ok(Some(Arc::clone(view)));
+        }
         let found = match &self.seen {
             Some(seen) => seen.table(&self.schema, name).await,
             None => Ok(None),

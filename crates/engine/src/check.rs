@@ -10,14 +10,19 @@ use crate::{Error, Result};
 
 mod changes;
 mod clauses;
+mod definitions;
 mod expressions;
 mod names;
 mod settings;
 mod transactions;
 mod writes;
 
-pub(crate) use changes::{Change, Rows, change_of};
+pub(crate) use changes::{
+    Action, Change, Clause, Conflict, ConflictTarget, Instead, Rows, When, bare_table, change_of,
+    folded,
+};
 pub(crate) use clauses::{FunctionKinds, refuse_ignored};
+pub(crate) use definitions::{Alteration, CommentOn, Define, KeyText, TableText, definition_of};
 pub(crate) use names::{Names, mentioned};
 pub(crate) use transactions::TransactionStatement;
 
@@ -30,8 +35,14 @@ pub(crate) enum Class {
     Setting(SettingChange),
     /// Begins, ends or divides a transaction.
     Transaction(TransactionStatement),
-    /// Makes or drops a temporary table.
+    /// Makes a temporary table.
     Define,
+    /// Changes what there is: durable tables, schemas, views. Dropping may be about temporary tables too.
+    Definition,
+    /// Looks after the lake: `CALL`.
+    Call,
+    /// Rows from a table to a file or back.
+    Copy,
     /// Changes the rows of a table: what becomes of it depends on which table that is.
     Write(Write),
 }
@@ -69,7 +80,7 @@ pub(crate) fn classify(tree: &Tree) -> Result<Class> {
                 "EXPLAIN of a setting says nothing; run it without EXPLAIN",
             )),
             Class::Transaction(_) => Err(unexplained_transaction()),
-            Class::Define => Err(unexplained()),
+            Class::Define | Class::Definition | Class::Call | Class::Copy => Err(unexplained()),
             Class::Write(write) => Ok(Class::Write(write)),
         },
         Tree::Reset(reset) => Ok(Class::Setting(settings::reset(reset))),
@@ -83,6 +94,9 @@ pub(crate) fn classify(tree: &Tree) -> Result<Class> {
 }
 
 fn classify_statement(statement: &Statement) -> Result<Class> {
+    if matches!(statement, Statement::Copy { .. }) {
+        return Ok(Class::Copy);
+    }
     if let Some(write) = writes::find(statement) {
         return Ok(Class::Write(write));
     }
@@ -101,15 +115,21 @@ fn classify_statement(statement: &Statement) -> Result<Class> {
         | Statement::ShowDatabases { .. }
         | Statement::ShowCatalogs { .. } => Ok(Class::Query),
         Statement::Explain { statement, .. } => match classify_statement(statement)? {
-            Class::Define => Err(unexplained()),
+            Class::Define | Class::Definition | Class::Call | Class::Copy => Err(unexplained()),
             Class::Transaction(_) => Err(unexplained_transaction()),
             class => Ok(class),
         },
         Statement::CreateTable(table) if table.temporary => Ok(Class::Define),
-        Statement::Drop {
-            object_type: ObjectType::Table,
+        Statement::CreateTable(_)
+        | Statement::AlterTable(_)
+        | Statement::CreateView(_)
+        | Statement::CreateSchema { .. }
+        | Statement::Comment { .. }
+        | Statement::Drop {
+            object_type: ObjectType::Table | ObjectType::View | ObjectType::Schema,
             ..
-        } => Ok(Class::Define),
+        } => Ok(Class::Definition),
+        Statement::Call(_) => Ok(Class::Call),
         Statement::Set(set) => settings::set(set).map(Class::Setting),
         Statement::Reset(reset) => Ok(Class::Setting(settings::reset_parameter(&reset.reset))),
         Statement::Use(target) => settings::use_schema(target).map(Class::Setting),
@@ -118,21 +138,15 @@ fn classify_statement(statement: &Statement) -> Result<Class> {
                 "PREPARE, EXECUTE and DEALLOCATE in SQL: prepare through the client's own call instead, with ? or $1 as parameters",
             ))
         }
-        Statement::CreateTable(_)
-        | Statement::CreateView(_)
-        | Statement::CreateSchema { .. }
-        | Statement::CreateDatabase { .. }
+        Statement::CreateDatabase { .. }
         | Statement::CreateIndex(_)
         | Statement::CreateSequence { .. }
-        | Statement::AlterTable(_)
         | Statement::AlterView { .. }
         | Statement::AlterIndex { .. }
         | Statement::AlterSchema(_)
         | Statement::RenameTable(_)
-        | Statement::Comment { .. }
         | Statement::Drop { .. } => Err(Error::unsupported(format!(
-            "{}: this server has no durable tables to create or change; it queries mounted files, and CREATE TEMP TABLE \
-             makes tables that live as long as the session",
+            "{}: this server makes and drops tables, schemas and views, and changes tables by ALTER TABLE",
             leading_words(statement)
         ))),
         Statement::CreateFunction(_)

@@ -46,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) running: Arc<Running>,
     pub(crate) base: SessionState,
     pub(crate) max_parameter_bytes: u64,
+    /// `lake.commit_retries`
+    pub(crate) commit_retries: u32,
 }
 
 impl Inner {
@@ -82,14 +84,18 @@ impl Inner {
             bounds,
         )?);
         let running = Arc::new(Running::default());
-        system::register(&catalog, &sessions, &running);
+        system::register(&catalog, &lake, &sessions, &running);
         let limits = Limits {
             max_bytes: config.query.max_sql_bytes,
             max_depth: config.query.max_sql_depth,
         };
         let inner = Arc::new(Self {
             runtime,
-            planner: Planner { catalog, limits },
+            planner: Planner {
+                catalog,
+                lake: lake.clone(),
+                limits,
+            },
             lake,
             sessions,
             plans: PlanCache::new(config.statements.cached_plans, config.tickets.ttl),
@@ -97,6 +103,7 @@ impl Inner {
             running,
             base,
             max_parameter_bytes: config.wire.max_request_bytes,
+            commit_retries: config.lake.commit_retries,
         });
         let idle = config
             .sessions
@@ -244,12 +251,18 @@ impl Inner {
                 None => self.check_change(session, &parsed).await,
             },
             Class::Define => self.check_change(session, &parsed).await,
+            Class::Definition if self.drops_temporary(session, &parsed)? => {
+                self.check_change(session, &parsed).await
+            }
+            Class::Definition | Class::Call | Class::Copy => {
+                let parameters = self.check_definition(session, &parsed).await?;
+                Ok(Body::Effect(Effect::Definition(parameters)))
+            }
         }
     }
 
-    /// Plans a change of temporary tables to see that it can be made. Nothing is changed.
+    /// Plans a change of tables to see that it can be made. Nothing is changed.
     async fn check_change(&self, session: &Session, parsed: &Parsed) -> Result<Body> {
-        session.changeable()?;
         let scope = Scope {
             state: &session.state(),
             seen: &session.seen().await?,
@@ -257,7 +270,14 @@ impl Inner {
             given: None,
         };
         let step = self.planner.change(scope, change_in(parsed)?).await?;
-        Ok(Body::Effect(Effect::Tables(step.parameters())))
+        if step.is_temporary() {
+            session.changeable()?;
+        }
+        let parameters = step.parameters();
+        Ok(Body::Effect(match step.returns().cloned() {
+            Some(rows) => Effect::Returning { parameters, rows },
+            None => Effect::Tables(parameters),
+        }))
     }
 
     async fn plan_again(&self, session: &Session, prepared: &Prepared) -> Result<Body> {
@@ -303,7 +323,7 @@ impl Inner {
         Ok(statement)
     }
 
-    /// Why a table cannot be written to, unless it is a temporary one.
+    /// Why a table cannot be written to, unless it is a temporary or durable one.
     async fn refuse(&self, session: &Session, write: &Write) -> Option<Error> {
         let verb = write.verb;
         let reference = write
@@ -328,7 +348,11 @@ impl Inner {
         let resolved = lookup.resolve(&names).await;
         match resolved.get(&reference) {
             Ok(table) if table.kind == TableKind::Temporary => None,
-            Ok(table) => Some(read_only(verb, table)),
+            Ok(table) => match seen.durable(&table.schema, &table.name).await {
+                Ok(Some(_)) => None,
+                Ok(None) => Some(read_only(verb, table)),
+                Err(error) => Some(Error::from_catalog(&error)),
+            },
             Err(error) => Some(error),
         }
     }

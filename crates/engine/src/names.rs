@@ -3,7 +3,7 @@
 //! Every name is looked up once, so that all mentions of a table in a statement see the same snapshot of it.
 
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -16,12 +16,22 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
-use godwit_catalog::{CATALOG, Catalog, FILES, ResolvedTable, Seen, TEMP, TableKind};
+use godwit_catalog::{
+    CATALOG, Catalog, DEFAULT_SCHEMA, FILES, ResolvedTable, Seen, TEMP, TableKind,
+};
+use godwit_lake::Lake;
 
 use crate::check::Names;
+use crate::parse::Limits;
 use crate::{Error, Result};
 
+mod defaults;
+mod missing;
+mod moments;
 mod nearest;
+mod views;
+
+pub(crate) use views::{GODWIT, Trail};
 
 pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
 
@@ -50,6 +60,8 @@ pub(crate) struct Table {
     pub(crate) kind: TableKind,
     pub(crate) source: Arc<dyn TableSource>,
     snapshot: u64,
+    /// What a view reads.
+    inner: Option<Arc<Resolved>>,
 }
 
 /// Where a session looks for tables.
@@ -59,8 +71,13 @@ pub(crate) struct Lookup<'a> {
     /// The session's own, and the lake's.
     pub(crate) seen: &'a Seen,
     pub(crate) state: &'a SessionState,
-    /// The session's schema.
+    /// The session's schema, or that of the view.
     pub(crate) schema: &'a str,
+    /// Where older snapshots are.
+    pub(crate) lake: &'a Lake,
+    pub(crate) limits: Limits,
+    /// The views that are being looked into; none for what a user wrote.
+    pub(crate) trail: Option<&'a Trail<'a>>,
 }
 
 impl std::fmt::Debug for Table {
@@ -77,6 +94,7 @@ impl Table {
             kind: resolved.kind,
             source: provider_as_source(resolved.provider),
             snapshot: resolved.snapshot,
+            inner: None,
         }
     }
 }
@@ -113,13 +131,24 @@ impl Lookup<'_> {
 
     /// The schemas that an unqualified name is looked for in, in order.
     pub(crate) fn search_path(&self) -> Vec<&str> {
-        let mut path = vec![TEMP];
+        // A view means the same to every session.
+        let mut path = match self.trail {
+            None => vec![TEMP],
+            Some(_) => Vec::new(),
+        };
         for schema in [self.schema, FILES] {
             if !path.contains(&schema) {
                 path.push(schema);
             }
         }
         path
+    }
+
+    /// Whether a schema's tables are not the lake's: temporary tables, mounts, the server's own.
+    pub(crate) fn is_fixed(&self, schema: &str) -> bool {
+        let fixed = self.catalog.schema_names();
+        schema == INFORMATION_SCHEMA
+            || (schema != DEFAULT_SCHEMA && fixed.iter().any(|known| known == schema))
     }
 
     fn schema_names(&self) -> Vec<String> {
@@ -151,104 +180,57 @@ impl Lookup<'_> {
     }
 
     async fn table(&self, schema: &str, name: &str) -> Result<Option<Table>> {
+        if schema == TEMP && self.trail.is_some() {
+            return Err(Error::invalid(
+                "it reads a temporary table, which only one session has",
+            ));
+        }
         let found = if schema == INFORMATION_SCHEMA {
             self.information_table(name).await?
+        } else if let Some(found) = self.durable(schema, name).await? {
+            return Ok(Some(found));
         } else {
-            let translate = |error| Error::from_catalog(&error);
-            match self.seen.table(schema, name).await.map_err(translate)? {
-                Some(found) => Some(found),
-                None => self.catalog.table(schema, name).await.map_err(translate)?,
-            }
+            let found = self.catalog.table(schema, name).await;
+            found.map_err(|error| Error::from_catalog(&error))?
         };
         Ok(found.map(|found| Table::of(schema, name, found)))
+    }
+
+    /// A table or a view that sessions can change.
+    async fn durable(&self, schema: &str, name: &str) -> Result<Option<Table>> {
+        let found = self.seen.table(schema, name).await;
+        if let Some(found) = found.map_err(|error| Error::from_catalog(&error))? {
+            return Ok(Some(Table::of(schema, name, found)));
+        }
+        match self.seen.lake().state().view(schema, name) {
+            Some(view) => self.view(view).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn information_table(&self, name: &str) -> Result<Option<ResolvedTable>> {
         // A catalog of its own for every session: each sees its temporary tables and no other's.
         let catalogs = MemoryCatalogProviderList::new();
-        let catalog = self.catalog.provider_with(self.seen);
+        let views = Box::pin(self.all_views()).await;
+        let catalog = self.catalog.provider_with(self.seen, views);
         catalogs.register_catalog(CATALOG.to_owned(), catalog);
         let schema = InformationSchemaProvider::new(Arc::new(catalogs))
             .with_table_functions(self.state.table_functions().clone());
         let provider = schema
             .table(name)
             .await
+            .and_then(|provider| match provider {
+                Some(columns) if name == "columns" => {
+                    defaults::with_defaults(columns, self.seen).map(Some)
+                }
+                provider => Ok(provider),
+            })
             .map_err(|error| Error::from_datafusion(&error, "information_schema"))?;
         Ok(provider.map(|provider| ResolvedTable {
             provider,
             kind: TableKind::SystemTable,
             snapshot: 0,
         }))
-    }
-
-    /// Why a name stands for nothing: where it was looked for, and what it may have been meant to be.
-    async fn missing(&self, reference: &TableReference) -> Error {
-        let schemas = self.schema_names();
-        match reference {
-            TableReference::Full { catalog, .. } if catalog.as_ref() != CATALOG => {
-                Error::not_found(format!(
-                    "catalog '{catalog}' does not exist; the only one is {CATALOG}"
-                ))
-            }
-            TableReference::Full { schema, .. } | TableReference::Partial { schema, .. }
-                if schema.as_ref() != INFORMATION_SCHEMA
-                    && !schemas.iter().any(|known| known == schema.as_ref()) =>
-            {
-                let hint = nearest::hint(schema, schemas.iter().map(String::as_str), String::from);
-                Error::not_found(format!(
-                    "schema '{schema}' does not exist in catalog {CATALOG}{hint}"
-                ))
-            }
-            TableReference::Full { schema, table, .. }
-            | TableReference::Partial { schema, table } => {
-                let tables = self.table_names(&[schema]).await;
-                let hint = nearest::hint(table, tables.keys().map(String::as_str), String::from);
-                Error::not_found(format!(
-                    "table '{table}' does not exist in schema {schema}{hint}"
-                ))
-            }
-            TableReference::Bare { table } => {
-                let path = self.search_path();
-                if schemas.iter().any(|schema| schema == table.as_ref()) {
-                    let names = self.table_names(&[table]).await;
-                    let names: Vec<_> =
-                        names.keys().map(|name| format!("{table}.{name}")).collect();
-                    return Error::not_found(format!(
-                        "table '{table}' does not exist; '{table}' is a schema, its tables are {}",
-                        names.join(", ")
-                    ));
-                }
-                // A name of another schema is worth a hint too, but then the schema has to be said.
-                let all: Vec<_> = schemas.iter().map(String::as_str).collect();
-                let tables = self.table_names(&all).await;
-                let hint =
-                    nearest::hint(
-                        table,
-                        tables.keys().map(String::as_str),
-                        |name| match tables.get(name) {
-                            Some(schema) if !path.contains(&schema.as_str()) => {
-                                format!("{schema}.{name}")
-                            }
-                            _ => name.to_owned(),
-                        },
-                    );
-                Error::not_found(format!(
-                    "table '{table}' does not exist; looked in {}{hint}",
-                    path.join(", ")
-                ))
-            }
-        }
-    }
-
-    /// Names of tables with the schema of each; of one name in several schemas the last.
-    async fn table_names(&self, schemas: &[&str]) -> BTreeMap<String, String> {
-        let mut names = BTreeMap::new();
-        for schema in schemas {
-            let mut entries = self.seen.entries_of(schema);
-            entries.extend(self.catalog.table_names(schema).await);
-            names.extend(entries.into_iter().map(|entry| (entry.name, entry.schema)));
-        }
-        names
     }
 }
 
@@ -261,6 +243,7 @@ impl Resolved {
             kind: TableKind::Temporary,
             source: provider_as_source(provider),
             snapshot: 0,
+            inner: None,
         };
         self.found
             .insert(TableReference::bare(INPUT), Found::Table(table));
@@ -274,6 +257,13 @@ impl Resolved {
             None => Err(Error::not_found(format!(
                 "table '{reference}' does not exist"
             ))),
+        }
+    }
+
+    /// Adds what the names of another part of the same statement stand for.
+    pub(crate) fn add(&mut self, other: Self) {
+        for (reference, found) in other.found {
+            self.found.entry(reference).or_insert(found);
         }
     }
 
@@ -299,18 +289,20 @@ impl Resolved {
         hasher.finish()
     }
 
-    /// Whether a plan scans a temporary table.
-    pub(crate) fn reads_temporary(&self, plan: &LogicalPlan, name: &str) -> bool {
+    /// Whether a plan scans this table.
+    pub(crate) fn reads(&self, plan: &LogicalPlan, schema: &str, name: &str) -> bool {
         let mut scanned = self.scanned(plan).into_iter();
-        scanned.any(|(schema, table, _)| schema == TEMP && table == name)
+        scanned.any(|(of, table, _)| of == schema && table == name)
     }
 
     /// Schema, name and snapshot of all tables that a plan scans; none when it cannot be walked.
     fn scanned(&self, plan: &LogicalPlan) -> BTreeSet<(&str, &str, u64)> {
+        let mut sources = HashMap::new();
+        self.add_sources(&mut sources);
         let mut scanned = BTreeSet::new();
         let walked = plan.apply_with_subqueries(|node| {
             if let LogicalPlan::TableScan(scan) = node
-                && let Some(Found::Table(table)) = self.found.get(&scan.table_name)
+                && let Some(table) = sources.get(&address(&scan.source))
             {
                 scanned.insert((table.schema.as_str(), table.name.as_str(), table.snapshot));
             }
@@ -320,6 +312,24 @@ impl Resolved {
             scanned.clear();
         }
         scanned
+    }
+
+    /// The tables, by what is scanned for them: a name means something else within a view.
+    fn add_sources<'a>(&'a self, sources: &mut HashMap<*const (), &'a Table>) {
+        for table in self.tables() {
+            sources.insert(address(&table.source), table);
+            if let Some(inner) = &table.inner {
+                inner.add_sources(sources);
+            }
+        }
+    }
+
+    /// What the names stand for.
+    fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.found.values().filter_map(|found| match found {
+            Found::Table(table) => Some(table),
+            Found::Not(_) => None,
+        })
     }
 
     /// Whether every name stands for the same content as it did in `before`.
@@ -334,4 +344,8 @@ impl Resolved {
                 .iter()
                 .all(|(name, found)| before.found.get(name).map(content) == Some(content(found)))
     }
+}
+
+fn address(source: &Arc<dyn TableSource>) -> *const () {
+    Arc::as_ptr(source).cast()
 }

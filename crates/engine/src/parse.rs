@@ -13,6 +13,11 @@ use crate::{Error, Result, depth, placeholders};
 /// The generic dialect: it takes `?` as a parameter, where PostgreSQL's takes it as an operator.
 static DIALECT: GenericDialect = GenericDialect {};
 
+mod versions;
+
+/// How many mentions of tables each level of `query.max_sql_depth` allows.
+const TABLES_PER_LEVEL: usize = 5;
+
 /// How often the parser may call itself for one level of nesting.
 const CALLS_PER_LEVEL: usize = 8;
 
@@ -23,6 +28,13 @@ pub(crate) struct Limits {
     pub(crate) max_bytes: u64,
     /// `query.max_sql_depth`
     pub(crate) max_depth: usize,
+}
+
+impl Limits {
+    /// How many tables a statement may mention.
+    pub(crate) fn max_tables(self) -> usize {
+        self.max_depth.saturating_mul(TABLES_PER_LEVEL)
+    }
 }
 
 /// A statement as it was written.
@@ -56,20 +68,38 @@ pub(crate) fn parse(sql: &str, limits: Limits) -> Result<Parsed> {
         .map_err(|error| Error::from_parser(&ParserError::from(error)))?;
     depth::check(&tokens, limits.max_depth)?;
     let parameters = placeholders::number(&mut tokens)?;
+    let recursion_limit = limits.max_depth.saturating_mul(CALLS_PER_LEVEL);
+    let versions = with_deep_stack(|| versions::take(&mut tokens, &DIALECT, recursion_limit))?;
+    if versions::begins_with(&tokens, "copy") {
+        let tree = with_deep_stack(|| versions::parse_copy(tokens, &DIALECT, recursion_limit));
+        let mut tree = tree.map_err(|error| Error::from_parser(&error))?;
+        with_deep_stack(|| versions.put(&mut tree))?;
+        return Ok(Parsed {
+            sql: Arc::from(sql),
+            tree,
+            parameters,
+        });
+    }
+    if versions::begins_with(&tokens, "call") {
+        versions::name_all(&mut tokens);
+    }
     let mut trees = with_deep_stack(|| {
         DFParserBuilder::new(tokens)
             .with_dialect(&DIALECT)
-            .with_recursion_limit(limits.max_depth.saturating_mul(CALLS_PER_LEVEL))
+            .with_recursion_limit(recursion_limit)
             .build()?
             .parse_statements()
     })
     .map_err(|error| Error::from_datafusion(&error, "parse"))?;
     match (trees.pop_front(), trees.is_empty()) {
-        (Some(tree), true) => Ok(Parsed {
-            sql: Arc::from(sql),
-            tree,
-            parameters,
-        }),
+        (Some(mut tree), true) => {
+            with_deep_stack(|| versions.put(&mut tree))?;
+            Ok(Parsed {
+                sql: Arc::from(sql),
+                tree,
+                parameters,
+            })
+        }
         (None, _) => Err(Error::invalid("there is no statement in the text")),
         (Some(tree), false) => {
             with_deep_stack(|| drop((tree, trees)));

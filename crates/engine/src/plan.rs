@@ -10,24 +10,21 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::OptimizerConfig;
 use datafusion::sql::parser::Statement as Tree;
 use godwit_catalog::{Catalog, Seen};
-use godwit_lake::SnapshotId;
+use godwit_lake::{Lake, SnapshotId};
 
-use crate::check::{self, Names};
+use crate::check::Names;
 use crate::deep::{Deep, with_deep_stack};
 use crate::infer::Types;
 use crate::names::{Lookup, Resolved, Table};
 use crate::parse::{Limits, Parsed};
-use crate::provider::Functions;
 use crate::session::State;
 use crate::{Error, Result, duplicates, show, size, total};
-
-/// How many mentions of tables each level of `query.max_sql_depth` allows.
-const TABLES_PER_LEVEL: usize = 5;
 
 /// What every statement of the server is planned with.
 #[derive(Debug, Clone)]
 pub(crate) struct Planner {
     pub(crate) catalog: Catalog,
+    pub(crate) lake: Lake,
     pub(crate) limits: Limits,
 }
 
@@ -59,15 +56,18 @@ pub(crate) struct Request<'a> {
     pub(crate) parameters: &'a [String],
     /// The parameters as they were advertised before, when it is planned again.
     pub(crate) given: Option<SchemaRef>,
-    /// A table beside those of the catalog.
-    pub(crate) target: Option<(TableReference, Table)>,
+    /// Queries over the same tables and parameters whose plans the shape takes parts of.
+    pub(crate) also: Vec<Tree>,
+    /// Tables beside those of the catalog.
+    pub(crate) targets: Vec<(TableReference, Table)>,
     /// What the unqualified name `input` stands for, before all other tables.
     pub(crate) input: Option<Arc<dyn TableProvider>>,
-    /// What is made of the plan before it is analysed.
+    /// What is made of the plan, and of those planned with it, before it is analysed.
     pub(crate) shape: Option<&'a Shape<'a>>,
 }
 
-pub(crate) type Shape<'a> = dyn Fn(LogicalPlan) -> EngineResult<LogicalPlan> + Send + Sync + 'a;
+pub(crate) type Shape<'a> =
+    dyn Fn(LogicalPlan, Vec<LogicalPlan>) -> EngineResult<LogicalPlan> + Send + Sync + 'a;
 
 impl Planner {
     /// Plans a query. `given` are the parameters as they were advertised before, when it is planned again.
@@ -102,7 +102,8 @@ impl Planner {
             tree,
             parameters: &parameters,
             given,
-            target: None,
+            also: Vec::new(),
+            targets: Vec::new(),
             input,
             shape: None,
         })
@@ -120,19 +121,19 @@ impl Planner {
             mut tree,
             parameters,
             given,
-            target,
+            mut also,
+            targets,
             input,
             shape,
         } = request;
-        let functions = Functions(state.session());
-        with_deep_stack(|| check::refuse_ignored(&tree, &functions))?;
-        show::rewrite(&mut tree)?;
-        let names = check::mentioned(
-            &tree,
-            self.limits.max_depth.saturating_mul(TABLES_PER_LEVEL),
-        )?;
-        let mut resolved = self.lookup(state, seen).resolve(&names).await;
-        if let Some((reference, table)) = target {
+        let lookup = self.lookup(state, seen);
+        let (mut names, mut resolved) = lookup.read(&mut tree).await?;
+        for tree in &mut also {
+            let (more, found) = lookup.read(tree).await?;
+            names.add(more);
+            resolved.add(found);
+        }
+        for (reference, table) in targets {
             resolved.insert(reference, table);
         }
         if let Some(input) = input {
@@ -143,6 +144,7 @@ impl Planner {
             state,
             resolved: &resolved,
             max_depth: self.limits.max_depth,
+            also: &also,
             shape,
         };
         let (logical, schema, parameters) = with_deep_stack(|| work.plan(tree, parameters, given))?;
@@ -177,6 +179,9 @@ impl Planner {
             seen,
             state: state.session(),
             schema: state.schema(),
+            lake: &self.lake,
+            limits: self.limits,
+            trail: None,
         }
     }
 }
@@ -186,6 +191,7 @@ struct Work<'a> {
     state: &'a State,
     resolved: &'a Resolved,
     max_depth: usize,
+    also: &'a [Tree],
     shape: Option<&'a Shape<'a>>,
 }
 
@@ -260,10 +266,17 @@ impl Work<'_> {
     }
 
     fn to_plan(&self, tree: &Tree, parameters: Vec<Option<FieldRef>>) -> EngineResult<LogicalPlan> {
-        let plan = godwit_planner::plan(self.state.session(), self.resolved, tree, parameters)?;
+        let plan = |tree| {
+            let session = self.state.session();
+            godwit_planner::plan(session, self.resolved, tree, parameters.clone())
+        };
+        let planned = plan(tree)?;
         match self.shape {
-            Some(shape) => shape(plan),
-            None => Ok(plan),
+            Some(shape) => shape(
+                planned,
+                self.also.iter().map(plan).collect::<EngineResult<_>>()?,
+            ),
+            None => Ok(planned),
         }
     }
 

@@ -3,6 +3,11 @@
 //! A commit or a statement of a transaction makes a new list, which shares most parts with the one before. Whoever reads
 //! the old one keeps it. A row is named by the number of its part and its position in it.
 
+pub(crate) mod inlined;
+pub(crate) mod load;
+mod positions;
+pub(crate) mod rows;
+
 use std::sync::Arc;
 
 use arrow::array::{BooleanBufferBuilder, Int64Array, RecordBatch};

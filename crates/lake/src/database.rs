@@ -6,6 +6,8 @@
 mod dialect;
 mod postgres;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use std::path::Path;
@@ -64,6 +66,14 @@ impl Database {
         match self.kind {
             Kind::Sqlite(_) => Dialect::Sqlite,
             Kind::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Sets what is kept in the database about how it is used. For one that was recognised: others are left as they are.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        match &self.kind {
+            Kind::Sqlite(sqlite) => sqlite.settle().await,
+            Kind::Postgres(_) => Ok(()),
         }
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Inner {
     pub(crate) storage: Storage,
     pub(crate) runtime: Arc<RuntimeEnv>,
     pub(crate) options: Options,
+    pub(crate) cache: crate::snapshot::cache::Cache,
+    pub(crate) running: crate::transaction::Running,
 }
 
 /// A moment of the past.
@@ -50,18 +52,24 @@ impl Lake {
         let data = directory.join("data");
         let storage = Storage::open(&config.lake, &data, Arc::clone(&runtime))?;
         layout::open(&database, &storage).await?;
+        database.settle().await?;
         let inner = Arc::new(Inner {
             database,
             storage,
             runtime,
             options: Options::from(&config.lake),
+            cache: crate::snapshot::cache::Cache::default(),
+            running: crate::transaction::Running::default(),
         });
         Ok(Self { inner })
     }
 
     /// The newest snapshot.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`], [`crate::Error::Broken`].
     pub async fn latest(&self) -> Result<Snapshot> {
-        unimplemented!()
+        Snapshot::latest(self).await
     }
 
     /// An older snapshot.
@@ -69,18 +77,24 @@ impl Lake {
     /// # Errors
     /// [`crate::Error::NotFound`] when there is none, or no longer.
     pub async fn at(&self, at: At) -> Result<Snapshot> {
-        let _ = at;
-        unimplemented!()
+        Snapshot::find(self, at).await
     }
 
     /// All snapshots, oldest first.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`], [`crate::Error::Broken`].
     pub async fn snapshots(&self) -> Result<Vec<SnapshotInfo>> {
-        unimplemented!()
+        Snapshot::list(self).await
     }
 
     /// Begins a transaction on the newest snapshot.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`], [`crate::Error::Broken`].
     pub async fn begin(&self) -> Result<Transaction> {
-        unimplemented!()
+        let newest = self.latest().await?;
+        Ok(Transaction::new(self.clone(), newest))
     }
 }
 

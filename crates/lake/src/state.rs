@@ -1,5 +1,9 @@
 //! What the catalog holds at one snapshot, without the rows.
 
+mod default;
+pub(crate) mod load;
+pub(crate) mod quoted;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -51,6 +55,8 @@ pub struct Table {
     pub path: String,
     /// In order.
     pub columns: Vec<Column>,
+    /// The greatest number that any column of it ever had, of nested ones too. No number is given twice.
+    pub last_column: ColumnId,
     /// The columns as Arrow fields, in order: what every scan gives and every append takes.
     pub arrow: SchemaRef,
     /// PRIMARY KEY and UNIQUE, the primary key first.

@@ -3,6 +3,8 @@
 mod failure;
 mod local;
 mod s3;
+#[cfg(test)]
+mod tests;
 
 use std::path::{self, PathBuf};
 use std::sync::Arc;
@@ -141,13 +143,13 @@ impl Storage {
 
     /// Removes files; those that are not there are no error.
     pub(crate) async fn remove(&self, paths: Vec<String>) -> Result<()> {
-        if let Place::Local(directory) = &self.inner.place {
-            return local::remove(directory.clone(), paths).await;
-        }
         let places = paths
             .iter()
             .map(|path| Ok(self.locate(path)?.path))
             .collect::<Result<Vec<_>>>()?;
+        if let Place::Local(directory) = &self.inner.place {
+            return local::remove(directory.clone(), paths).await;
+        }
         let places = stream::iter(places.into_iter().map(Ok)).boxed();
         let mut removed = self.inner.store.delete_stream(places);
         while let Some(result) = removed.next().await {

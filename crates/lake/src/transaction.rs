@@ -1,293 +1,214 @@
-use std::sync::Arc;
+//! Changes that are to be committed together.
 
-use arrow::array::{Int64Array, RecordBatch, UInt64Array};
-use arrow::datatypes::{DataType, Field};
-use datafusion::common::ScalarValue;
+mod alter;
+mod define;
+mod definition;
+mod files;
+mod name;
+mod reshape;
+mod running;
+mod staged;
+mod table;
+mod widen;
 
-use crate::{Key, LakeTable, Result, Snapshot, SnapshotId, TableId};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::{Content, Error, Lake, Result, Snapshot, SnapshotId, State, TableId, TableWriter};
+
+pub use definition::{Commented, Definition, NewColumn, NewTable};
+pub(crate) use files::Files;
+pub(crate) use name::INLINED_COLUMNS;
+pub(crate) use reshape::{content as reshape, rounded_columns};
+pub(crate) use running::Running;
+pub(crate) use staged::Staged;
 
 /// Changes that are to be committed together. It sees the lake as it was at its beginning, with its own changes.
 /// A clone is the same transaction. One statement at a time may change it; whoever owns it sees to that.
 ///
 /// When the last clone is dropped without a commit, it is rolled back.
 #[derive(Debug, Clone)]
-pub struct Transaction {}
+pub struct Transaction {
+    pub(crate) inner: Arc<Inner>,
+}
 
 /// A mark to go back to.
 #[derive(Debug, Clone)]
-pub struct Savepoint {}
-
-/// A change of what there is, not of rows.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Definition {
-    /// A new schema.
-    CreateSchema {
-        /// Its name.
-        name: String,
-    },
-    /// A schema without tables and views; with them when it cascades.
-    DropSchema {
-        /// Its name.
-        name: String,
-        /// Whether what is in it goes too.
-        cascade: bool,
-    },
-    /// A table less.
-    DropTable {
-        /// Which.
-        table: TableId,
-    },
-    /// A table's new name, in its schema.
-    RenameTable {
-        /// Which.
-        table: TableId,
-        /// What it is to be called.
-        to: String,
-    },
-    /// A column after all others.
-    AddColumn {
-        /// Whose.
-        table: TableId,
-        /// The column.
-        column: NewColumn,
-    },
-    /// A column less. One that is in a key stays.
-    DropColumn {
-        /// Whose.
-        table: TableId,
-        /// Which.
-        column: String,
-    },
-    /// A column's new name.
-    RenameColumn {
-        /// Whose.
-        table: TableId,
-        /// Which.
-        column: String,
-        /// What it is to be called.
-        to: String,
-    },
-    /// A wider type: every value stays what it is.
-    SetType {
-        /// Whose.
-        table: TableId,
-        /// Which.
-        column: String,
-        /// The type.
-        data_type: DataType,
-    },
-    /// What new rows get that say nothing about it.
-    SetDefault {
-        /// Whose.
-        table: TableId,
-        /// Which.
-        column: String,
-        /// An SQL expression; `None` is null.
-        default: Option<String>,
-    },
-    /// Whether nulls are refused. Whoever asks for it has looked whether there are any.
-    SetNotNull {
-        /// Whose.
-        table: TableId,
-        /// Which.
-        column: String,
-        /// True: they are refused.
-        not_null: bool,
-    },
-    /// A stored query, in place of one of that name if it replaces.
-    CreateView {
-        /// Where.
-        schema: String,
-        /// Its name.
-        name: String,
-        /// The query.
-        sql: String,
-        /// Names of its columns; empty for those of the query.
-        aliases: Vec<String>,
-        /// Whether one of that name makes place.
-        replace: bool,
-    },
-    /// A stored query less.
-    DropView {
-        /// Where.
-        schema: String,
-        /// Its name.
-        name: String,
-    },
-    /// A comment, or none.
-    Comment {
-        /// What it is about.
-        on: Commented,
-        /// The text; `None` takes it away.
-        text: Option<String>,
-    },
+pub struct Savepoint {
+    staged: Staged,
 }
 
-/// What can have a comment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Commented {
-    /// A schema, by its name.
-    Schema(String),
-    /// A table.
-    Table(TableId),
-    /// A column of a table.
-    Column(TableId, String),
-    /// A view: schema and name.
-    View(String, String),
-}
-
-/// A column to be made.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewColumn {
-    /// Name, type, nullability.
-    pub field: Field,
-    /// What new rows get that say nothing about it, as an SQL expression; `None` is null.
-    pub default: Option<String>,
-    /// What rows that are there already get; null for most.
-    pub initial: Option<ScalarValue>,
-}
-
-/// A table to be made.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewTable {
-    /// The schema, which is there.
-    pub schema: String,
-    /// Its name.
-    pub name: String,
-    /// In order.
-    pub columns: Vec<NewColumn>,
-    /// PRIMARY KEY and UNIQUE: name, whether it is the primary one, and the columns' names.
-    pub keys: Vec<(String, bool, Vec<String>)>,
-    /// Whether a table of that name makes place, with its rows.
-    pub replace: bool,
-}
-
-/// What a writer did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Written {
-    /// Rows added, new versions of updated rows included.
-    pub appended: u64,
-    /// Rows deleted, old versions of updated rows included.
-    pub deleted: u64,
-}
-
-/// One statement's changes of the rows of one table. They become part of the transaction at [`TableWriter::finish`]; dropped
-/// before, nothing has happened.
 #[derive(Debug)]
-pub struct TableWriter {}
+pub(crate) struct Inner {
+    pub(crate) lake: Lake,
+    /// The commit that it began with.
+    pub(crate) base: Snapshot,
+    staged: Mutex<Staged>,
+    /// Files that it wrote.
+    pub(crate) files: Files,
+    /// Whether it was committed or rolled back.
+    ended: AtomicBool,
+    /// Whether it only puts rows into other files.
+    compacts: AtomicBool,
+}
 
 impl Transaction {
+    /// Begins on a snapshot, the newest one.
+    pub(crate) fn new(lake: Lake, base: Snapshot) -> Self {
+        let inner = Inner {
+            staged: Mutex::new(Staged::new(Arc::clone(&base.state))),
+            files: Files::new(lake.clone()),
+            ended: AtomicBool::new(false),
+            compacts: AtomicBool::new(false),
+            lake,
+            base,
+        };
+        let inner = Arc::new(inner);
+        inner.lake.inner.running.add(&inner);
+        Self { inner }
+    }
+
     /// The commit that it began with.
     pub fn base(&self) -> SnapshotId {
-        unimplemented!()
+        self.inner.base.id()
     }
 
     /// The lake as the transaction sees it now.
     pub fn snapshot(&self) -> Snapshot {
-        unimplemented!()
+        self.inner.snapshot()
     }
 
     /// Whether it has changed anything.
     pub fn is_changed(&self) -> bool {
-        unimplemented!()
+        let staged = self.inner.staged();
+        !Arc::ptr_eq(&staged.state, &self.inner.base.state) || !staged.rows.is_empty()
     }
 
     /// Makes a table without rows.
     ///
     /// # Errors
-    /// [`crate::Error::AlreadyExists`]; [`crate::Error::NotFound`] for the schema; [`crate::Error::Unsupported`] for a type that the
-    /// lake cannot keep, by name.
+    /// [`Error::AlreadyExists`]; [`Error::NotFound`] for the schema; [`Error::Unsupported`] for a type that the lake cannot
+    /// keep, by name.
     pub fn create_table(&self, table: NewTable) -> Result<TableId> {
-        let _ = table;
-        unimplemented!()
+        self.inner.change(|staged| staged.create_table(table))
     }
 
     /// Changes what there is.
     ///
     /// # Errors
-    /// [`crate::Error::NotFound`], [`crate::Error::AlreadyExists`], [`crate::Error::Invalid`], [`crate::Error::Unsupported`].
+    /// [`Error::NotFound`], [`Error::AlreadyExists`], [`Error::Invalid`], [`Error::Unsupported`].
     pub fn define(&self, definition: Definition) -> Result<()> {
-        let _ = definition;
-        unimplemented!()
+        self.inner.change(|staged| staged.define(definition))
     }
 
     /// Begins to change the rows of a table.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`] when the catalog cannot be read.
     pub async fn write(&self, table: TableId) -> Result<TableWriter> {
-        let _ = table;
-        unimplemented!()
+        self.inner.check_open()?;
+        TableWriter::begin(Arc::clone(&self.inner), table).await
     }
 
     /// A mark to go back to.
     pub fn savepoint(&self) -> Savepoint {
-        unimplemented!()
+        Savepoint {
+            staged: self.inner.staged().clone(),
+        }
     }
 
-    /// Takes back what was changed since the mark.
+    /// Takes back what was changed since the mark. The files go when the transaction ends: somebody may still be reading
+    /// them.
     pub fn rollback_to(&self, savepoint: &Savepoint) {
-        let _ = savepoint;
-        unimplemented!()
+        *self.inner.staged() = savepoint.staged.clone();
     }
 
-    /// Makes all changes durable at once. Without changes no snapshot is made.
+    /// Makes all changes durable at once. Without changes no snapshot is made, and the answer is the one it began with.
+    /// Once begun it goes on to its end, even when the future is dropped.
     ///
     /// # Errors
-    /// [`crate::Error::Conflict`] when another transaction committed first; [`crate::Error::Unavailable`].
+    /// [`Error::Conflict`] when another transaction committed first; [`Error::Unavailable`]. When the error leaves open
+    /// whether it was committed, [`Error::is_in_doubt`] says so.
     pub async fn commit(self) -> Result<SnapshotId> {
-        unimplemented!()
+        self.inner.end()?;
+        let inner = Arc::clone(&self.inner);
+        drop(self);
+        let committing = tokio::spawn(async move { crate::commit::commit(&inner).await });
+        committing.await.map_err(Error::internal)?
     }
 
     /// Forgets all changes and removes their files.
     pub async fn rollback(self) {
-        unimplemented!()
+        if self.inner.end().is_ok() {
+            self.inner.files.remove_all().await;
+        }
     }
 }
 
-impl TableWriter {
-    /// The table as it was when the writing began: rows are deleted by their numbers in it.
-    pub fn table(&self) -> &LakeTable {
-        unimplemented!()
+impl Inner {
+    /// From now on its commit says that rows were put into other files, and nothing else happened to them.
+    pub(crate) fn set_compacts(&self) {
+        self.compacts.store(true, Ordering::Release);
     }
 
-    /// Adds rows: all columns of the table in order, of exactly its Arrow types.
-    ///
-    /// # Errors
-    /// [`crate::Error::Invalid`] for a null where none may be, with column and row.
-    pub async fn append(&mut self, batch: RecordBatch) -> Result<()> {
-        let _ = batch;
-        unimplemented!()
+    pub(crate) fn compacts(&self) -> bool {
+        self.compacts.load(Ordering::Acquire)
     }
 
-    /// Gives rows new values: deletes them and adds their new versions under their row ids.
-    ///
-    /// # Errors
-    /// As [`Self::append`]; [`crate::Error::Invalid`] when a row comes twice.
-    pub async fn update(
-        &mut self,
-        rows: &UInt64Array,
-        row_ids: &Int64Array,
-        batch: RecordBatch,
-    ) -> Result<()> {
-        let _ = (rows, row_ids, batch);
-        unimplemented!()
+    /// What it has changed so far.
+    pub(crate) fn staged(&self) -> MutexGuard<'_, Staged> {
+        self.staged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Deletes rows. Those that this writer has deleted already count no second time. How many were deleted.
-    pub fn delete(&mut self, rows: &UInt64Array) -> Result<u64> {
-        let _ = rows;
-        unimplemented!()
+    /// The lake with its changes.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let staged = self.staged();
+        Snapshot {
+            lake: self.lake.clone(),
+            state: Arc::clone(&staged.state),
+            changed: Arc::clone(&staged.rows),
+            altered: Arc::clone(&staged.altered),
+        }
     }
 
-    /// Deletes all rows. How many there were.
-    pub fn truncate(&mut self) -> u64 {
-        unimplemented!()
+    /// Changes what is staged as a whole or not at all.
+    fn change<T>(&self, change: impl FnOnce(&mut Staged) -> Result<T>) -> Result<T> {
+        self.check_open()?;
+        let mut staged = self.staged();
+        let mut next = staged.clone();
+        let made = change(&mut next)?;
+        *staged = next;
+        Ok(made)
     }
 
-    /// Makes the changes part of the transaction.
-    pub async fn finish(self) -> Result<Written> {
-        unimplemented!()
+    /// Puts new rows in the place of those that a statement began with.
+    pub(crate) fn stage(&self, table: TableId, began: &Arc<State>, content: Content) -> Result<()> {
+        self.change(|staged| {
+            if !Arc::ptr_eq(&staged.state, began) {
+                return Err(Error::invalid(
+                    "tables were changed while a statement of the same transaction was writing rows",
+                ));
+            }
+            staged.set_rows(table, content);
+            Ok(())
+        })
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.ended.load(Ordering::Acquire) {
+            return Err(ended());
+        }
+        Ok(())
+    }
+
+    fn end(&self) -> Result<()> {
+        if self.ended.swap(true, Ordering::AcqRel) {
+            return Err(ended());
+        }
+        Ok(())
     }
 }
 
-/// Keeps [`Key`] and [`Arc`] in use until this is filled in.
-#[doc(hidden)]
-pub type _Unused = Arc<Key>;
+fn ended() -> Error {
+    Error::invalid("the transaction has ended")
+}

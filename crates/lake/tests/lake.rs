@@ -3,13 +3,22 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     reason = "a test fails by panicking"
 )]
 
+#[path = "lake/conflicts.rs"]
+mod conflicts;
+#[path = "lake/model.rs"]
+mod model;
 #[path = "lake/postgres.rs"]
 mod postgres;
+#[path = "lake/read.rs"]
+mod read;
+#[path = "lake/rows.rs"]
+mod rows;
 #[path = "lake/store.rs"]
 mod store;
 #[path = "lake/support.rs"]
 mod support;
+#[path = "lake/write.rs"]
+mod write;

@@ -76,7 +76,7 @@ pub(super) fn name(name: &ObjectName) -> Result<String> {
 }
 
 /// Types and defaults as the planner of `CREATE TABLE` understands them.
-fn columns_of(
+pub(crate) fn columns_of(
     state: &State,
     columns: CreateTable,
 ) -> Result<(SchemaRef, BTreeMap<String, ColumnDefault>)> {

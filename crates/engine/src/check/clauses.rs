@@ -97,7 +97,7 @@ impl Visitor for Clauses<'_> {
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Error> {
         refuse(
             select.into.is_some(),
-            "SELECT INTO (this server has no durable tables to create)",
+            "SELECT INTO (write CREATE TABLE … AS SELECT)",
         )?;
         refuse(
             select
@@ -153,7 +153,7 @@ impl Visitor for Clauses<'_> {
                 refuse(sample.is_some(), "TABLESAMPLE")?;
                 refuse(
                     version.is_some(),
-                    "a version of a table (FOR SYSTEM_TIME, VERSION AS OF, AT)",
+                    "a version of a table by other words than AT (VERSION => …) or AT (TIMESTAMP => …)",
                 )?;
                 refuse(
                     !with_hints.is_empty() || !index_hints.is_empty(),

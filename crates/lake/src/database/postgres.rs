@@ -63,7 +63,9 @@ impl Postgres {
         loop {
             let mut lease = self.pool.read().await?;
             match query(&mut lease, sql, parameters).await {
-                Err(Problem::Server(why)) if lease.was_idle() && failure::is_lost(&why) => {}
+                Err(Problem::Server(why)) if lease.was_idle() && failure::is_lost(&why) => {
+                    lease.lose()
+                }
                 Ok(rows) => return Ok(rows),
                 Err(why) => {
                     lease.forget();
@@ -115,7 +117,10 @@ impl Postgres {
                 lease,
                 failed: false,
             })),
-            Err(why) if lease.was_idle() && failure::is_lost(&why) => Ok(None),
+            Err(why) if lease.was_idle() && failure::is_lost(&why) => {
+                lease.lose();
+                Ok(None)
+            }
             Err(why) => Err(self.explained(why.into())),
         }
     }

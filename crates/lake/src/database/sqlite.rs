@@ -45,9 +45,12 @@ impl Sqlite {
         };
         let path = file.to_owned();
         blocking(move || make(&path)).await??;
-        let mut session = this.session(&this.writer).await?;
-        session.run(log_ahead).await?;
         Ok(this)
+    }
+
+    pub(super) async fn settle(&self) -> Result<()> {
+        let mut session = self.session(&self.writer).await?;
+        session.run(log_ahead).await
     }
 
     pub(super) fn file(&self) -> &Path {

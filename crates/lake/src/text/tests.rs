@@ -1,4 +1,3 @@
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 //! All texts are what DuckDB 1.5.5 wrote into a catalog.
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use super::{Lease, Server, failure};
 use crate::{Error, Result};
 
 /// How long a commit whose answer was lost is asked after.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 15 });
 
 /// How long to wait between two questions.
 const PAUSE: Duration = Duration::from_millis(100);

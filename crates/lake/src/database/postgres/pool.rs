@@ -145,6 +145,11 @@ impl Lease {
         Ok(statement)
     }
 
+    /// The connection is gone, even if it does not know yet.
+    pub(super) fn lose(&mut self) {
+        self.connection = None;
+    }
+
     /// Forgets the prepared statements: a table may have changed under them.
     pub(super) fn forget(&mut self) {
         if let Some(connection) = &mut self.connection {
