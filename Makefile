@@ -65,13 +65,15 @@ check: lint ## lint, then test
 matrix: tests-ready ## write the client matrix anew: docs/clients.md and the table of the README
 	@GODWIT_TEST_BLESS=1 "$(VENV)/bin/python" -m pytest -q -p no:cacheprovider tests/matrix/test_cells.py
 
-# What the client tests need beside the server: their Python packages, the clients in Java and in Go, a browser and its
-# packages.
+# What the tests need beside the server: their Python packages, the clients in Java and in Go, a browser and its packages,
+# a PostgreSQL to keep catalogs in.
 .PHONY: tests-ready
 tests-ready: $(VENV)/installed $(DBAPI)/installed tests/jdbc/target/installed tests/matrix/go/target/installed
 tests-ready: tests/browser/node_modules/installed
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
 		|| { echo "the tests need Chromium and its driver, Debian's packages chromium and chromium-driver" >&2; exit 1; }
+	@compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null \
+		|| { echo "the tests need PostgreSQL, Debian's package postgresql" >&2; exit 1; }
 
 $(VENV)/installed: tests/requirements.txt
 	@test -n "$(PYTHON)" || { echo "the tests need Python 3.11 or later with its venv module" >&2; exit 1; }
