@@ -10,6 +10,7 @@ use crate::{Error, Result};
 
 mod changes;
 mod clauses;
+mod copies;
 mod definitions;
 mod expressions;
 mod names;
@@ -22,6 +23,7 @@ pub(crate) use changes::{
     folded,
 };
 pub(crate) use clauses::{FunctionKinds, refuse_ignored};
+pub(crate) use copies::{CopyFrom, CopyTo, copy_from, copy_to};
 pub(crate) use definitions::{Alteration, CommentOn, Define, KeyText, TableText, definition_of};
 pub(crate) use names::{Names, mentioned};
 pub(crate) use transactions::TransactionStatement;
@@ -41,7 +43,7 @@ pub(crate) enum Class {
     Definition,
     /// Looks after the lake: `CALL`.
     Call,
-    /// Rows from a table to a file or back.
+    /// Rows to a file.
     Copy,
     /// Changes the rows of a table: what becomes of it depends on which table that is.
     Write(Write),
@@ -85,7 +87,7 @@ pub(crate) fn classify(tree: &Tree) -> Result<Class> {
         },
         Tree::Reset(reset) => Ok(Class::Setting(settings::reset(reset))),
         Tree::CopyTo(_) => Err(Error::unsupported(
-            "COPY TO: this server writes no files; fetch the rows and write them where you are",
+            "COPY with STORED AS or PARTITIONED BY: write COPY … TO 'path' WITH (FORMAT csv), parquet, json or arrow",
         )),
         Tree::CreateExternalTable(_) => Err(Error::unsupported(
             "CREATE EXTERNAL TABLE: files become tables by the configuration (mounts), not by SQL",

@@ -15,7 +15,7 @@ use godwit_lake::{State as LakeState, Transaction};
 use godwit_protocol::StatementId;
 
 use crate::bind::Bound;
-use crate::check::{Define, definition_of};
+use crate::check::{Class, Define, classify, definition_of};
 use crate::deep::with_deep_stack;
 use crate::effect::check_bound;
 use crate::inner::Inner;
@@ -116,7 +116,13 @@ impl Inner {
         let (id, sql) = (job.id, Arc::clone(&job.sql));
         let session = Arc::clone(&job.session);
         let inner = Arc::clone(self);
-        let work = Box::pin(async move { inner.define_now(&job).await });
+        let work = Box::pin(async move {
+            let parsed = parse::parse(&job.sql, inner.planner.limits)?;
+            match classify(&parsed.tree)? {
+                Class::Copy => inner.copy_now(&job).await,
+                _ => inner.define_now(&job).await,
+            }
+        });
         self.run_effect(id, &session, &sql, work).await
     }
 

@@ -20,6 +20,7 @@ use crate::bind::Bound;
 use crate::cache::PlanCache;
 use crate::change::{Scope, read_only};
 use crate::check::{self, Class, Names, Write};
+use crate::copy::Places;
 use crate::effect::{Effect, change_in, check_bound};
 use crate::parse::{self, Limits, Parsed};
 use crate::plan::{Plan, Planner};
@@ -75,6 +76,7 @@ impl Inner {
             runtime.run("start", None, open).await?
         };
         let results = Arc::new(Results::new(config, Arc::clone(&env.disk_manager)));
+        let runtime_env = Arc::clone(&env);
         let base = base_state(&catalog, &bounds, env);
         let sessions = Arc::new(Sessions::new(
             config,
@@ -94,6 +96,7 @@ impl Inner {
             planner: Planner {
                 catalog,
                 lake: lake.clone(),
+                places: Places::new(&config.copy, Arc::clone(&runtime_env)),
                 limits,
             },
             lake,
@@ -254,7 +257,11 @@ impl Inner {
             Class::Definition if self.drops_temporary(session, &parsed)? => {
                 self.check_change(session, &parsed).await
             }
-            Class::Definition | Class::Call | Class::Copy => {
+            Class::Copy => {
+                let parameters = self.check_copy(session, &parsed).await?;
+                Ok(Body::Effect(Effect::Definition(parameters)))
+            }
+            Class::Definition | Class::Call => {
                 let parameters = self.check_definition(session, &parsed).await?;
                 Ok(Body::Effect(Effect::Definition(parameters)))
             }

@@ -13,6 +13,7 @@ use godwit_catalog::{Catalog, Seen};
 use godwit_lake::{Lake, SnapshotId};
 
 use crate::check::Names;
+use crate::copy::Places;
 use crate::deep::{Deep, with_deep_stack};
 use crate::infer::Types;
 use crate::names::{Lookup, Resolved, Table};
@@ -25,6 +26,7 @@ use crate::{Error, Result, duplicates, show, size, total};
 pub(crate) struct Planner {
     pub(crate) catalog: Catalog,
     pub(crate) lake: Lake,
+    pub(crate) places: Places,
     pub(crate) limits: Limits,
 }
 
@@ -180,6 +182,7 @@ impl Planner {
             state: state.session(),
             schema: state.schema(),
             lake: &self.lake,
+            places: &self.places,
             limits: self.limits,
             trail: None,
         }
