@@ -17,7 +17,7 @@ use godwit_catalog::Catalog;
 use godwit_lake::Lake;
 
 use crate::running::Running;
-use crate::session::{Caller, SessionKey, Sessions};
+use crate::session::{Caller, Session, SessionKey, Sessions};
 use crate::settings::SETTINGS;
 
 mod snapshots;
@@ -71,6 +71,7 @@ impl Content {
                 text("kind"),
                 Field::new("current", DataType::Boolean, false),
                 Field::new("prepared_statements", DataType::UInt64, false),
+                Field::new("transactions", DataType::UInt64, false),
                 Field::new("idle_seconds", DataType::Float64, false),
             ],
             Self::Queries(_) => {
@@ -159,8 +160,16 @@ fn sessions_of(caller: &Caller, sessions: Option<&Sessions>) -> Vec<ArrayRef> {
             own.iter()
                 .map(|(_, session)| session.statements().len() as u64),
         )),
+        Arc::new(UInt64Array::from_iter_values(
+            own.iter().map(|(_, session)| open_in(session)),
+        )),
         Arc::new(Float64Array::from_iter_values(idle)),
     ]
+}
+
+/// How many transactions are open in a session.
+fn open_in(session: &Session) -> u64 {
+    session.shared().transactions.count(session.id()) as u64
 }
 
 fn queries_of(caller: &Caller, running: Option<&Running>) -> Vec<ArrayRef> {
