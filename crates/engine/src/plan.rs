@@ -11,6 +11,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::OptimizerConfig;
 use datafusion::sql::parser::Statement as Tree;
 use godwit_catalog::{Catalog, Seen};
+use godwit_config::Config;
 use godwit_lake::{Lake, SnapshotId};
 
 use crate::check::Names;
