@@ -20,7 +20,7 @@ use crate::cache::PlanCache;
 use crate::change::{Scope, read_only};
 use crate::check::{self, Class, Names, Write};
 use crate::effect::{Effect, change_in, check_bound};
-use crate::parse::{self, Limits, Parsed};
+use crate::parse::{self, Parsed};
 use crate::plan::{Plan, Planner};
 use crate::progress::Progress;
 use crate::query::WAITING_BATCHES;
@@ -47,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) max_parameter_bytes: u64,
     /// `lake.commit_retries`
     pub(crate) commit_retries: u32,
+    /// `lake.orphan_grace`
+    pub(crate) orphan_grace: Duration,
 }
 
 impl Inner {
@@ -74,6 +76,7 @@ impl Inner {
             runtime.run("start", None, open).await?
         };
         let results = Arc::new(Results::new(config, Arc::clone(&env.disk_manager)));
+        let runtime_env = Arc::clone(&env);
         let base = base_state(&catalog, &bounds, env);
         let sessions = Arc::new(Sessions::new(
             config,
@@ -84,17 +87,9 @@ impl Inner {
         )?);
         let running = Arc::new(Running::default());
         system::register(&catalog, &lake, &sessions, &running);
-        let limits = Limits {
-            max_bytes: config.query.max_sql_bytes,
-            max_depth: config.query.max_sql_depth,
-        };
         let inner = Arc::new(Self {
             runtime,
-            planner: Planner {
-                catalog,
-                lake: lake.clone(),
-                limits,
-            },
+            planner: Planner::new(config, catalog, lake.clone(), runtime_env),
             lake,
             sessions,
             plans: PlanCache::new(config.statements.cached_plans, config.tickets.ttl),
@@ -103,6 +98,7 @@ impl Inner {
             base,
             max_parameter_bytes: config.wire.max_request_bytes,
             commit_retries: config.lake.commit_retries,
+            orphan_grace: config.lake.orphan_grace,
         });
         let idle = config
             .sessions

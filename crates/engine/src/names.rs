@@ -22,6 +22,7 @@ use godwit_catalog::{
 use godwit_lake::Lake;
 
 use crate::check::Names;
+use crate::copy::{FILE, Places};
 use crate::parse::Limits;
 use crate::{Error, Result};
 
@@ -75,6 +76,8 @@ pub(crate) struct Lookup<'a> {
     pub(crate) schema: &'a str,
     /// Where older snapshots are.
     pub(crate) lake: &'a Lake,
+    /// Where files are that SQL may read.
+    pub(crate) places: &'a Places,
     pub(crate) limits: Limits,
     /// The views that are being looked into; none for what a user wrote.
     pub(crate) trail: Option<&'a Trail<'a>>,
@@ -175,6 +178,14 @@ impl Lookup<'_> {
                 schema,
                 table,
             } if catalog.as_ref() == CATALOG => self.table(schema, table).await,
+            TableReference::Full {
+                catalog,
+                schema,
+                table,
+            } if catalog.as_ref() == FILE && self.trail.is_none() => {
+                let found = self.places.table(schema, table).await?;
+                Ok(Some(Table::of(schema, table, found)))
+            }
             TableReference::Full { .. } => Ok(None),
         }
     }

@@ -10,6 +10,8 @@
 mod binding;
 #[path = "engine/checks.rs"]
 mod checks;
+#[path = "engine/copy.rs"]
+mod copy;
 #[path = "engine/define.rs"]
 mod define;
 #[path = "engine/durable_ingest.rs"]

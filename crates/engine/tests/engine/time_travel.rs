@@ -185,3 +185,127 @@ async fn snapshots_are_listed() {
         "0"
     );
 }
+
+#[tokio::test]
+async fn changes_of_a_table_are_told() {
+    let world = World::new().await;
+    world
+        .changes(&["create table t as select 1 as a union all select 2"])
+        .await;
+    let first = newest(&world).await;
+    world
+        .changes(&["insert into t values (3)", "delete from t where a = 1"])
+        .await;
+    let last = newest(&world).await;
+    let feed = format!(
+        "select change_type, a from table_changes('t', {}, {last}) order by snapshot_id, a",
+        first + 1
+    );
+    assert_eq!(world.cells(&feed).await, [["insert", "3"], ["delete", "1"]]);
+    let all =
+        format!("select count(*) from table_changes('main.t', {first}, {last}) as f where f.a > 0");
+    assert_eq!(world.one(&all).await, "4");
+    assert!(matches!(
+        world
+            .error(&format!(
+                "select * from table_changes('t', {last}, {first})"
+            ))
+            .await,
+        Error::InvalidInput { .. }
+    ));
+    for sql in [
+        "select * from table_changes('nowhere', 1, 1)",
+        "select * from table_changes('t', 1, 100000)",
+    ] {
+        assert!(matches!(world.error(sql).await, Error::NotFound { .. }));
+    }
+    for sql in [
+        "select * from table_changes('t')",
+        "select * from table_changes(t, 1, 2)",
+    ] {
+        assert!(matches!(world.error(sql).await, Error::InvalidInput { .. }));
+    }
+}
+
+#[tokio::test]
+async fn the_lake_is_looked_after_by_call() {
+    let world = World::new().await;
+    world.changes(&["create table t as select 1 as a"]).await;
+    let first = newest(&world).await;
+    for number in 2..6 {
+        let sql = format!("insert into t values ({number})");
+        assert_eq!(world.change(&sql).await.unwrap(), 1);
+    }
+    world.describe("call compact('t')").await.unwrap();
+    let before = newest(&world).await;
+    world.change("call compact('t')").await.unwrap();
+    assert!(newest(&world).await > before);
+    assert_eq!(world.one("select sum(a) from t").await, "15");
+    let restored = world
+        .change(&format!("call restore('main.t', {first})"))
+        .await;
+    assert_eq!(restored.unwrap(), 1);
+    assert_eq!(world.one("select sum(a) from t").await, "1");
+    let restored = world.change(&format!("call restore(all, {before})")).await;
+    assert_eq!(restored.unwrap(), 1);
+    assert_eq!(world.one("select sum(a) from t").await, "15");
+    let expired = world
+        .change("call expire_snapshots(older_than => now())")
+        .await;
+    assert!(expired.unwrap() > 0);
+    assert!(matches!(
+        world
+            .error(&format!("select * from t at (version => {first})"))
+            .await,
+        Error::NotFound { .. }
+    ));
+    assert_eq!(
+        world
+            .change("call expire_snapshots(older_than => '7 days')")
+            .await
+            .unwrap(),
+        0
+    );
+    world.change("call clean_up()").await.unwrap();
+    assert_eq!(world.one("select sum(a) from t").await, "15");
+}
+
+#[tokio::test]
+async fn calls_are_checked_before_they_run() {
+    let world = World::new().await;
+    world.changes(&["create table t (a int)"]).await;
+    for sql in [
+        "call compact('t', 1)",
+        "call compact(tables => 't')",
+        "call restore('t')",
+        "call restore(1, 1)",
+        "call expire_snapshots()",
+        "call expire_snapshots(older_than => 'soon')",
+        "call clean_up(1)",
+        "call restore('t', 'x')",
+    ] {
+        let error = world.refused(sql).await;
+        assert!(
+            matches!(error, Error::InvalidInput { .. }),
+            "{sql}: {error:?}"
+        );
+    }
+    for sql in [
+        "call vacuum()",
+        "call restore('t', 99999)",
+        "call compact('nowhere')",
+    ] {
+        let error = world.refused(sql).await;
+        assert!(matches!(error, Error::NotFound { .. }), "{sql}: {error:?}");
+    }
+    world.changes(&["begin"]).await;
+    assert!(matches!(
+        world.refused("call compact()").await,
+        Error::Unsupported { .. }
+    ));
+    world.changes(&["rollback"]).await;
+    assert!(matches!(
+        world.refused("explain call compact()").await,
+        Error::Unsupported { .. } | Error::Syntax { .. }
+    ));
+}
