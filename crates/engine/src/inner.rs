@@ -1,7 +1,6 @@
 //! What all clones of an engine share, and the steps that its methods run on the query runtime.
 
-use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList};
 use datafusion::execution::SessionState;
@@ -33,7 +32,7 @@ use crate::session::{Session, Sessions};
 use crate::settings::Bounds;
 use crate::statement::Body;
 use crate::transactions::{Open, check_statement};
-use crate::{Error, Prepared, QueryStream, Result, Statement, memory, system};
+use crate::{Error, Prepared, QueryStream, Result, Statement, memory, system, upkeep};
 
 #[derive(Debug)]
 pub(crate) struct Inner {
@@ -108,9 +107,7 @@ impl Inner {
             .min(config.tickets.ttl)
             .min(config.results.ttl)
             .min(inner.sessions.transactions().idle_timeout());
-        inner
-            .runtime
-            .spawn_forever(sweep(Arc::downgrade(&inner), idle));
+        upkeep::start(&inner, idle, config.lake.maintenance_interval);
         Ok(inner)
     }
 
@@ -373,20 +370,4 @@ fn base_state(catalog: &Catalog, bounds: &Bounds, env: Arc<RuntimeEnv>) -> Sessi
         .with_catalog_list(Arc::new(catalogs))
         .with_default_features()
         .build()
-}
-
-/// Ends what is idle, for as long as the engine lives.
-async fn sweep(engine: Weak<Inner>, idle_timeout: Duration) {
-    let pause = (idle_timeout / 4).clamp(Duration::from_millis(250), Duration::from_secs(30));
-    loop {
-        tokio::time::sleep(pause).await;
-        let Some(engine) = engine.upgrade() else {
-            return;
-        };
-        let now = Instant::now();
-        engine.sessions.sweep(now);
-        engine.sessions.transactions().sweep(now).await;
-        engine.plans.sweep(now);
-        engine.results.sweep(now);
-    }
 }

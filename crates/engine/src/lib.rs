@@ -10,7 +10,7 @@
 //! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `conform`, `fill`
 //! and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
 //! kept and queries that nobody waits for; `runtime`, `running`, `memory`, `deep` and `cache`,
-//! what it all runs on; `metadata` and `system`, what is told about it; [`Error`].
+//! what it all runs on; `upkeep`, what is done unasked; `metadata` and `system`, what is told about it; [`Error`].
 
 mod bind;
 mod cache;
@@ -54,6 +54,7 @@ mod statement;
 mod system;
 mod total;
 mod transactions;
+mod upkeep;
 mod yielding;
 
 pub use engine::Engine;
