@@ -6,10 +6,18 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "lake/changes.rs"]
+mod changes;
+#[path = "lake/history.rs"]
+mod history;
+#[path = "lake/maintenance.rs"]
+mod maintenance;
 #[path = "lake/postgres.rs"]
 mod postgres;
 #[path = "lake/read.rs"]
 mod read;
+#[path = "lake/rows.rs"]
+mod rows;
 #[path = "lake/store.rs"]
 mod store;
 #[path = "lake/support.rs"]
