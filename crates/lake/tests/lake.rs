@@ -6,12 +6,10 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "lake/changes.rs"]
-mod changes;
-#[path = "lake/history.rs"]
-mod history;
-#[path = "lake/maintenance.rs"]
-mod maintenance;
+#[path = "lake/conflicts.rs"]
+mod conflicts;
+#[path = "lake/model.rs"]
+mod model;
 #[path = "lake/postgres.rs"]
 mod postgres;
 #[path = "lake/read.rs"]
@@ -22,3 +20,11 @@ mod rows;
 mod store;
 #[path = "lake/support.rs"]
 mod support;
+#[path = "lake/write.rs"]
+mod write;
+#[path = "lake/changes.rs"]
+mod changes;
+#[path = "lake/history.rs"]
+mod history;
+#[path = "lake/maintenance.rs"]
+mod maintenance;

@@ -1,10 +1,18 @@
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use godwit_config::{Config, Secret};
 use godwit_lake::{Error, Lake};
 use tempfile::TempDir;
+
+/// One for all lakes and for the queries over them: each lake has a name of its own in it.
+static RUNTIME: LazyLock<Arc<RuntimeEnv>> = LazyLock::new(Arc::default);
+
+/// What queries over a lake run in.
+pub(crate) fn runtime() -> Arc<RuntimeEnv> {
+    Arc::clone(&RUNTIME)
+}
 
 /// A place for a lake.
 pub(crate) struct Place {
@@ -29,8 +37,7 @@ impl Place {
 
     /// Opens the lake, or makes it.
     pub(crate) async fn open(&self) -> Result<Lake, Error> {
-        let runtime = Arc::new(RuntimeEnv::default());
-        Lake::open(&self.config, self.dir.path(), runtime).await
+        Lake::open(&self.config, self.dir.path(), runtime()).await
     }
 
     pub(crate) fn path(&self) -> &Path {
