@@ -22,3 +22,9 @@ mod store;
 mod support;
 #[path = "lake/write.rs"]
 mod write;
+#[path = "lake/changes.rs"]
+mod changes;
+#[path = "lake/history.rs"]
+mod history;
+#[path = "lake/maintenance.rs"]
+mod maintenance;
