@@ -86,6 +86,11 @@ impl Bound {
         Self::cast(parameters, &batches, max_bytes)
     }
 
+    /// All rows, one column a parameter.
+    pub(crate) fn rows(&self) -> &RecordBatch {
+        &self.rows
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.rows.num_rows()
     }

@@ -1,36 +1,44 @@
-//! Changes of temporary tables, each planned as a query that gives the rows it needs.
+//! Changes of tables, each planned as a query that gives the rows it needs.
 //!
 //! DataFusion's own plans for DELETE and UPDATE lose predicates (a semi-join, an always false WHERE) and then change every
-//! row, and some of its tables change while they are planned. So DELETE and UPDATE become a SELECT of the numbers of
-//! the rows that match, under the same WHERE that any SELECT has, and `effect` does the rest.
+//! row, and some of its tables change while they are planned. So every change of rows becomes a SELECT of the numbers of
+//! the rows and their new values, and `effect` does the rest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Schema, SchemaRef};
-use datafusion::common::TableReference;
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::sql::parser::Statement as Tree;
-use datafusion::sql::planner::object_name_to_table_reference;
-use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Query, Statement, TableFactor};
-use godwit_catalog::{ColumnDefault, Seen, TEMP, TableKind, TempTable};
+use datafusion::sql::sqlparser::ast::{Ident, SelectItem, TableFactor};
+use godwit_catalog::{ColumnDefault, Seen, TEMP};
+use godwit_lake::Key;
 
-use crate::check::{Change, Names};
-use crate::names::Table;
+use crate::check::Change;
 use crate::plan::{Plan, Planner, Request};
 use crate::session::State;
 use crate::{Error, Result};
 
+mod conflict;
 mod create;
+mod decide;
+mod insert;
+mod merge;
+mod returning;
+mod rows;
 mod shape;
+mod target;
 mod tree;
 
 pub(crate) use create::{columns_of, unique_names};
-
-/// The catalog that the rows of the changed table are read from, numbered. No other table is in it.
-const CHANGED: &str = "__changed";
-
-/// The column of their numbers.
-const ROW: &str = "__row";
+pub(crate) use decide::{DELETE, INSERT, UPDATE};
+use insert::Inserting;
+use merge::Merging;
+use returning::Returning;
+use rows::Matching;
+use target::Changed;
+use target::reference;
+pub(crate) use target::{Target, read_only};
+pub(crate) use tree::template;
 
 /// A change that is checked and planned.
 #[derive(Debug)]
@@ -43,25 +51,39 @@ pub(crate) enum Step {
     Drop {
         names: Vec<String>,
     },
-    /// The plan gives the table's columns.
-    Insert {
-        table: String,
-        plan: Arc<Plan>,
-    },
-    Truncate {
-        table: String,
-    },
-    /// The plan gives the numbers of the rows.
-    Delete {
-        table: String,
-        plan: Arc<Plan>,
-    },
-    /// The plan gives the numbers of the rows and their new values in these columns.
-    Update {
-        table: String,
-        columns: Vec<usize>,
-        plan: Arc<Plan>,
-    },
+    Write(Write),
+}
+
+/// A change of the rows of one table.
+#[derive(Debug)]
+pub(crate) struct Write {
+    pub(crate) target: Target,
+    pub(crate) kind: Kind,
+    /// The columns that rows which are there get new values in.
+    pub(crate) assigned: Vec<usize>,
+    /// The keys that may hold a value twice after it.
+    pub(crate) keys: Vec<Key>,
+    /// What RETURNING gives: the last columns of the plan.
+    pub(crate) returns: Option<SchemaRef>,
+    /// Whether the rows that are changed depend on those that are there.
+    pub(crate) reads_itself: bool,
+    /// As the kind says; `None` when it needs none.
+    pub(crate) plan: Option<Arc<Plan>>,
+}
+
+/// What is done, and the first columns of the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// All columns of the table.
+    Insert,
+    /// Number and id of a row, and all columns with their new values.
+    Update,
+    /// The number of a row, which may come more than once.
+    Delete,
+    /// What is done ([`INSERT`], [`UPDATE`], [`DELETE`]), number and id of a row, and all columns.
+    Merge,
+    /// All rows go. Whether they count as changed.
+    Clear { counted: bool },
 }
 
 /// What a new table is made of.
@@ -92,13 +114,77 @@ impl Step {
                 new: New::Query(plan),
                 ..
             }
-            | Self::Insert { plan, .. }
-            | Self::Delete { plan, .. }
-            | Self::Update { plan, .. } => Arc::clone(&plan.parameters),
-            Self::Create { .. } | Self::Drop { .. } | Self::Truncate { .. } => {
-                Arc::new(Schema::empty())
-            }
+            | Self::Write(Write {
+                plan: Some(plan), ..
+            }) => Arc::clone(&plan.parameters),
+            Self::Create { .. } | Self::Drop { .. } | Self::Write(_) => Arc::new(Schema::empty()),
         }
+    }
+
+    /// The schema of the rows that it returns, if it does.
+    pub(crate) fn returns(&self) -> Option<&SchemaRef> {
+        match self {
+            Self::Write(write) => write.returns.as_ref(),
+            Self::Create { .. } | Self::Drop { .. } => None,
+        }
+    }
+
+    /// Whether it changes a temporary table.
+    pub(crate) fn is_temporary(&self) -> bool {
+        match self {
+            Self::Write(write) => !write.target.is_durable(),
+            Self::Create { .. } | Self::Drop { .. } => true,
+        }
+    }
+}
+
+impl Write {
+    fn new(changed: &Changed, kind: Kind, plan: Plan, returning: &Returning) -> Self {
+        let target = &changed.target;
+        let reads_itself = match kind {
+            Kind::Insert => {
+                let (schema, name) = (target.schema_name(), target.name());
+                plan.resolved.reads(&plan.logical, schema, name)
+            }
+            _ => true,
+        };
+        Self {
+            returns: returning.schema(&plan),
+            reads_itself,
+            plan: Some(Arc::new(plan)),
+            ..Self::without_plan(changed, kind)
+        }
+    }
+
+    fn without_plan(changed: &Changed, kind: Kind) -> Self {
+        Self {
+            target: changed.target.clone(),
+            kind,
+            assigned: Vec::new(),
+            keys: Vec::new(),
+            returns: None,
+            reads_itself: true,
+            plan: None,
+        }
+    }
+
+    /// What rows which are there get new values in, and whether there are new rows.
+    fn with_assigned(mut self, mut assigned: Vec<usize>, inserts: bool) -> Self {
+        assigned.sort_unstable();
+        assigned.dedup();
+        let target = &self.target;
+        let is_touched = |key: &&Key| {
+            let columns = target.key_columns(key);
+            inserts || columns.iter().any(|column| assigned.contains(column))
+        };
+        self.keys = target.keys().iter().filter(is_touched).cloned().collect();
+        self.assigned = assigned;
+        self
+    }
+
+    fn reading_itself(mut self) -> Self {
+        self.reads_itself = true;
+        self
     }
 }
 
@@ -129,52 +215,19 @@ impl Planner {
                 let mut found = Vec::new();
                 for name in &names {
                     match self.target(&scope, "DROP TABLE", name).await {
-                        Ok((name, _)) => found.push(name),
+                        Ok(Target::Temporary { name, .. }) => found.push(name),
+                        Ok(Target::Durable(_)) => {
+                            return Err(Error::unsupported(
+                                "DROP TABLE of temporary and durable tables together",
+                            ));
+                        }
                         Err(Error::NotFound { .. }) if if_exists => {}
                         Err(error) => return Err(error),
                     }
                 }
                 Step::Drop { names: found }
             }
-            Change::Truncate { table } => Step::Truncate {
-                table: self.target(&scope, "TRUNCATE", &table).await?.0,
-            },
-            Change::Insert {
-                table,
-                columns,
-                source,
-            } => self.insert(&scope, &table, &columns, source).await?,
-            Change::Delete { table, selection } => {
-                let (name, target) = self.target_of(&scope, "DELETE", &table).await?;
-                let row = row_column(target.schema());
-                let tree =
-                    tree::select(table, changed(&name), vec![tree::column(&row)], selection)?;
-                let numbered = (name.as_str(), &target, row.as_str());
-                let plan = self.matching(&scope, numbered, tree, &[]).await?;
-                Step::Delete { table: name, plan }
-            }
-            Change::Update {
-                table,
-                assignments,
-                selection,
-            } => {
-                let (name, target) = self.target_of(&scope, "UPDATE", &table).await?;
-                let row = row_column(target.schema());
-                let (targets, values): (Vec<_>, Vec<_>) = assignments.into_iter().unzip();
-                let columns = positions(&name, target.schema(), &targets)?;
-                let mut items = vec![tree::column(&row)];
-                for (at, value) in columns.iter().zip(values) {
-                    items.push(tree::or_default(value, &target, *at)?);
-                }
-                let tree = tree::select(table, changed(&name), items, selection)?;
-                let numbered = (name.as_str(), &target, row.as_str());
-                let plan = self.matching(&scope, numbered, tree, &columns).await?;
-                Step::Update {
-                    table: name,
-                    columns,
-                    plan,
-                }
-            }
+            change => Step::Write(Box::pin(self.write(&scope, change)).await?),
         };
         if step.parameters().fields().is_empty() && !scope.parameters.is_empty() {
             return Err(Error::invalid("this statement takes no parameters"));
@@ -182,116 +235,115 @@ impl Planner {
         Ok(step)
     }
 
-    /// The temporary table that a name stands for.
-    ///
-    /// # Errors
-    /// [`Error::ReadOnly`] when it stands for another table, [`Error::NotFound`] when for none.
-    pub(crate) async fn target(
-        &self,
-        scope: &Scope<'_>,
-        verb: &str,
-        name: &ObjectName,
-    ) -> Result<(String, Arc<TempTable>)> {
-        let reference = reference(name)?;
-        let names = Names {
-            tables: [reference.clone()].into(),
-            ..Names::default()
+    /// Plans a change of rows.
+    async fn write(&self, scope: &Scope<'_>, change: Change) -> Result<Write> {
+        let Some((verb, name)) = change.target() else {
+            return Err(Error::unsupported("a change of anything but a table"));
         };
-        let lookup = self.lookup(scope.state, scope.seen);
-        let resolved = lookup.resolve(&names).await;
-        let found = resolved.get(&reference)?;
-        if found.kind != TableKind::Temporary {
-            return Err(read_only(verb, found));
+        let target = self.target(scope, verb, name).await?;
+        let begin = |alias: Option<Ident>, listed: Vec<SelectItem>| {
+            check_writable(verb, &target)?;
+            let changed = Changed::new(target.clone(), alias);
+            let returning = Returning::new(&changed, listed)?;
+            Ok::<_, Error>((changed, returning))
+        };
+        match change {
+            Change::Create { .. } | Change::Drop { .. } => {
+                Err(Error::internal("plan", "no change of rows"))
+            }
+            Change::Truncate { .. } => {
+                let kind = Kind::Clear { counted: false };
+                Ok(Write::without_plan(&Changed::new(target, None), kind))
+            }
+            Change::Insert {
+                alias,
+                columns,
+                source,
+                conflict,
+                returning,
+                ..
+            } => {
+                let (changed, returning) = begin(alias, returning)?;
+                let inserting = Inserting {
+                    columns,
+                    source,
+                    conflict,
+                };
+                self.insert(scope, changed, inserting, &returning).await
+            }
+            Change::Delete {
+                with,
+                table,
+                using,
+                selection,
+                returning,
+            } => {
+                let (changed, returning) = begin(alias_of(&table), returning)?;
+                let matching = Matching {
+                    with: with.as_ref(),
+                    others: using,
+                    selection,
+                };
+                self.delete(scope, changed, matching, &returning).await
+            }
+            Change::Update {
+                with,
+                table,
+                assignments,
+                from,
+                selection,
+                returning,
+            } => {
+                let (changed, returning) = begin(alias_of(&table), returning)?;
+                let matching = Matching {
+                    with: with.as_ref(),
+                    others: from,
+                    selection,
+                };
+                self.update(scope, changed, assignments, matching, &returning)
+                    .await
+            }
+            Change::Merge {
+                with,
+                table,
+                source,
+                on,
+                clauses,
+                returning,
+            } => {
+                let (changed, returning) = begin(alias_of(&table), returning)?;
+                let merging = Merging {
+                    with: with.as_ref(),
+                    source,
+                    on,
+                    clauses,
+                };
+                self.merge(scope, changed, merging, &returning).await
+            }
         }
-        let table = scope.seen.temporary().get(&found.name);
-        let table =
-            table.ok_or_else(|| Error::not_found(format!("table '{name}' has vanished")))?;
-        Ok((found.name.clone(), table))
-    }
-
-    async fn target_of(
-        &self,
-        scope: &Scope<'_>,
-        verb: &str,
-        table: &TableFactor,
-    ) -> Result<(String, Arc<TempTable>)> {
-        let TableFactor::Table { name, .. } = table else {
-            return Err(Error::unsupported(format!(
-                "{verb} of anything but a table"
-            )));
-        };
-        self.target(scope, verb, name).await
-    }
-
-    async fn insert(
-        &self,
-        scope: &Scope<'_>,
-        table: &ObjectName,
-        columns: &[Ident],
-        source: Option<Box<Query>>,
-    ) -> Result<Step> {
-        let (name, target) = self.target(scope, "INSERT", table).await?;
-        let columns = if columns.is_empty() {
-            (0..target.schema().fields().len()).collect()
-        } else {
-            positions(&name, target.schema(), columns)?
-        };
-        let source = tree::rows(source, &target, &columns)?;
-        let tree = Tree::Statement(Box::new(Statement::Query(source)));
-        let shape = |plan| shape::insert(plan, &target, &columns);
-        let plan = self
-            .plan_as(Request {
-                shape: Some(&shape),
-                ..request(scope, tree)
-            })
-            .await?;
-        Ok(Step::Insert {
-            table: name,
-            plan: Arc::new(plan),
-        })
-    }
-
-    /// Plans the SELECT of the rows that a DELETE or UPDATE is about.
-    async fn matching(
-        &self,
-        scope: &Scope<'_>,
-        (name, target, row): (&str, &Arc<TempTable>, &str),
-        tree: Tree,
-        columns: &[usize],
-    ) -> Result<Arc<Plan>> {
-        let mut types = vec![DataType::UInt64];
-        types.extend(
-            columns
-                .iter()
-                .map(|at| target.schema().field(*at).data_type().clone()),
-        );
-        let shape = |plan| shape::cast(plan, &types);
-        let numbered = Table::of(TEMP, name, target.numbered(row));
-        let plan = self
-            .plan_as(Request {
-                shape: Some(&shape),
-                target: Some((TableReference::full(CHANGED, TEMP, name), numbered)),
-                ..request(scope, tree)
-            })
-            .await
-            .map_err(without_marks)?;
-        Ok(Arc::new(plan))
     }
 }
 
-/// Why a table that is no temporary one cannot be written to.
-pub(crate) fn read_only(verb: &str, table: &Table) -> Error {
-    let why = match table.kind {
-        TableKind::SystemTable => "it shows the server's own state",
-        TableKind::Table | TableKind::View | TableKind::Temporary => {
-            "mounted files are read-only; change the files, and the next query sees them"
-        }
-    };
-    Error::ReadOnly {
-        message: format!(
-            "{verb}: table '{}.{}' cannot be changed: {why}",
-            table.schema, table.name
-        ),
+/// Whether rows can be added to the table; DELETE and TRUNCATE add none.
+fn check_writable(verb: &str, target: &Target) -> Result<()> {
+    match target {
+        Target::Durable(table) if verb != "DELETE" => match &table.table().read_only {
+            Some(why) => Err(Error::ReadOnly {
+                message: format!(
+                    "{verb}: no rows can be put into '{}': {why}",
+                    target.label()
+                ),
+            }),
+            None => Ok(()),
+        },
+        Target::Durable(_) | Target::Temporary { .. } => Ok(()),
+    }
+}
+
+fn alias_of(table: &TableFactor) -> Option<Ident> {
+    match table {
+        TableFactor::Table { alias, .. } => alias.as_ref().map(|alias| alias.name.clone()),
+        _ => None,
     }
 }
 
@@ -309,67 +361,9 @@ fn request<'a>(scope: &Scope<'a>, tree: Tree) -> Request<'a> {
         tree,
         parameters: scope.parameters,
         given: scope.given.clone(),
-        target: None,
+        also: Vec::new(),
+        targets: Vec::new(),
         input: None,
         shape: None,
     }
-}
-
-fn reference(name: &ObjectName) -> Result<TableReference> {
-    object_name_to_table_reference(name.clone(), true).map_err(|_| {
-        Error::invalid(format!(
-            "'{name}' is no table name; write table, schema.table or catalog.schema.table"
-        ))
-    })
-}
-
-fn changed(name: &str) -> ObjectName {
-    let parts = [CHANGED, TEMP, name];
-    ObjectName::from(parts.map(|part| Ident::with_quote('"', part)).to_vec())
-}
-
-/// A name that no column of the table has.
-fn row_column(schema: &Schema) -> String {
-    let mut name = ROW.to_owned();
-    while schema.field_with_name(&name).is_ok() {
-        name.push('_');
-    }
-    name
-}
-
-fn positions(table: &str, schema: &Schema, columns: &[Ident]) -> Result<Vec<usize>> {
-    let mut found = Vec::with_capacity(columns.len());
-    for column in columns {
-        let name = match column.quote_style {
-            Some(_) => column.value.clone(),
-            None => column.value.to_lowercase(),
-        };
-        let at = schema.index_of(&name).map_err(|_| {
-            let known: Vec<_> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-            Error::invalid(format!(
-                "table '{TEMP}.{table}' has no column '{name}'; it has {}",
-                known.join(", ")
-            ))
-        })?;
-        if found.contains(&at) {
-            return Err(Error::invalid(format!("column '{name}' is written twice")));
-        }
-        found.push(at);
-    }
-    Ok(found)
-}
-
-/// Takes what only this module knows out of a message about columns.
-fn without_marks(error: Error) -> Error {
-    let Error::InvalidInput { message } = error else {
-        return error;
-    };
-    let prefix = format!("{CHANGED}.");
-    let message = message.replace(&prefix, "");
-    let is_ours = |word: &&str| {
-        let word = word.trim_end_matches([',', '.', '_']);
-        word.ends_with(".__row")
-    };
-    let words: Vec<_> = message.split(' ').filter(|word| !is_ours(word)).collect();
-    Error::invalid(words.join(" "))
 }

@@ -3,32 +3,34 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::execution::memory_pool::MemoryReservation;
-use futures::StreamExt;
-use godwit_catalog::{Seen, Staging, TempTable, TempTables, TempWriter, plain_schema};
 use godwit_protocol::StatementId;
+use tokio::sync::oneshot;
 
 use crate::bind::Bound;
-use crate::change::{New, Scope, Step};
+use crate::change::Scope;
 use crate::check::{Change, SettingChange, TransactionStatement, change_of};
-use crate::conform::conform;
 use crate::deep::with_deep_stack;
 use crate::define;
 use crate::inner::Inner;
 use crate::parse;
-use crate::plan::Plan;
-use crate::run;
+use crate::results::Returning;
 use crate::running::Record;
 use crate::runtime::within;
-use crate::session::{Caller, Session};
-use crate::{Error, Outcome, Result};
+use crate::session::Session;
+use crate::{Error, Kept, Outcome, Result};
 
 mod adding;
+mod bulk;
+mod keys;
+mod lake;
+mod marks;
 mod matched;
+mod run;
+mod sink;
+mod taking;
 
-use adding::staging_for;
 pub(crate) use adding::{Adding, SMALL_CHUNK};
-use matched::Matched;
+use run::{Place, Run};
 
 /// What running a statement changes.
 #[derive(Debug, Clone)]
@@ -37,28 +39,66 @@ pub(crate) enum Effect {
     Setting(SettingChange),
     /// The transaction of the session.
     Transaction(TransactionStatement),
-    /// Temporary tables. The statement is planned again when it runs, on what they hold then; this keeps the
-    /// parameters as they were advertised.
+    /// Rows of tables, or temporary tables. The statement is planned again when it runs, on what they hold then; this
+    /// keeps the parameters as they were advertised.
     Tables(SchemaRef),
+    /// The same of a statement that returns rows.
+    Returning {
+        parameters: SchemaRef,
+        rows: SchemaRef,
+    },
     /// What there is in the lake. Taken apart again when it runs; this keeps the parameters as they were advertised.
     Definition(SchemaRef),
 }
 
-/// One run of a change of temporary tables.
-struct Job {
+/// One run of a change of tables.
+pub(crate) struct Job {
     id: StatementId,
     session: Arc<Session>,
     sql: Arc<str>,
     parameters: SchemaRef,
+    /// The schema of the rows that it returns, as it was advertised.
+    returns: Option<SchemaRef>,
+    /// Where these rows go, and who waits for them; nowhere when nobody wants them.
+    pub(crate) returning: Option<(Returning, oneshot::Sender<Kept>)>,
     /// The change happens once for every row.
     bound: Option<Arc<Bound>>,
+}
+
+impl Job {
+    pub(crate) fn new(
+        session: &Arc<Session>,
+        (id, sql): (StatementId, Arc<str>),
+        effect: &Effect,
+        bound: Option<Arc<Bound>>,
+    ) -> Self {
+        Self {
+            id,
+            session: session.pinned(),
+            sql,
+            parameters: effect.parameters(),
+            returns: effect.returns().cloned(),
+            returning: None,
+            bound,
+        }
+    }
 }
 
 impl Effect {
     pub(crate) fn parameters(&self) -> SchemaRef {
         match self {
             Self::Setting(_) | Self::Transaction(_) => Arc::new(Schema::empty()),
-            Self::Tables(parameters) | Self::Definition(parameters) => Arc::clone(parameters),
+            Self::Tables(parameters)
+            | Self::Returning { parameters, .. }
+            | Self::Definition(parameters) => Arc::clone(parameters),
+        }
+    }
+
+    /// The schema of the rows that it returns.
+    pub(crate) fn returns(&self) -> Option<&SchemaRef> {
+        match self {
+            Self::Returning { rows, .. } => Some(rows),
+            Self::Setting(_) | Self::Transaction(_) | Self::Tables(_) | Self::Definition(_) => None,
         }
     }
 }
@@ -85,14 +125,8 @@ impl Inner {
                 };
                 Box::pin(self.define(job)).await
             }
-            Effect::Tables(parameters) => {
-                let job = Job {
-                    id,
-                    session: session.pinned(),
-                    sql,
-                    parameters: Arc::clone(parameters),
-                    bound,
-                };
+            Effect::Tables(_) | Effect::Returning { .. } => {
+                let job = Job::new(session, (id, sql), effect, bound);
                 Box::pin(self.change_tables(job)).await
             }
         }
@@ -100,12 +134,12 @@ impl Inner {
 
     /// Runs a change on the query runtime, for no longer than a statement may take. Dropping the future before its end
     /// leaves everything as it was.
-    async fn change_tables(self: &Arc<Self>, job: Job) -> Result<Outcome> {
+    pub(crate) async fn change_tables(self: &Arc<Self>, job: Job) -> Result<Outcome> {
         check_bound(&job.parameters, job.bound.as_deref())?;
         let (id, sql) = (job.id, Arc::clone(&job.sql));
         let session = Arc::clone(&job.session);
         let inner = Arc::clone(self);
-        let work = Box::pin(async move { inner.change_now(&job).await });
+        let work = Box::pin(async move { inner.change_now(job).await });
         self.run_effect(id, &session, &sql, work).await
     }
 
@@ -130,17 +164,44 @@ impl Inner {
         })
     }
 
-    async fn change_now(&self, job: &Job) -> Result<u64> {
-        let writer = job.session.changeable()?.write().await;
-        let change = Run {
-            inner: self,
-            job,
-            writer: &writer,
-            caller: job.session.caller(),
+    async fn change_now(&self, mut job: Job) -> Result<u64> {
+        let returning = job.returning.take();
+        let begin = || {
+            let rows = returning.as_ref().map(|(returning, _)| returning.rows());
+            rows.transpose()
         };
-        let rows = change.all().await?;
-        writer.commit();
+        let (rows, returned) = if self.is_durable(&job).await? {
+            self.change_lake(&job, begin).await?
+        } else {
+            let writer = job.session.changeable()?.write().await;
+            let mut returned = begin()?;
+            let run = Run::new(self, &job, Place::Temporary(&writer));
+            let rows = run.all(&mut returned).await?;
+            writer.commit();
+            (rows, returned)
+        };
+        if let (Some((returning, wanted)), Some(returned)) = (returning, returned) {
+            // Whoever waited for the rows may have gone; they are forgotten in time.
+            let _ = wanted.send(returning.keep(returned));
+        }
         Ok(rows)
+    }
+
+    /// Whether the change is one of a durable table.
+    async fn is_durable(&self, job: &Job) -> Result<bool> {
+        let parsed = parse::parse(&job.sql, self.planner.limits)?;
+        let change = change_in(&parsed)?;
+        let Some((verb, name)) = change.target() else {
+            return Ok(false);
+        };
+        let scope = Scope {
+            state: &job.session.state(),
+            seen: &job.session.seen().await?,
+            parameters: &parsed.parameters,
+            given: None,
+        };
+        let target = self.planner.target(&scope, verb, name).await?;
+        Ok(target.is_durable())
     }
 }
 
@@ -170,180 +231,6 @@ pub(crate) fn check_bound(parameters: &Schema, bound: Option<&Bound>) -> Result<
     Ok(())
 }
 
-/// A change that is being made in the draft of a writer.
-struct Run<'a> {
-    inner: &'a Inner,
-    job: &'a Job,
-    writer: &'a TempWriter,
-    caller: Arc<Caller>,
-}
-
-impl Run<'_> {
-    /// Makes the change once for every bound row, each on what the one before left.
-    async fn all(&self) -> Result<u64> {
-        let runs = self.job.bound.as_ref().map_or(1, |bound| bound.len());
-        let mut rows = 0u64;
-        let mut at = 0;
-        while at < runs {
-            let step = self.plan().await?;
-            let until = if step.reads_its_table() { at + 1 } else { runs };
-            rows = rows.saturating_add(self.make(step, at..until).await?);
-            at = until;
-        }
-        Ok(rows)
-    }
-
-    async fn plan(&self) -> Result<Step> {
-        let parsed = parse::parse(&self.job.sql, self.inner.planner.limits)?;
-        let change = change_in(&parsed)?;
-        let lake = self.job.session.seen().await?.lake().clone();
-        let scope = Scope {
-            state: &self.job.session.state(),
-            seen: &Seen::new(self.writer.draft().clone(), lake),
-            parameters: &parsed.parameters,
-            given: Some(Arc::clone(&self.job.parameters)),
-        };
-        self.inner.planner.change(scope, change).await
-    }
-
-    async fn make(&self, step: Step, rows: std::ops::Range<usize>) -> Result<u64> {
-        let draft = self.writer.draft();
-        match step {
-            Step::Create {
-                name,
-                if_not_exists,
-                new,
-                ..
-            } => {
-                if if_not_exists && draft.get(&name).is_some() {
-                    return Ok(0);
-                }
-                self.create(&name, new, rows).await
-            }
-            Step::Drop { names } => {
-                names.iter().for_each(|name| self.writer.remove(name));
-                Ok(0)
-            }
-            Step::Truncate { table } => {
-                let before = found(draft, &table)?;
-                self.writer
-                    .refill(&table, &before, Vec::new())
-                    .map_err(full)?;
-                Ok(0)
-            }
-            Step::Insert { table, plan } => self.insert(&table, &plan, rows).await,
-            Step::Delete { table, plan } => {
-                let before = found(draft, &table)?;
-                let mut matched = Matched::new(&before, &[], self.scratch())?;
-                self.read(&plan, rows, |batch| matched.take(batch)).await?;
-                let count = matched.rows();
-                if count > 0 {
-                    let staging = staging_for(draft, &table, &before, &[])?;
-                    let chunks = matched.deleted(staging).await?;
-                    self.writer.refill(&table, &before, chunks).map_err(full)?;
-                }
-                Ok(count)
-            }
-            Step::Update {
-                table,
-                columns,
-                plan,
-            } => {
-                let before = found(draft, &table)?;
-                let mut matched = Matched::new(&before, &columns, self.scratch())?;
-                self.read(&plan, rows, |batch| matched.take(batch)).await?;
-                let count = matched.rows();
-                if count > 0 {
-                    let staging = staging_for(draft, &table, &before, &[])?;
-                    let chunks = matched.updated(staging).await?;
-                    self.writer.refill(&table, &before, chunks).map_err(full)?;
-                }
-                Ok(count)
-            }
-        }
-    }
-
-    async fn create(&self, name: &str, new: New, rows: std::ops::Range<usize>) -> Result<u64> {
-        let draft = self.writer.draft();
-        match new {
-            New::Columns { schema, defaults } => {
-                self.writer
-                    .put(name, schema, defaults, Vec::new())
-                    .map_err(full)?;
-                Ok(0)
-            }
-            New::Query(plan) => {
-                let fields = plan.schema.fields().iter();
-                let nullable = fields.map(|field| field.as_ref().clone().with_nullable(true));
-                let schema = plain_schema(&Schema::new(nullable.collect::<Vec<_>>()));
-                let replaced = draft.get(name).map_or(0, |table| table.bytes());
-                let before = draft.bytes().saturating_sub(replaced);
-                let mut staging =
-                    Staging::new(draft, name, Arc::clone(&schema), before).map_err(full)?;
-                self.read(&plan, rows, |batch| staging.push(batch)).await?;
-                let count = staging.rows();
-                let chunks = staging.finish().map_err(|error| self.translate(&error))?;
-                self.writer
-                    .put(name, schema, Default::default(), chunks)
-                    .map_err(full)?;
-                Ok(count)
-            }
-        }
-    }
-
-    async fn insert(
-        &self,
-        table: &str,
-        plan: &Arc<Plan>,
-        rows: std::ops::Range<usize>,
-    ) -> Result<u64> {
-        let draft = self.writer.draft();
-        let before = found(draft, table)?;
-        let mut adding = Adding::new(draft, table, &before)?;
-        self.read(plan, rows, |batch| adding.staging.push(batch))
-            .await?;
-        let (chunks, count) = adding.finish()?;
-        self.writer.refill(table, &before, chunks).map_err(full)?;
-        Ok(count)
-    }
-
-    /// Runs a query for some of the bound rows and hands out its batches, one after the other.
-    async fn read(
-        &self,
-        plan: &Plan,
-        rows: std::ops::Range<usize>,
-        mut take: impl FnMut(&arrow::array::RecordBatch) -> datafusion::error::Result<()> + Send,
-    ) -> Result<()> {
-        for at in rows {
-            let values = match &self.job.bound {
-                Some(bound) => Some(bound.row(at).map_err(|error| self.translate(&error))?),
-                None => None,
-            };
-            let mut batches = run::start(plan, &self.caller, values, |_| {})
-                .await
-                .map_err(|error| self.translate(&error))?;
-            while let Some(batch) = batches.next().await {
-                let batch = batch.map_err(|error| self.translate(&error))?;
-                let batch = conform(&batch, &plan.schema)
-                    .map_err(|error| Error::internal(&self.job.id.to_string(), error))?;
-                take(&batch).map_err(|error| self.translate(&error))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Memory for what a change holds besides the rows of tables.
-    fn scratch(&self) -> MemoryReservation {
-        let pool = &self.inner.base.runtime_env().memory_pool;
-        datafusion::execution::memory_pool::MemoryConsumer::new("change of a temporary table")
-            .register(pool)
-    }
-
-    fn translate(&self, error: &datafusion::error::DataFusionError) -> Error {
-        Error::from_datafusion(error, &self.job.id.to_string())
-    }
-}
-
 /// The change that a statement is.
 ///
 /// # Errors
@@ -357,7 +244,7 @@ pub(crate) fn change_in(parsed: &parse::Parsed) -> Result<Change> {
     };
     change.ok_or_else(|| {
         Error::unsupported(
-            "temporary tables are changed by INSERT, UPDATE, DELETE and TRUNCATE, each a statement of its own",
+            "tables are changed by INSERT, UPDATE, DELETE, MERGE and TRUNCATE, each a statement of its own",
         )
     })
 }
@@ -366,24 +253,4 @@ pub(crate) fn change_in(parsed: &parse::Parsed) -> Result<Change> {
 #[expect(clippy::needless_pass_by_value, reason = "as map_err passes it")]
 pub(crate) fn full(error: godwit_catalog::Error) -> Error {
     Error::from_catalog(&error)
-}
-
-pub(crate) fn found(draft: &TempTables, name: &str) -> Result<Arc<TempTable>> {
-    draft
-        .get(name)
-        .ok_or_else(|| Error::not_found(format!("table 'temp.{name}' does not exist any more")))
-}
-
-impl Step {
-    /// Whether what it does to one bound row depends on what it did to the one before.
-    fn reads_its_table(&self) -> bool {
-        match self {
-            Self::Insert { table, plan } => plan.resolved.reads_temporary(&plan.logical, table),
-            Self::Create { .. }
-            | Self::Drop { .. }
-            | Self::Truncate { .. }
-            | Self::Delete { .. }
-            | Self::Update { .. } => true,
-        }
-    }
 }

@@ -21,7 +21,7 @@ use crate::cache::PlanCache;
 use crate::change::{Scope, read_only};
 use crate::check::{self, Class, Names, Write};
 use crate::effect::{Effect, change_in, check_bound};
-use crate::parse::{self, Limits, Parsed};
+use crate::parse::{self, Parsed};
 use crate::plan::{Plan, Planner};
 use crate::progress::Progress;
 use crate::query::WAITING_BATCHES;
@@ -46,6 +46,10 @@ pub(crate) struct Inner {
     pub(crate) running: Arc<Running>,
     pub(crate) base: SessionState,
     pub(crate) max_parameter_bytes: u64,
+    /// `lake.commit_retries`
+    pub(crate) commit_retries: u32,
+    /// `lake.orphan_grace`
+    pub(crate) orphan_grace: Duration,
 }
 
 impl Inner {
@@ -73,6 +77,7 @@ impl Inner {
             runtime.run("start", None, open).await?
         };
         let results = Arc::new(Results::new(config, Arc::clone(&env.disk_manager)));
+        let runtime_env = Arc::clone(&env);
         let base = base_state(&catalog, &bounds, env);
         let sessions = Arc::new(Sessions::new(
             config,
@@ -82,18 +87,10 @@ impl Inner {
             bounds,
         )?);
         let running = Arc::new(Running::default());
-        system::register(&catalog, &sessions, &running);
-        let limits = Limits {
-            max_bytes: config.query.max_sql_bytes,
-            max_depth: config.query.max_sql_depth,
-        };
+        system::register(&catalog, &lake, &sessions, &running);
         let inner = Arc::new(Self {
             runtime,
-            planner: Planner {
-                catalog,
-                lake: lake.clone(),
-                limits,
-            },
+            planner: Planner::new(config, catalog, lake.clone(), runtime_env),
             lake,
             sessions,
             plans: PlanCache::new(config.statements.cached_plans, config.tickets.ttl),
@@ -101,6 +98,8 @@ impl Inner {
             running,
             base,
             max_parameter_bytes: config.wire.max_request_bytes,
+            commit_retries: config.lake.commit_retries,
+            orphan_grace: config.lake.orphan_grace,
         });
         let idle = config
             .sessions
@@ -258,9 +257,8 @@ impl Inner {
         }
     }
 
-    /// Plans a change of temporary tables to see that it can be made. Nothing is changed.
+    /// Plans a change of tables to see that it can be made. Nothing is changed.
     async fn check_change(&self, session: &Session, parsed: &Parsed) -> Result<Body> {
-        session.changeable()?;
         let scope = Scope {
             state: &session.state(),
             seen: &session.seen().await?,
@@ -268,7 +266,14 @@ impl Inner {
             given: None,
         };
         let step = self.planner.change(scope, change_in(parsed)?).await?;
-        Ok(Body::Effect(Effect::Tables(step.parameters())))
+        if step.is_temporary() {
+            session.changeable()?;
+        }
+        let parameters = step.parameters();
+        Ok(Body::Effect(match step.returns().cloned() {
+            Some(rows) => Effect::Returning { parameters, rows },
+            None => Effect::Tables(parameters),
+        }))
     }
 
     async fn plan_again(&self, session: &Session, prepared: &Prepared) -> Result<Body> {
@@ -314,7 +319,7 @@ impl Inner {
         Ok(statement)
     }
 
-    /// Why a table cannot be written to, unless it is a temporary one.
+    /// Why a table cannot be written to, unless it is a temporary or durable one.
     async fn refuse(&self, session: &Session, write: &Write) -> Option<Error> {
         let verb = write.verb;
         let reference = write
@@ -339,7 +344,11 @@ impl Inner {
         let resolved = lookup.resolve(&names).await;
         match resolved.get(&reference) {
             Ok(table) if table.kind == TableKind::Temporary => None,
-            Ok(table) => Some(read_only(verb, table)),
+            Ok(table) => match seen.durable(&table.schema, &table.name).await {
+                Ok(Some(_)) => None,
+                Ok(None) => Some(read_only(verb, table)),
+                Err(error) => Some(Error::from_catalog(&error)),
+            },
             Err(error) => Some(error),
         }
     }

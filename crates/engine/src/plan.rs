@@ -6,6 +6,7 @@ use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::{DFSchema, TableReference};
 use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::OptimizerConfig;
 use datafusion::sql::parser::Statement as Tree;
@@ -13,6 +14,7 @@ use godwit_catalog::{Catalog, Seen};
 use godwit_lake::{Lake, SnapshotId};
 
 use crate::check::Names;
+use crate::copy::Places;
 use crate::deep::{Deep, with_deep_stack};
 use crate::infer::Types;
 use crate::names::{Lookup, Resolved, Table};
@@ -25,6 +27,7 @@ use crate::{Error, Result, duplicates, show, size, total};
 pub(crate) struct Planner {
     pub(crate) catalog: Catalog,
     pub(crate) lake: Lake,
+    pub(crate) places: Places,
     pub(crate) limits: Limits,
 }
 
@@ -56,17 +59,37 @@ pub(crate) struct Request<'a> {
     pub(crate) parameters: &'a [String],
     /// The parameters as they were advertised before, when it is planned again.
     pub(crate) given: Option<SchemaRef>,
-    /// A table beside those of the catalog.
-    pub(crate) target: Option<(TableReference, Table)>,
+    /// Queries over the same tables and parameters whose plans the shape takes parts of.
+    pub(crate) also: Vec<Tree>,
+    /// Tables beside those of the catalog.
+    pub(crate) targets: Vec<(TableReference, Table)>,
     /// What the unqualified name `input` stands for, before all other tables.
     pub(crate) input: Option<Arc<dyn TableProvider>>,
-    /// What is made of the plan before it is analysed.
+    /// What is made of the plan, and of those planned with it, before it is analysed.
     pub(crate) shape: Option<&'a Shape<'a>>,
 }
 
-pub(crate) type Shape<'a> = dyn Fn(LogicalPlan) -> EngineResult<LogicalPlan> + Send + Sync + 'a;
+pub(crate) type Shape<'a> =
+    dyn Fn(LogicalPlan, Vec<LogicalPlan>) -> EngineResult<LogicalPlan> + Send + Sync + 'a;
 
 impl Planner {
+    pub(crate) fn new(
+        config: &Config,
+        catalog: Catalog,
+        lake: Lake,
+        runtime: Arc<RuntimeEnv>,
+    ) -> Self {
+        Self {
+            catalog,
+            lake,
+            places: Places::new(&config.copy, runtime),
+            limits: Limits {
+                max_bytes: config.query.max_sql_bytes,
+                max_depth: config.query.max_sql_depth,
+            },
+        }
+    }
+
     /// Plans a query. `given` are the parameters as they were advertised before, when it is planned again.
     ///
     /// # Errors
@@ -99,7 +122,8 @@ impl Planner {
             tree,
             parameters: &parameters,
             given,
-            target: None,
+            also: Vec::new(),
+            targets: Vec::new(),
             input,
             shape: None,
         })
@@ -117,12 +141,19 @@ impl Planner {
             mut tree,
             parameters,
             given,
-            target,
+            mut also,
+            targets,
             input,
             shape,
         } = request;
-        let (names, mut resolved) = self.lookup(state, seen).read(&mut tree).await?;
-        if let Some((reference, table)) = target {
+        let lookup = self.lookup(state, seen);
+        let (mut names, mut resolved) = lookup.read(&mut tree).await?;
+        for tree in &mut also {
+            let (more, found) = lookup.read(tree).await?;
+            names.add(more);
+            resolved.add(found);
+        }
+        for (reference, table) in targets {
             resolved.insert(reference, table);
         }
         if let Some(input) = input {
@@ -133,6 +164,7 @@ impl Planner {
             state,
             resolved: &resolved,
             max_depth: self.limits.max_depth,
+            also: &also,
             shape,
         };
         let (logical, schema, parameters) = with_deep_stack(|| work.plan(tree, parameters, given))?;
@@ -168,6 +200,7 @@ impl Planner {
             state: state.session(),
             schema: state.schema(),
             lake: &self.lake,
+            places: &self.places,
             limits: self.limits,
             trail: None,
         }
@@ -179,6 +212,7 @@ struct Work<'a> {
     state: &'a State,
     resolved: &'a Resolved,
     max_depth: usize,
+    also: &'a [Tree],
     shape: Option<&'a Shape<'a>>,
 }
 
@@ -253,10 +287,17 @@ impl Work<'_> {
     }
 
     fn to_plan(&self, tree: &Tree, parameters: Vec<Option<FieldRef>>) -> EngineResult<LogicalPlan> {
-        let plan = godwit_planner::plan(self.state.session(), self.resolved, tree, parameters)?;
+        let plan = |tree| {
+            let session = self.state.session();
+            godwit_planner::plan(session, self.resolved, tree, parameters.clone())
+        };
+        let planned = plan(tree)?;
         match self.shape {
-            Some(shape) => shape(plan),
-            None => Ok(plan),
+            Some(shape) => shape(
+                planned,
+                self.also.iter().map(plan).collect::<EngineResult<_>>()?,
+            ),
+            None => Ok(planned),
         }
     }
 

@@ -17,7 +17,7 @@ pub struct Prepared {
     pub id: StatementId,
     /// What running it does.
     pub kind: StatementKind,
-    /// Schema of its rows; no fields for an effect.
+    /// Schema of its rows; no fields for an effect that returns none.
     pub dataset_schema: SchemaRef,
     /// One nullable field a parameter, in the order of binding, named `$1`, `$2` … or as the statement names them.
     pub parameter_schema: SchemaRef,
@@ -61,7 +61,11 @@ impl Prepared {
                 Arc::clone(&plan.schema),
                 Arc::clone(&plan.parameters),
             ),
-            Body::Effect(effect) => (StatementKind::Effect, empty(), effect.parameters()),
+            Body::Effect(effect) => (
+                StatementKind::Effect,
+                effect.returns().cloned().unwrap_or_else(empty),
+                effect.parameters(),
+            ),
         };
         Self {
             id,

@@ -19,10 +19,12 @@ use crate::{Engine, Error, QueryStream, Result, Session, Statement};
 mod file;
 mod keep;
 mod read;
+mod returned;
 mod shared;
 
 use file::Budget;
 pub(crate) use read::Reading;
+pub(crate) use returned::{Returned, Returning};
 use shared::{Shared, gone};
 
 /// How often the progress of a query is looked at by those who wait for it.

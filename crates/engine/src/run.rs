@@ -166,17 +166,27 @@ pub(crate) async fn start(
     values: Option<Vec<ScalarValue>>,
     planned: impl FnOnce(&Arc<dyn ExecutionPlan>),
 ) -> EngineResult<SendableRecordBatchStream> {
+    let logical = || {
+        let logical = LogicalPlan::clone(&plan.logical);
+        match values {
+            Some(values) => logical.with_param_values(ParamValues::from(values)),
+            None => Ok(logical),
+        }
+    };
+    start_as(plan, caller, logical, planned).await
+}
+
+/// Starts what was made of a planned query.
+pub(crate) async fn start_as(
+    plan: &Plan,
+    caller: &Arc<Caller>,
+    logical: impl FnOnce() -> EngineResult<LogicalPlan>,
+    planned: impl FnOnce(&Arc<dyn ExecutionPlan>),
+) -> EngineResult<SendableRecordBatchStream> {
     let mut session = plan.state.session().clone();
     session.config_mut().set_extension(Arc::clone(caller));
     session.mark_start_execution();
-    let logical = Deep::new(with_deep_stack(|| {
-        let logical = LogicalPlan::clone(&plan.logical);
-        let logical = match values {
-            Some(values) => logical.with_param_values(ParamValues::from(values))?,
-            None => logical,
-        };
-        optimize(&session, logical)
-    })?);
+    let logical = Deep::new(with_deep_stack(|| optimize(&session, logical()?))?);
     let physical = physical_plan(&session, &logical).await?;
     let physical = yielding(prompt(physical)?)?;
     planned(&physical);

@@ -22,7 +22,7 @@ pub struct Statement {
     /// What running it does.
     pub kind: StatementKind,
     /// Schema of the stream of [`crate::Engine::query`], to the nullability. May hold views and dictionaries. For an
-    /// effect: one field `count`, Int64, not null.
+    /// effect: that of the rows that it returns, else one field `count`, Int64, not null.
     pub schema: SchemaRef,
     /// A hash over the contents that the statement's tables had when it was planned. Zero when it reads no table.
     pub snapshot: u64,
@@ -87,7 +87,11 @@ impl Statement {
                 Arc::clone(&plan.schema),
                 plan.snapshot,
             ),
-            Body::Effect(_) => (StatementKind::Effect, count_schema(), 0),
+            Body::Effect(effect) => {
+                let returned = effect.returns().cloned();
+                let schema = returned.unwrap_or_else(count_schema);
+                (StatementKind::Effect, schema, 0)
+            }
         };
         let schema = match (kind, promised) {
             (StatementKind::Query, Some(promised)) => promised,
@@ -127,13 +131,19 @@ impl Statement {
         match (&self.inner.body, &self.inner.bound) {
             (Body::Query(plan), None) => plan.rows,
             (Body::Query(plan), Some(bound)) => plan.rows?.checked_mul(bound.len() as u64),
-            (Body::Effect(_), _) => Some(1),
+            (Body::Effect(effect), _) => effect.returns().is_none().then_some(1),
         }
     }
 
     /// Whether the order of the rows is part of the result.
     pub fn ordered(&self) -> bool {
         matches!(&self.inner.body, Body::Query(plan) if plan.is_ordered())
+    }
+
+    /// Whether it is an effect that returns rows (`RETURNING`); run it with [`crate::Engine::execute_returning`] to have
+    /// them.
+    pub fn returns_rows(&self) -> bool {
+        matches!(&self.inner.body, Body::Effect(effect) if effect.returns().is_some())
     }
 
     /// Whether what it was planned on can still be read.

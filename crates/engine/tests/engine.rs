@@ -10,6 +10,10 @@
 mod binding;
 #[path = "engine/checks.rs"]
 mod checks;
+#[path = "engine/copy.rs"]
+mod copy;
+#[path = "engine/define.rs"]
+mod define;
 #[path = "engine/durable_ingest.rs"]
 mod durable_ingest;
 #[path = "engine/exchange.rs"]
@@ -50,5 +54,9 @@ mod temporary_limits;
 mod temporary_runs;
 #[path = "engine/temporary_writes.rs"]
 mod temporary_writes;
+#[path = "engine/time_travel.rs"]
+mod time_travel;
 #[path = "engine/transactions.rs"]
 mod transactions;
+#[path = "engine/views.rs"]
+mod views;

@@ -4,55 +4,108 @@ use std::sync::Arc;
 
 use arrow::compute::can_cast_types;
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::{Column, DFSchema, ScalarValue, plan_err};
+use datafusion::common::{Column, DFSchema, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    Cast, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, Values,
+    Cast, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, SubqueryAlias, Values,
 };
-use godwit_catalog::TempTable;
 
-/// The rows with all columns of the table, in its order and of its types. The rows have the columns at these
-/// positions of the table; the others get their defaults, or null.
+use super::target::{Changed, Target};
+
+/// The rows with all columns of the table, in its order, of its types and under its names. The rows have the columns at
+/// these positions of the table; the others get their defaults, which are given in order.
 pub(super) fn insert(
     plan: LogicalPlan,
-    table: &TempTable,
+    target: &Target,
     columns: &[usize],
+    defaults: Vec<Expr>,
 ) -> Result<LogicalPlan> {
     let width = plan.schema().fields().len();
     if width != columns.len() {
         return plan_err!(
             "INSERT takes {} values a row ({}), {width} are given",
             columns.len(),
-            names(table, columns)
+            target.names(columns).join(", ")
         );
     }
-    let fields = table.schema().fields();
+    let fields = target.schema().fields();
     let types: Vec<_> = columns
         .iter()
         .filter_map(|at| fields.get(*at))
         .map(|field| field.data_type().clone())
         .collect();
     let plan = cast(plan, &types)?;
+    let mut defaults = defaults.into_iter();
     let values = fields.iter().enumerate().map(|(at, field)| {
-        let given = columns.iter().position(|column| *column == at);
-        let value = match given {
+        let value = match columns.iter().position(|column| *column == at) {
             Some(given) => Expr::Column(Column::from(plan.schema().qualified_field(given))),
-            None => to_type(
-                match table.default_of(field.name()) {
-                    Some(default) => default.expr.clone(),
-                    None => Expr::Literal(ScalarValue::Null, None),
-                },
-                field.data_type(),
-            ),
+            None => match defaults.next() {
+                Some(default) => checked(default, field.data_type(), &DFSchema::empty())?,
+                None => return plan_err!("column '{}' has no value", field.name()),
+            },
         };
-        value.alias(field.name())
+        Ok(value.alias(field.name()))
     });
-    let values: Vec<_> = values.collect();
+    let values = values.collect::<Result<Vec<_>>>()?;
     LogicalPlanBuilder::from(plan).project(values)?.build()
 }
 
+/// The rows of a SELECT whose first columns are marks of rows, and whose others are all columns of the table: these get
+/// its types and names.
+pub(super) fn marked(plan: LogicalPlan, marks: &[&str], target: &Target) -> Result<LogicalPlan> {
+    let (exprs, input) = items(plan)?;
+    let mut exprs = exprs.into_iter();
+    let mut values = Vec::with_capacity(exprs.len());
+    for (expr, mark) in exprs.by_ref().take(marks.len()).zip(marks) {
+        values.push(expr.alias(*mark));
+    }
+    for (expr, field) in exprs.zip(target.schema().fields()) {
+        let value = checked(expr, field.data_type(), input.schema())?;
+        values.push(value.alias(field.name()));
+    }
+    Projection::try_new(values, Arc::new(input)).map(LogicalPlan::Projection)
+}
+
+/// The rows with what RETURNING lists after their first columns, of which so many stay. The expressions are about the
+/// table's columns, which the rows have under the table's names.
+pub(super) fn returning(
+    plan: LogicalPlan,
+    changed: &Changed,
+    stay: usize,
+    listed: Option<LogicalPlan>,
+) -> Result<LogicalPlan> {
+    let Some(listed) = listed else {
+        return Ok(plan);
+    };
+    let (listed, _) = items(listed)?;
+    let plan = SubqueryAlias::try_new(Arc::new(plan), changed.qualifier())?;
+    let plan = LogicalPlan::SubqueryAlias(plan);
+    let schema = Arc::clone(plan.schema());
+    let kept = schema.iter().take(stay).enumerate();
+    let kept = kept.map(|(at, field)| Expr::Column(Column::from(field)).alias(name(at)));
+    let listed = listed.into_iter().enumerate();
+    let listed = listed.map(|(at, expr)| expr.alias(name(stay + at)));
+    let exprs: Vec<_> = kept.chain(listed).collect();
+    Projection::try_new(exprs, Arc::new(plan)).map(LogicalPlan::Projection)
+}
+
+/// What a SELECT lists, and what it lists it from.
+pub(super) fn items(plan: LogicalPlan) -> Result<(Vec<Expr>, LogicalPlan)> {
+    let LogicalPlan::Projection(projection) = plan else {
+        return plan_err!("DISTINCT and ORDER BY make no sense here");
+    };
+    let input = Arc::unwrap_or_clone(projection.input);
+    if matches!(input, LogicalPlan::Aggregate(_) | LogicalPlan::Window(_)) {
+        return plan_err!(
+            "aggregates and window functions cannot stand here; write them in a subquery"
+        );
+    }
+    let exprs = projection.expr.into_iter().map(Expr::unalias);
+    Ok((exprs.collect(), input))
+}
+
 /// The rows with columns of these types. The casts go where a parameter that stands alone can be seen in them.
-pub(super) fn cast(plan: LogicalPlan, types: &[DataType]) -> Result<LogicalPlan> {
+fn cast(plan: LogicalPlan, types: &[DataType]) -> Result<LogicalPlan> {
     match plan {
         LogicalPlan::Values(values) => cast_values(values, types),
         LogicalPlan::Projection(projection) => {
@@ -95,29 +148,16 @@ fn cast_values(values: Values, types: &[DataType]) -> Result<LogicalPlan> {
 }
 
 /// The expression as a value of this type. One of unknown type, a parameter, becomes known by it.
-fn checked(expr: Expr, wanted: &DataType, schema: &DFSchema) -> Result<Expr> {
+pub(super) fn checked(expr: Expr, wanted: &DataType, schema: &DFSchema) -> Result<Expr> {
     match expr.get_type(schema) {
         Ok(known) if known == *wanted => Ok(expr),
         Ok(known) if known != DataType::Null && !can_cast_types(&known, wanted) => {
             plan_err!("{expr} is {known} and cannot become {wanted}")
         }
-        Ok(_) | Err(_) => Ok(to_type(expr, wanted)),
+        Ok(_) | Err(_) => Ok(Expr::Cast(Cast::new(Box::new(expr), wanted.clone()))),
     }
-}
-
-fn to_type(expr: Expr, wanted: &DataType) -> Expr {
-    Expr::Cast(Cast::new(Box::new(expr), wanted.clone()))
 }
 
 fn name(at: usize) -> String {
     format!("column{}", at + 1)
-}
-
-fn names(table: &TempTable, columns: &[usize]) -> String {
-    let names: Vec<_> = columns
-        .iter()
-        .filter_map(|at| table.schema().fields().get(*at))
-        .map(|field| field.name().as_str())
-        .collect();
-    names.join(", ")
 }

@@ -2,48 +2,55 @@
 
 use datafusion::sql::parser::Statement as Tree;
 use datafusion::sql::sqlparser::ast::{
-    ColumnDef, ColumnOption, Expr, Ident, ObjectName, Query, SelectItem, SetExpr, Statement,
-    TableFactor, TableWithJoins, Value,
+    ColumnDef, ColumnOption, Expr, Ident, Query, SelectItem, SetExpr, Statement, TableFactor,
+    TableWithJoins, Value, With,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use godwit_catalog::TempTable;
 
+use super::target::Target;
 use crate::{Error, Result};
 
-/// `SELECT items FROM table WHERE selection`, the table under another name but with its alias.
+/// `WITH with SELECT items FROM from WHERE selection`, every item under a name of its own.
 pub(super) fn select(
-    table: TableFactor,
-    from: ObjectName,
+    with: Option<&With>,
     items: Vec<Expr>,
+    from: Vec<TableWithJoins>,
     selection: Option<Expr>,
 ) -> Result<Tree> {
     let mut query = template("SELECT 1")?;
-    let (SetExpr::Select(select), TableFactor::Table { .. }) = (query.body.as_mut(), &table) else {
+    query.with = with.cloned();
+    let SetExpr::Select(select) = query.body.as_mut() else {
         return Err(Error::internal("plan", "SELECT 1 is no SELECT"));
     };
-    let mut relation = table;
-    if let TableFactor::Table { name, .. } = &mut relation {
-        *name = from;
-    }
-    select.projection = items.into_iter().map(SelectItem::UnnamedExpr).collect();
-    select.from = vec![TableWithJoins {
-        relation,
-        joins: Vec::new(),
-    }];
+    let items = items.into_iter().enumerate();
+    let items = items.map(|(at, expr)| SelectItem::ExprWithAlias {
+        expr,
+        alias: Ident::with_quote('"', format!("__item{at}")),
+    });
+    select.projection = items.collect();
+    select.from = from;
     select.selection = selection;
-    Ok(Tree::Statement(Box::new(Statement::Query(query))))
+    Ok(of_query(query))
 }
 
-/// A column by its exact name.
-pub(super) fn column(name: &str) -> Expr {
-    Expr::Identifier(Ident::with_quote('"', name))
+/// A query as a statement.
+pub(super) fn of_query(query: Box<Query>) -> Tree {
+    Tree::Statement(Box::new(Statement::Query(query)))
+}
+
+/// A table alone in `FROM`.
+pub(super) fn from(relation: TableFactor) -> TableWithJoins {
+    TableWithJoins {
+        relation,
+        joins: Vec::new(),
+    }
 }
 
 /// The rows of an INSERT, with what `DEFAULT` stands for written out; one row of defaults when there is no source.
 pub(super) fn rows(
     source: Option<Box<Query>>,
-    table: &TempTable,
+    target: &Target,
     columns: &[usize],
 ) -> Result<Box<Query>> {
     let mut query = match source {
@@ -57,7 +64,7 @@ pub(super) fn rows(
         for row in &mut values.rows {
             for (cell, at) in row.content.iter_mut().zip(columns) {
                 let value = std::mem::replace(cell, null());
-                *cell = or_default(value, table, *at)?;
+                *cell = or_default(value, target, *at)?;
             }
         }
     }
@@ -65,19 +72,30 @@ pub(super) fn rows(
 }
 
 /// The value, or what `DEFAULT` stands for in that column.
-pub(super) fn or_default(value: Expr, table: &TempTable, at: usize) -> Result<Expr> {
+pub(super) fn or_default(value: Expr, target: &Target, at: usize) -> Result<Expr> {
     let is_default = matches!(&value, Expr::Identifier(ident)
         if ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default"));
-    if !is_default {
-        return Ok(value);
+    if is_default {
+        default(target, at)
+    } else {
+        Ok(value)
     }
-    let name = table.schema().field(at).name();
-    let Some(default) = table.default_of(name) else {
-        return Ok(null());
-    };
+}
+
+/// What rows get in that column when they say nothing about it.
+pub(super) fn default(target: &Target, at: usize) -> Result<Expr> {
+    let fields = target.schema().fields();
+    let default = fields
+        .get(at)
+        .and_then(|field| target.default_of(field.name()));
+    default.map_or_else(|| Ok(null()), expression)
+}
+
+/// An expression from its text.
+pub(super) fn expression(sql: &str) -> Result<Expr> {
     let translate = |error| Error::from_parser(&error);
     Parser::new(&GenericDialect {})
-        .try_with_sql(&default.sql)
+        .try_with_sql(sql)
         .map_err(translate)?
         .parse_expr()
         .map_err(translate)
@@ -101,7 +119,8 @@ fn null() -> Expr {
     Expr::value(Value::Null)
 }
 
-fn template(sql: &str) -> Result<Box<Query>> {
+/// A query from its text.
+pub(crate) fn template(sql: &str) -> Result<Box<Query>> {
     let statements = Parser::parse_sql(&GenericDialect {}, sql);
     let mut statements = statements.map_err(|error| Error::from_parser(&error))?;
     match statements.pop() {

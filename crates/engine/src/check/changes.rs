@@ -1,21 +1,30 @@
-//! Statements that change temporary tables, as queries for what they change.
+//! Statements that change rows of tables or make temporary ones, as queries for what they change.
 //!
 //! Every field of the syntax tree is taken or refused: what is taken apart here leaves nothing out.
 
-use std::ops::ControlFlow;
-
-use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
 use datafusion::sql::sqlparser::ast::{
-    Assignment, AssignmentTarget, ColumnDef, ColumnOption, CreateTable, Delete, Expr, FromTable,
-    HiveFormat, Ident, Insert, ObjectName, OnCommit, Query, Statement, TableFactor, TableObject,
-    TableWithJoins, Truncate, Update, Visit, Visitor,
+    Assignment, AssignmentTarget, CreateTable, Expr, Ident, ObjectName, ObjectNamePart,
+    OutputClause, Query, SelectItem, SetExpr, Statement, TableAlias, TableFactor, TableWithJoins,
+    With,
 };
 
 use super::writes;
 use crate::{Error, Result};
 
-/// A change of temporary tables, as written.
+mod create;
+mod insert;
+mod merge;
+mod rows;
+
+pub(crate) use insert::{Conflict, ConflictTarget, Instead};
+pub(crate) use merge::{Action, Clause, When};
+
+/// A change, as written.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one of them for each statement"
+)]
 pub(crate) enum Change {
     /// `CREATE TEMP TABLE`
     Create {
@@ -32,21 +41,39 @@ pub(crate) enum Change {
     /// `INSERT`; no columns stand for all, no source for one row of defaults.
     Insert {
         table: ObjectName,
+        alias: Option<Ident>,
         columns: Vec<Ident>,
         source: Option<Box<Query>>,
+        conflict: Option<Conflict>,
+        returning: Vec<SelectItem>,
     },
     /// `TRUNCATE`
     Truncate { table: ObjectName },
     /// `DELETE`
     Delete {
+        with: Option<With>,
         table: TableFactor,
+        using: Vec<TableWithJoins>,
         selection: Option<Expr>,
+        returning: Vec<SelectItem>,
     },
     /// `UPDATE`
     Update {
+        with: Option<With>,
         table: TableFactor,
         assignments: Vec<(Ident, Expr)>,
+        from: Vec<TableWithJoins>,
         selection: Option<Expr>,
+        returning: Vec<SelectItem>,
+    },
+    /// `MERGE`
+    Merge {
+        with: Option<With>,
+        table: TableFactor,
+        source: TableFactor,
+        on: Expr,
+        clauses: Vec<Clause>,
+        returning: Vec<SelectItem>,
     },
 }
 
@@ -59,13 +86,31 @@ pub(crate) enum Rows {
     Query(Box<Query>),
 }
 
+impl Change {
+    /// The name of the table whose rows change, and what the statement is called.
+    pub(crate) fn target(&self) -> Option<(&'static str, &ObjectName)> {
+        let (verb, table) = match self {
+            Self::Create { .. } | Self::Drop { .. } => return None,
+            Self::Insert { table, .. } => return Some(("INSERT", table)),
+            Self::Truncate { table } => return Some(("TRUNCATE", table)),
+            Self::Delete { table, .. } => ("DELETE", table),
+            Self::Update { table, .. } => ("UPDATE", table),
+            Self::Merge { table, .. } => ("MERGE", table),
+        };
+        match table {
+            TableFactor::Table { name, .. } => Some((verb, name)),
+            _ => None,
+        }
+    }
+}
+
 /// Takes a statement apart. `None` when it changes no table or hides the change in a `WITH`.
 ///
 /// # Errors
 /// [`Error::Unsupported`], naming the clause that is not supported.
 pub(crate) fn change_of(statement: &Statement) -> Result<Option<Change>> {
     let change = match statement {
-        Statement::CreateTable(table) => create(table)?,
+        Statement::CreateTable(table) => create::create(table)?,
         Statement::Drop {
             object_type: _,
             if_exists,
@@ -85,281 +130,196 @@ pub(crate) fn change_of(statement: &Statement) -> Result<Option<Change>> {
                 if_exists: *if_exists,
             }
         }
-        Statement::Insert(insert) => self::insert(insert)?,
-        Statement::Truncate(truncate) => self::truncate(truncate)?,
-        Statement::Delete(delete) => self::delete(delete)?,
-        Statement::Update(update) => self::update(update)?,
+        Statement::Query(query) => return change_after(query),
+        other => return change_with(None, other),
+    };
+    Ok(Some(change))
+}
+
+/// A change after the common table expressions that it reads.
+fn change_after(query: &Query) -> Result<Option<Change>> {
+    let (SetExpr::Insert(statement)
+    | SetExpr::Update(statement)
+    | SetExpr::Delete(statement)
+    | SetExpr::Merge(statement)) = query.body.as_ref()
+    else {
+        return Ok(None);
+    };
+    let with = &query.with;
+    let mut bare = query.clone();
+    bare.with = None;
+    refuse(
+        bare.to_string() != statement.to_string(),
+        "a change with ORDER BY, LIMIT or another clause of a query",
+    )?;
+    for cte in with.iter().flat_map(|with| &with.cte_tables) {
+        refuse_writes(&cte.query)?;
+    }
+    change_with(with.as_ref(), statement)
+}
+
+fn change_with(with: Option<&With>, statement: &Statement) -> Result<Option<Change>> {
+    let change = match statement {
+        Statement::Insert(insert) => insert::insert(with, insert)?,
+        Statement::Truncate(truncate) => rows::truncate(truncate)?,
+        Statement::Delete(delete) => rows::delete(with, delete)?,
+        Statement::Update(update) => rows::update(with, update)?,
+        Statement::Merge(merge) => merge::merge(with, merge)?,
         _ => return Ok(None),
     };
     Ok(Some(change))
 }
 
-fn create(table: &CreateTable) -> Result<Change> {
+fn refuse_writes(query: &Query) -> Result<()> {
+    let statement = Statement::Query(Box::new(query.clone()));
     refuse(
-        !table.constraints.is_empty(),
-        "PRIMARY KEY, UNIQUE, CHECK or FOREIGN KEY",
-    )?;
-    refuse(
-        table.or_replace && table.if_not_exists,
-        "OR REPLACE together with IF NOT EXISTS",
-    )?;
-    let mut taken = CreateTableBuilder::new(table.name.clone());
-    taken.columns.clone_from(&table.columns);
-    let columns = taken.clone().build();
-    taken.temporary = true;
-    taken.query.clone_from(&table.query);
-    taken.if_not_exists = table.if_not_exists;
-    taken.or_replace = table.or_replace;
-    // LOCAL is what these tables are, and rows are kept at a COMMIT that never comes.
-    taken.global = table.global.filter(|global| !global);
-    taken.on_commit = table
-        .on_commit
-        .filter(|what| matches!(what, OnCommit::PreserveRows));
-    let no_format = HiveFormat::default();
-    taken.hive_formats = table
-        .hive_formats
-        .clone()
-        .filter(|format| *format == no_format);
-    refuse(
-        taken.build() != *table,
-        "CREATE TEMP TABLE with more than columns (name, type, NOT NULL, DEFAULT) or AS and a query",
-    )?;
-    let rows = match &table.query {
-        Some(query) if table.columns.is_empty() => Rows::Query(query.clone()),
-        Some(_) => {
-            return Err(unsupported(
-                "CREATE TEMP TABLE with both columns and a query",
-            ));
-        }
-        None => {
-            table.columns.iter().try_for_each(check_column)?;
-            if table.columns.is_empty() {
-                return Err(Error::invalid("a table has one column at least"));
-            }
-            Rows::Columns(Box::new(columns))
-        }
-    };
-    Ok(Change::Create {
-        name: table.name.clone(),
-        if_not_exists: table.if_not_exists,
-        or_replace: table.or_replace,
-        rows,
-    })
+        writes::find(&statement).is_some(),
+        "a write inside of a query",
+    )
 }
 
-fn check_column(column: &ColumnDef) -> Result<()> {
-    for option in &column.options {
-        match &option.option {
-            ColumnOption::Null | ColumnOption::NotNull => {}
-            ColumnOption::Default(expr) => {
-                refuse(expr.visit(&mut Queries).is_break(), "a query in a DEFAULT")?
-            }
-            other => {
-                return Err(unsupported(&format!("'{other}' of column {}", column.name)));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn insert(insert: &Insert) -> Result<Change> {
-    let Insert {
-        insert_token: _,
-        optimizer_hints: _,
-        or,
-        ignore,
-        into: _,
-        table,
-        table_alias,
-        columns,
-        overwrite,
-        source,
-        assignments,
-        partitioned,
-        after_columns,
-        has_table_keyword: _,
-        on,
-        returning,
-        output,
-        replace_into,
-        priority,
-        insert_alias,
-        settings,
-        format_clause,
-        multi_table_insert_type,
-        multi_table_into_clauses,
-        multi_table_when_clauses,
-        multi_table_else_clause,
-    } = insert;
-    refuse(
-        or.is_some() || *ignore || *replace_into || on.is_some(),
-        "INSERT that looks at rows that are there (ON CONFLICT, OR, IGNORE, REPLACE)",
-    )?;
-    refuse(
-        returning.is_some() || output.is_some(),
-        "INSERT … RETURNING",
-    )?;
-    refuse(
-        *overwrite,
-        "INSERT OVERWRITE (TRUNCATE the table and INSERT)",
-    )?;
-    refuse(
-        table_alias.is_some()
-            || !assignments.is_empty()
-            || partitioned.is_some()
-            || !after_columns.is_empty()
-            || priority.is_some()
-            || insert_alias.is_some()
-            || settings.is_some()
-            || format_clause.is_some()
-            || multi_table_insert_type.is_some()
-            || !multi_table_into_clauses.is_empty()
-            || !multi_table_when_clauses.is_empty()
-            || multi_table_else_clause.is_some(),
-        "INSERT with more than columns and VALUES or a query",
-    )?;
-    let TableObject::TableName(table) = table else {
-        return Err(unsupported("INSERT into anything but a table"));
-    };
-    if let Some(source) = source {
-        refuse(
-            writes::find(&Statement::Query(source.clone())).is_some(),
-            "a write inside of a query",
-        )?;
-    }
-    Ok(Change::Insert {
-        table: table.clone(),
-        columns: columns
-            .iter()
-            .map(column_name)
-            .collect::<Result<Vec<_>>>()?,
-        source: source.clone(),
-    })
-}
-
-fn truncate(truncate: &Truncate) -> Result<Change> {
-    let Truncate {
-        table_names,
-        partitions,
-        table: _,
-        if_exists,
-        identity,
-        cascade,
-        on_cluster,
-    } = truncate;
-    let [table] = table_names.as_slice() else {
-        return Err(unsupported("TRUNCATE of several tables"));
-    };
-    refuse(
-        partitions.is_some()
-            || *if_exists
-            || identity.is_some()
-            || cascade.is_some()
-            || on_cluster.is_some()
-            || table.only
-            || table.has_asterisk,
-        "TRUNCATE with more than a table",
-    )?;
-    Ok(Change::Truncate {
-        table: table.name.clone(),
-    })
-}
-
-fn delete(delete: &Delete) -> Result<Change> {
-    let Delete {
-        delete_token: _,
-        optimizer_hints: _,
-        tables,
-        from,
-        using,
-        selection,
-        returning,
-        output,
-        order_by,
-        limit,
-    } = delete;
-    refuse(
-        returning.is_some() || output.is_some(),
-        "DELETE … RETURNING",
-    )?;
-    refuse(
-        using.is_some() || !tables.is_empty(),
-        "DELETE … USING (write WHERE … IN or EXISTS)",
-    )?;
-    refuse(
-        !order_by.is_empty() || limit.is_some(),
-        "DELETE with ORDER BY or LIMIT",
-    )?;
-    let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = from;
-    let [table] = from.as_slice() else {
-        return Err(unsupported("DELETE from several tables"));
-    };
-    Ok(Change::Delete {
-        table: plain_table(table, "DELETE")?,
-        selection: selection.clone(),
-    })
-}
-
-fn update(update: &Update) -> Result<Change> {
-    let Update {
-        update_token: _,
-        optimizer_hints: _,
-        table,
-        assignments,
-        from,
-        selection,
-        returning,
-        output,
-        or,
-        order_by,
-        limit,
-    } = update;
-    refuse(
-        returning.is_some() || output.is_some(),
-        "UPDATE … RETURNING",
-    )?;
-    refuse(
-        from.is_some(),
-        "UPDATE … FROM (write a subquery in SET and WHERE … IN or EXISTS)",
-    )?;
-    refuse(
-        or.is_some() || !order_by.is_empty() || limit.is_some(),
-        "UPDATE with OR, ORDER BY or LIMIT",
-    )?;
-    let assignments = assignments.iter().map(|Assignment { target, value }| {
-        let AssignmentTarget::ColumnName(name) = target else {
-            return Err(unsupported("SET of several columns at once"));
-        };
-        Ok((column_name(name)?, value.clone()))
-    });
-    Ok(Change::Update {
-        table: plain_table(table, "UPDATE")?,
-        assignments: assignments.collect::<Result<_>>()?,
-        selection: selection.clone(),
-    })
-}
-
-fn plain_table(table: &TableWithJoins, verb: &str) -> Result<TableFactor> {
-    refuse(
-        !table.joins.is_empty(),
-        &format!("{verb} of a join (write WHERE … IN or EXISTS)"),
-    )?;
-    match &table.relation {
-        TableFactor::Table { args, alias, .. }
-            if args.is_none() && alias.as_ref().is_none_or(|alias| alias.columns.is_empty()) =>
-        {
-            Ok(table.relation.clone())
-        }
-        _ => Err(unsupported(&format!("{verb} of anything but a table"))),
+/// What `RETURNING` lists.
+fn returned(
+    items: Option<&Vec<SelectItem>>,
+    output: Option<&OutputClause>,
+) -> Result<Vec<SelectItem>> {
+    match (items, output) {
+        (None, None) => Ok(Vec::new()),
+        (Some(items), None)
+        | (
+            None,
+            Some(OutputClause::Returning {
+                select_items: items,
+                ..
+            }),
+        ) => Ok(items.clone()),
+        (_, Some(_)) => Err(unsupported("OUTPUT (write RETURNING)")),
     }
 }
 
-fn column_name(name: &ObjectName) -> Result<Ident> {
-    match name.0.as_slice() {
-        [part] if let Some(column) = part.as_ident() => Ok(column.clone()),
+/// Columns of `table` with their new values.
+fn assigned(
+    table: &ObjectName,
+    alias: Option<&Ident>,
+    assignments: &[Assignment],
+) -> Result<Vec<(Ident, Expr)>> {
+    let mut found = Vec::with_capacity(assignments.len());
+    for Assignment { target, value } in assignments {
+        match (target, value) {
+            (AssignmentTarget::ColumnName(name), value) => {
+                found.push((column_name(name, table, alias)?, value.clone()));
+            }
+            (AssignmentTarget::Tuple(names), Expr::Tuple(values))
+                if names.len() == values.len() =>
+            {
+                for (name, value) in names.iter().zip(values) {
+                    found.push((column_name(name, table, alias)?, value.clone()));
+                }
+            }
+            (AssignmentTarget::Tuple(_), _) => {
+                return Err(unsupported(
+                    "SET of several columns at once, unless to as many values in parentheses,",
+                ));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The table that is changed: a plain one, with an alias for the whole at most.
+fn plain_table(table: &TableFactor, verb: &str) -> Result<TableFactor> {
+    let refused = || unsupported(&format!("{verb} of anything but a table as it is now"));
+    let TableFactor::Table { name, alias, .. } = table else {
+        return Err(refused());
+    };
+    let has_columns = |alias: &TableAlias| !alias.columns.is_empty() || alias.at.is_some();
+    let plain = bare_table(name.clone(), alias.as_ref().map(|alias| alias.name.clone()));
+    let mut written = table.clone();
+    if let (TableFactor::Table { alias: written, .. }, TableFactor::Table { alias, .. }) =
+        (&mut written, &plain)
+    {
+        if written.as_ref().is_some_and(has_columns) {
+            return Err(refused());
+        }
+        written.clone_from(alias);
+    }
+    if written == plain {
+        Ok(plain)
+    } else {
+        Err(refused())
+    }
+}
+
+/// `name AS alias` where a table may stand.
+pub(crate) fn bare_table(name: ObjectName, alias: Option<Ident>) -> TableFactor {
+    TableFactor::Table {
+        name,
+        alias: alias.map(|name| TableAlias {
+            explicit: true,
+            name,
+            columns: Vec::new(),
+            at: None,
+        }),
+        args: None,
+        with_hints: Vec::new(),
+        version: None,
+        with_ordinality: false,
+        partitions: Vec::new(),
+        json_path: None,
+        sample: None,
+        index_hints: Vec::new(),
+    }
+}
+
+/// The name of a table and its alias.
+fn names_of(table: &TableFactor) -> Result<(&ObjectName, Option<&Ident>)> {
+    match table {
+        TableFactor::Table { name, alias, .. } => {
+            Ok((name, alias.as_ref().map(|alias| &alias.name)))
+        }
+        _ => Err(unsupported("a change of anything but a table")),
+    }
+}
+
+/// A column that is written: alone, or after the name or the alias of its table.
+fn column_name(name: &ObjectName, table: &ObjectName, alias: Option<&Ident>) -> Result<Ident> {
+    let [tables @ .., column] = name.0.as_slice() else {
+        return Err(unsupported("a column without a name"));
+    };
+    let is_of_table = match (alias, tables) {
+        (_, []) => true,
+        (Some(alias), [ObjectNamePart::Identifier(written)]) => is_same(alias, written),
+        (Some(_), _) => false,
+        (None, tables) => {
+            let mut parts = table.0.iter().rev();
+            tables.iter().rev().all(|written| {
+                let (Some(part), Some(written)) = (
+                    parts.next().and_then(ObjectNamePart::as_ident),
+                    written.as_ident(),
+                ) else {
+                    return false;
+                };
+                is_same(part, written)
+            })
+        }
+    };
+    match column.as_ident() {
+        Some(column) if is_of_table => Ok(column.clone()),
         _ => Err(unsupported(&format!(
             "'{name}' as a column to write (write the column alone)"
         ))),
+    }
+}
+
+fn is_same(a: &Ident, b: &Ident) -> bool {
+    folded(a) == folded(b)
+}
+
+/// The name that an identifier stands for.
+pub(crate) fn folded(ident: &Ident) -> String {
+    match ident.quote_style {
+        Some(_) => ident.value.clone(),
+        None => ident.value.to_lowercase(),
     }
 }
 
@@ -372,16 +332,5 @@ fn refuse(is_there: bool, clause: &str) -> Result<()> {
 }
 
 fn unsupported(clause: &str) -> Error {
-    Error::unsupported(format!("{clause} is not supported for temporary tables"))
-}
-
-/// Stops at a query within an expression.
-struct Queries;
-
-impl Visitor for Queries {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        ControlFlow::Break(())
-    }
+    Error::unsupported(format!("{clause} is not supported"))
 }

@@ -26,6 +26,15 @@ pub(crate) struct Names {
     pub(crate) reads_schema: bool,
 }
 
+impl Names {
+    /// Those of another part of the same statement too.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.tables.extend(other.tables);
+        self.defined.extend(other.defined);
+        self.reads_schema |= other.reads_schema;
+    }
+}
+
 const INFORMATION_SCHEMA: &str = "information_schema";
 
 /// What `SHOW` is rewritten to reads some of these.

@@ -1,9 +1,8 @@
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt64Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{filter_record_batch, interleave};
-use arrow::datatypes::UInt64Type;
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::memory_pool::MemoryReservation;
 use godwit_catalog::{Chunk, Staging, TempTable};
@@ -13,7 +12,10 @@ use crate::{Error, Result};
 /// What a row that matches is remembered by, in bytes.
 const MATCH_BYTES: usize = size_of::<Match>();
 
-/// The rows of a table that a DELETE or UPDATE is about, and their new values.
+/// Stands for the batch of a row that has no new values.
+const DELETED: u32 = u32::MAX;
+
+/// The rows of a table that a change is about, and their new values.
 pub(super) struct Matched {
     table: Arc<TempTable>,
     /// The columns that get new values.
@@ -37,69 +39,57 @@ impl Matched {
         table: &Arc<TempTable>,
         columns: &[usize],
         memory: MemoryReservation,
-    ) -> Result<Self> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             table: Arc::clone(table),
             columns: columns.to_vec(),
             matches: Vec::new(),
             values: Vec::new(),
             memory,
-        })
+        }
     }
 
-    /// How many rows match.
-    pub(super) fn rows(&self) -> u64 {
-        self.matches.len() as u64
+    /// Whether no row matches.
+    pub(super) fn is_empty(&self) -> bool {
+        self.matches.is_empty()
     }
 
-    /// Takes numbers of rows, and their new values.
-    pub(super) fn take(&mut self, batch: &RecordBatch) -> EngineResult<()> {
-        let (numbers, values) = match batch.columns() {
-            [numbers, values @ ..] => (numbers.as_primitive::<UInt64Type>(), values),
-            [] => return Ok(()),
-        };
+    /// Takes numbers of rows, and new values for all columns of the table.
+    pub(super) fn update(&mut self, rows: &UInt64Array, values: &RecordBatch) -> EngineResult<()> {
+        let values = self
+            .columns
+            .iter()
+            .filter_map(|at| values.columns().get(*at));
+        let values: Vec<_> = values.cloned().collect();
         let held: usize = values.iter().map(Array::get_array_memory_size).sum();
-        self.memory
-            .try_grow(held + numbers.len() * 2 * MATCH_BYTES)?;
-        let batch = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
-        let rows = numbers.values().iter().zip(0u32..);
+        self.memory.try_grow(held)?;
+        let batch = u32::try_from(self.values.len()).unwrap_or(DELETED - 1);
+        self.values.push(values);
+        self.remember(rows, batch)
+    }
+
+    /// Takes numbers of rows that are to go.
+    pub(super) fn delete(&mut self, rows: &UInt64Array) -> EngineResult<()> {
+        self.remember(rows, DELETED)
+    }
+
+    fn remember(&mut self, rows: &UInt64Array, batch: u32) -> EngineResult<()> {
+        self.memory.try_grow(rows.len() * 2 * MATCH_BYTES)?;
+        let rows = rows.values().iter().zip(0u32..);
         self.matches.extend(rows.map(|(row, at)| Match {
             row: *row,
             batch,
             at,
         }));
-        self.values.push(values.to_vec());
         Ok(())
     }
 
-    /// The rows that are left without these.
-    pub(super) async fn deleted(mut self, mut staging: Staging) -> Result<Vec<Arc<Chunk>>> {
-        self.sort()?;
-        let table = Arc::clone(&self.table);
-        let mut chunks = Cut::new(&self.matches);
-        for chunk in table.chunks() {
-            let (first, matches) = chunks.next(chunk);
-            let left = if matches.is_empty() {
-                staging.keep(chunk)
-            } else {
-                let rows = chunk.batch().num_rows();
-                let mut matches = matches.iter().map(|found| found.row - first).peekable();
-                let kept = BooleanBuffer::collect_bool(rows, |row| {
-                    matches.next_if_eq(&(row as u64)).is_none()
-                });
-                let kept = BooleanArray::new(kept, None);
-                filter_record_batch(chunk.batch(), &kept)
-                    .map_err(Into::into)
-                    .and_then(|rows| staging.push(&rows))
-            };
-            left.map_err(translate)?;
-            tokio::task::yield_now().await;
-        }
-        staging.finish().map_err(translate)
-    }
-
-    /// All rows, these with their new values.
-    pub(super) async fn updated(mut self, mut staging: Staging) -> Result<Vec<Arc<Chunk>>> {
+    /// All rows, these with their new values or gone, and new ones after them.
+    pub(super) async fn applied(
+        mut self,
+        mut staging: Staging,
+        new: Vec<Arc<Chunk>>,
+    ) -> Result<Vec<Arc<Chunk>>> {
         self.sort()?;
         let table = Arc::clone(&self.table);
         let mut chunks = Cut::new(&self.matches);
@@ -109,10 +99,14 @@ impl Matched {
                 staging.keep(chunk)
             } else {
                 self.updated_rows(chunk.batch(), first, matches)
+                    .and_then(|rows| left(&rows, first, matches))
                     .and_then(|rows| staging.push(&rows))
             };
             changed.map_err(translate)?;
             tokio::task::yield_now().await;
+        }
+        for chunk in &new {
+            staging.keep(chunk).map_err(translate)?;
         }
         staging.finish().map_err(translate)
     }
@@ -124,11 +118,15 @@ impl Matched {
         matches: &[Match],
     ) -> EngineResult<RecordBatch> {
         // Only batches that this chunk takes values from, each under a number of its own: zero is the chunk itself.
-        let mut batches: Vec<u32> = matches.iter().map(|found| found.batch).collect();
+        let matches = || matches.iter().filter(|found| found.batch != DELETED);
+        let mut batches: Vec<u32> = matches().map(|found| found.batch).collect();
+        if batches.is_empty() {
+            return Ok(rows.clone());
+        }
         batches.sort_unstable();
         batches.dedup();
         let mut picks: Vec<(usize, usize)> = (0..rows.num_rows()).map(|row| (0, row)).collect();
-        for found in matches {
+        for found in matches() {
             let row = usize::try_from(found.row - first).unwrap_or(usize::MAX);
             let batch = batches.partition_point(|batch| *batch < found.batch);
             if let Some(pick) = picks.get_mut(row) {
@@ -168,6 +166,19 @@ impl Matched {
             "the statement gives several new values for one row; nothing was changed",
         ))
     }
+}
+
+/// The rows of a chunk without those that are deleted.
+fn left(rows: &RecordBatch, first: u64, matches: &[Match]) -> EngineResult<RecordBatch> {
+    let deleted = matches.iter().filter(|found| found.batch == DELETED);
+    let mut deleted = deleted.map(|found| found.row - first).peekable();
+    if deleted.peek().is_none() {
+        return Ok(rows.clone());
+    }
+    let kept = BooleanBuffer::collect_bool(rows.num_rows(), |row| {
+        deleted.next_if_eq(&(row as u64)).is_none()
+    });
+    Ok(filter_record_batch(rows, &BooleanArray::new(kept, None))?)
 }
 
 /// Cuts sorted matches into those of one chunk after the other.

@@ -53,6 +53,35 @@ struct Life {
 
 impl Shared {
     pub(super) fn new(statement: &Statement, plan: &Plan, parts: u32) -> Self {
+        Self {
+            ordered: statement.ordered(),
+            ..Self::of(
+                (statement.id, Arc::clone(&statement.sql)),
+                statement.user(),
+                Arc::clone(&statement.schema),
+                plan.state.wanted_batch_rows(),
+                parts,
+            )
+        }
+    }
+
+    /// The rows that a change returns, in one part.
+    pub(super) fn of_change(
+        named: (StatementId, Arc<str>),
+        user: &str,
+        schema: SchemaRef,
+        max_batch_rows: Option<usize>,
+    ) -> Self {
+        Self::of(named, user, schema, max_batch_rows, 1)
+    }
+
+    fn of(
+        (id, sql): (StatementId, Arc<str>),
+        user: &str,
+        schema: SchemaRef,
+        max_batch_rows: Option<usize>,
+        parts: u32,
+    ) -> Self {
         let life = Life {
             task: None,
             touched: Instant::now(),
@@ -61,13 +90,13 @@ impl Shared {
             read: vec![false; parts as usize],
         };
         Self {
-            id: statement.id,
-            user: statement.user().to_owned(),
-            sql: Arc::clone(&statement.sql),
-            schema: Arc::clone(&statement.schema),
-            ordered: statement.ordered(),
+            id,
+            user: user.to_owned(),
+            sql,
+            schema,
+            ordered: false,
             parts,
-            max_batch_rows: plan.state.wanted_batch_rows(),
+            max_batch_rows,
             progress: Arc::default(),
             written: watch::Sender::new(Written::default()),
             life: Mutex::new(life),

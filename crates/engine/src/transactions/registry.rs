@@ -44,10 +44,9 @@ pub(crate) enum Found {
 
 impl Transactions {
     pub(crate) fn new(config: &Config) -> Self {
-        let (max, idle_timeout) = bounds(config);
         Self {
-            max,
-            idle_timeout,
+            max: config.lake.max_transactions,
+            idle_timeout: config.lake.transaction_idle_timeout,
             inner: Mutex::default(),
         }
     }
@@ -181,11 +180,6 @@ impl Transactions {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// `lake.max_transactions` and `lake.transaction_idle_timeout`.
-fn bounds(_: &Config) -> (usize, Duration) {
-    (1000, Duration::from_secs(300))
 }
 
 fn of_another_session(id: TransactionId) -> Error {

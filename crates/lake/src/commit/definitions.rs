@@ -123,9 +123,11 @@ impl Commit<'_> {
         self.set_tag(id, COMMENT_TAG, before, comment).await?;
         self.set_tag(id, KEYS_TAG, keys(old)?.as_deref(), keys(new)?.as_deref())
             .await?;
-        let types = types::write_tags(&old.columns)?;
-        let now = types::write_tags(&new.columns)?;
-        self.set_tag(id, TYPES_TAG, types.as_deref(), now.as_deref())
+        let (before, after) = (
+            types::write_tags(&old.columns)?,
+            types::write_tags(&new.columns)?,
+        );
+        self.set_tag(id, TYPES_TAG, before.as_deref(), after.as_deref())
             .await?;
         if is_changed {
             self.new_version(id, new).await?;
