@@ -89,7 +89,7 @@ def s3(tmp_path_factory):
 def lake_server(tmp_path_factory, data):
     """One server for tests of durable tables; each in schemas of its own."""
     place = tmp_path_factory.mktemp("copies")
-    allowed = f'[copy]\nlocations = ["{place}"]\n'
+    allowed = f'[copy]\nallowed = ["{place}"]\n'
     with Server(tmp_path_factory.mktemp("lake"), mounts={"people": data.mounts["people"]}, config=allowed) as running:
         running.place = place
         yield running

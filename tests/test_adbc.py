@@ -313,7 +313,7 @@ def test_get_table_types(connection):
         ("select cast('x' as int)", flightsql.ProgrammingError, "INVALID_ARGUMENT", "x"),
         ("create table t (a int)", flightsql.NotSupportedError, "NOT_IMPLEMENTED", "(?i)create table"),
         ("insert into people values (1)", flightsql.Error, None, "(?i)read-only"),
-        ("begin", flightsql.NotSupportedError, "NOT_IMPLEMENTED", "(?i)transaction"),
+        ("begin immediate", flightsql.NotSupportedError, "NOT_IMPLEMENTED", "(?i)transaction"),
         ("set no_such_setting = 1", flightsql.ProgrammingError, "NOT_FOUND", "no_such_setting"),
     ],
 )

@@ -116,7 +116,10 @@ ACTIONS = {
         wire.action("ClosePreparedStatement", wire.packed("ActionClosePreparedStatementRequest", b"x")),
         INVALID,
     ),
-    "a transaction": (wire.action("BeginTransaction", wire.packed("ActionBeginTransactionRequest")), UNSERVED),
+    "an end of no transaction": (
+        wire.action("EndTransaction", wire.packed("ActionEndTransactionRequest", b"x", 1)),
+        INVALID,
+    ),
     "Substrait": (
         wire.action("CreatePreparedSubstraitPlan", wire.packed("ActionCreatePreparedSubstraitPlanRequest")),
         UNSERVED,

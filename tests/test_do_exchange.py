@@ -339,7 +339,7 @@ BAD = {
     "an empty descriptor": (lambda: [wire.field(1, b"\x08\x02")], INVALID, "malformed"),
     "a path": (lambda: [wire.field(1, wire.path_descriptor("people"))], INVALID, "DoPut"),
     "a command that is no query": (lambda: messages(wire.update("select 1")), INVALID, "DoExchange"),
-    "a transaction": (lambda: messages(wire.statement(ALL, b"t")), "UNIMPLEMENTED", "transactions"),
+    "a transaction": (lambda: messages(wire.statement(ALL, b"t")), INVALID, "malformed transaction id"),
     "no SQL": (lambda: messages("selec 1"), INVALID, "SQL syntax"),
     "an unknown column": (lambda: messages("select nothing from input"), INVALID, "nothing"),
     "an unknown table": (lambda: messages("select * from nowhere"), "NOT_FOUND", "nowhere"),

@@ -110,7 +110,7 @@ def test_where_a_temporary_table_can_be(client, place):
 
 BAD = {
     "an option": ({"options": {"chunk": "5"}}, INVALID, '"chunk"'),
-    "a transaction": ({"transaction": b"t"}, "UNIMPLEMENTED", "transactions"),
+    "a transaction": ({"transaction": b"t"}, INVALID, "malformed transaction id"),
     "no table": ({"table": ""}, INVALID, "names no table"),
     "no mode": ({"mode": None}, INVALID, "if_not_exist"),
     "half a mode": ({"mode": (CREATE, None)}, INVALID, "if_exists"),

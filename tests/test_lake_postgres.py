@@ -9,7 +9,7 @@ import lakes
 from test_do_put import ingest_command
 
 STEPS = [
-    ("create table t (id bigint primary key, name varchar default 'x', at timestamp)", None),
+    ("create table t (id bigint primary key, name varchar default 'x', moment timestamp)", None),
     ("insert into t values (1, 'a', '2026-11-21 01:02:03'), (2, default, null)", 2),
     ("insert into t (id, name) select value, 'v' || value from generate_series(100, 5000) g(value)", 4901),
     ("update t set name = upper(name) where id % 2 = 0", 2451),

@@ -69,8 +69,9 @@ TURNS = {
         ("duck", [
             "create table t (a utinyint, b uint64, c uuid, d blob, e time, f hugeint, g float, h date, i timestamp,"
             " j timestamp_ns, k timestamptz, l timestamp_s, m timestamp_ms, n smallint, o double, p decimal(38, 10), q json)",
-            "insert into t values (255, 18446744073709551615, '019e0cad-ed4c-4657-b82c-917dd90452c5', '\\x00\\xFF'::blob,"
-            " '23:59:59.999999', 170141183460469231731687303715884105727, 'nan', '0001-01-01', '1700-01-01', '2020-01-01 00:00:00.123456789',"
+            "insert into t values (255, 18446744073709551615, '019e0cad-ed4c-4657-b82c-917dd90452c5',"
+            " '\\x00\\xFF'::blob, '23:59:59.999999', 170141183460469231731687303715884105727, 'nan', '0001-01-01', '1700-01-01',"
+            " '2020-01-01 00:00:00.123456789',"
             " '2020-01-01 00:00:00+02', '2020-01-01', '2020-01-01 00:00:00.123', -32768, '-infinity', 0.0000000001, '{}')",
             "insert into t (a) select i from range(0, 200) r(i)",
         ]),

@@ -192,7 +192,10 @@ def test_sql_info_filter(session_client):
 def test_sql_info_is_honest(session_client):
     found = {code: value for code, (_, value) in info(session_client).items()}
     assert found[3] is False, "a session may write to its temporary tables"
-    assert found[8] == 0, "no transactions"
+    assert found[8] == 2, "transactions with savepoints"
+    assert found[11] is True, "uploads are part of them"
+    assert found[101] == 300_000, "milliseconds, as lake.transaction_idle_timeout says"
+    assert found[562] == 3, "the level that snapshot isolation is above"
     assert found[503] == 3, "names without quotes are lower case"
     assert found[513] == "\\"
     assert found[531] == "catalog"

@@ -82,9 +82,9 @@ def test_session(own):
         own.set_compute_size("XL")
 
 
-def test_session_has_no_transactions_yet(own):
-    with pytest.raises(pa.ArrowNotImplementedError):
-        own.begin_transaction()
+def test_transactions(own):
+    with own.begin_transaction() as transaction:
+        assert rows(own.query("select 1", transaction=transaction)) == [(1,)]
 
 
 def test_cancel(own, session_client):

@@ -84,6 +84,26 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// A file as a table, without being mounted.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn file(
+        config: &godwit_config::Mount,
+        runtime: Arc<RuntimeEnv>,
+    ) -> Result<ResolvedTable> {
+        let mount = Mount::new("copy", config, runtime);
+        let state = mount.current().await;
+        match &state.contents {
+            Contents::Table(table) => Box::pin(mount.resolve(table)).await,
+            Contents::Unreadable(error) => Err(error.clone()),
+            Contents::Schema(_) | Contents::Empty => Err(crate::Error::File {
+                path: config.path.clone(),
+                why: "there are no rows in it".to_owned(),
+            }),
+        }
+    }
+
     /// Lists every mount again. Names that are asked for through [`Self::schema_names`] and [`Self::provider`]
     /// come from the last listing, so call this before answering a question about names.
     pub async fn refresh(&self) {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::mounts::MountForm;
 use crate::value::AddressText;
 use crate::{
-    Admin, Auth, Lake, Log, Memory, Mount, Query, Results, Sessions, Shutdown, Statements, Tickets,
-    Tls, User, Web, Wire,
+    Admin, Auth, Copy, Lake, Log, Memory, Mount, Query, Results, Sessions, Shutdown, Statements,
+    Tickets, Tls, User, Web, Wire,
 };
 
 /// The configuration of a Godwit server.
@@ -72,6 +72,9 @@ pub struct Config {
     /// Durable tables: a DuckLake, that is a catalog database and Parquet files.
     pub lake: Lake,
 
+    /// Files that SQL may write and read: COPY … TO and COPY … FROM.
+    pub copy: Copy,
+
     /// Messages on the connection.
     pub wire: Wire,
 
@@ -102,6 +105,7 @@ impl Default for Config {
             memory: Memory::default(),
             results: Results::default(),
             lake: Lake::default(),
+            copy: Copy::default(),
             wire: Wire::default(),
             web: Web::default(),
             shutdown: Shutdown::default(),

@@ -7,8 +7,8 @@ use toml::Value;
 
 use crate::value::Kind;
 use crate::{
-    Admin, Auth, Config, Lake, Log, Memory, Mount, Query, Results, Sessions, Shutdown, Statements,
-    Tickets, Tls, User, Web, Wire, fields,
+    Admin, Auth, Config, Copy, Lake, Log, Memory, Mount, Query, Results, Sessions, Shutdown,
+    Statements, Tickets, Tls, User, Web, Wire, fields,
 };
 
 /// One level of the configuration: the top, a section, or an entry of a section that the operator names.
@@ -167,6 +167,7 @@ fn order(name: &str) -> &'static [&'static str] {
         "memory" => fields::names::<Memory>(),
         "results" => fields::names::<Results>(),
         "lake" => fields::names::<Lake>(),
+        "copy" => fields::names::<Copy>(),
         "wire" => fields::names::<Wire>(),
         "web" => fields::names::<Web>(),
         "shutdown" => fields::names::<Shutdown>(),

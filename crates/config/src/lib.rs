@@ -16,6 +16,7 @@
 mod admin;
 mod auth;
 mod config;
+mod copy;
 mod example;
 mod fields;
 mod keys;
@@ -43,6 +44,7 @@ mod wire;
 pub use admin::Admin;
 pub use auth::{Auth, AuthMode};
 pub use config::Config;
+pub use copy::Copy;
 pub use example::example_toml;
 pub use lake::{Lake, LakeCompression};
 pub use load::{Check, Sources, load, load_checked};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::load::{Settings, show};
 use crate::problem::{Origin, Problem, Problems};
-use crate::{AuthMode, Config, TlsMode, keys, lake, mounts, users, web};
+use crate::{AuthMode, Config, TlsMode, copy, keys, lake, mounts, users, web};
 
 /// The problems found so far, with what is needed to word more of them.
 pub(crate) struct Report {
@@ -87,6 +87,7 @@ pub(crate) fn rules(config: &Config, report: &mut Report) {
     limits(config, report);
     lake(config, report);
     web(config, report);
+    copy_places(config, report);
 }
 
 fn exposure(config: &Config, report: &mut Report) {
@@ -313,5 +314,18 @@ fn default(path: &[String]) -> Option<String> {
     match keys::find(path) {
         keys::Found::Key(key) => key.default.as_ref().map(|value| show(path, value)),
         _ => None,
+    }
+}
+
+fn copy_places(config: &Config, report: &mut Report) {
+    let bad = config
+        .copy
+        .allowed
+        .iter()
+        .find(|place| !copy::is_place(place));
+    if let Some(bad) = bad {
+        let allowed =
+            format!("must be absolute paths of directories without '..'; {bad:?} is none");
+        report.rule("copy.allowed", &[], true, allowed);
     }
 }

@@ -8,8 +8,10 @@ use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType, Statement};
 
 use crate::{Error, Result};
 
+mod calls;
 mod changes;
 mod clauses;
+mod copies;
 mod definitions;
 mod expressions;
 mod names;
@@ -17,11 +19,13 @@ mod settings;
 mod transactions;
 mod writes;
 
+pub(crate) use calls::{Call, call_of, table_named};
 pub(crate) use changes::{
     Action, Change, Clause, Conflict, ConflictTarget, Instead, Rows, When, bare_table, change_of,
     folded,
 };
 pub(crate) use clauses::{FunctionKinds, refuse_ignored};
+pub(crate) use copies::{CopyFrom, CopyTo, copy_from, copy_to};
 pub(crate) use definitions::{Alteration, CommentOn, Define, KeyText, TableText, definition_of};
 pub(crate) use names::{Names, mentioned};
 pub(crate) use transactions::TransactionStatement;
@@ -41,7 +45,7 @@ pub(crate) enum Class {
     Definition,
     /// Looks after the lake: `CALL`.
     Call,
-    /// Rows from a table to a file or back.
+    /// Rows to a file.
     Copy,
     /// Changes the rows of a table: what becomes of it depends on which table that is.
     Write(Write),
@@ -74,6 +78,9 @@ pub(crate) struct Write {
 pub(crate) fn classify(tree: &Tree) -> Result<Class> {
     match tree {
         Tree::Statement(statement) => classify_statement(statement),
+        Tree::Explain(explain) if matches!(*explain.statement, Tree::CopyTo(_)) => {
+            Err(unexplained())
+        }
         Tree::Explain(explain) => match classify(&explain.statement)? {
             Class::Query => Ok(Class::Query),
             Class::Setting(_) => Err(Error::unsupported(
@@ -85,7 +92,7 @@ pub(crate) fn classify(tree: &Tree) -> Result<Class> {
         },
         Tree::Reset(reset) => Ok(Class::Setting(settings::reset(reset))),
         Tree::CopyTo(_) => Err(Error::unsupported(
-            "COPY TO: this server writes no files; fetch the rows and write them where you are",
+            "COPY with STORED AS or PARTITIONED BY: write COPY … TO 'path' WITH (FORMAT csv), parquet, json or arrow",
         )),
         Tree::CreateExternalTable(_) => Err(Error::unsupported(
             "CREATE EXTERNAL TABLE: files become tables by the configuration (mounts), not by SQL",

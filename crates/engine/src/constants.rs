@@ -3,23 +3,25 @@
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, IntervalUnit, Schema, TimeUnit};
+use chrono::{DateTime, Utc};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result as EngineResult;
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::simplify::SimplifyContext;
-use datafusion::logical_expr::{Cast, Expr, LogicalPlan};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::sql::parser::Statement as Tree;
 use datafusion::sql::sqlparser::ast::{self, SelectItem, SetExpr, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
+use godwit_lake::{At, SnapshotId};
 
 use crate::check;
 use crate::deep::with_deep_stack;
 use crate::names::Resolved;
 use crate::provider::Functions;
 use crate::{Error, Result};
-use datafusion::execution::SessionState;
 
 /// An expression of no columns, tables or parameters.
 ///
@@ -59,6 +61,82 @@ pub(crate) fn evaluate(
     }
     with_deep_stack(|| value_of(session, expr, wanted))
         .map_err(|error| Error::from_datafusion(&error, "plan"))
+}
+
+/// The number of a snapshot.
+///
+/// # Errors
+/// As [`plan`] and [`evaluate`].
+pub(crate) fn version(session: &SessionState, expr: &ast::Expr) -> Result<SnapshotId> {
+    match evaluate(session, &plan(session, expr)?, &DataType::Int64)? {
+        ScalarValue::Int64(Some(version)) => Ok(SnapshotId(version)),
+        _ => Err(Error::invalid(format!(
+            "'{expr}' is no number of a snapshot"
+        ))),
+    }
+}
+
+/// A point in time. What says nothing about its zone is in the session's.
+///
+/// # Errors
+/// As [`plan`] and [`evaluate`].
+pub(crate) fn time(session: &SessionState, expr: &ast::Expr) -> Result<DateTime<Utc>> {
+    let zone = session.config_options().execution.time_zone.clone();
+    let zone = zone.unwrap_or_else(|| "UTC".to_owned());
+    let wanted = DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into()));
+    let found = match evaluate(session, &plan(session, expr)?, &wanted)? {
+        ScalarValue::TimestampMicrosecond(Some(micros), _) => {
+            DateTime::from_timestamp_micros(micros)
+        }
+        _ => None,
+    };
+    found.ok_or_else(|| Error::invalid(format!("'{expr}' is no point in time")))
+}
+
+/// A snapshot by its number or its time.
+///
+/// # Errors
+/// As [`plan`] and [`evaluate`].
+pub(crate) fn moment(session: &SessionState, expr: &ast::Expr) -> Result<At> {
+    let planned = plan(session, expr)?;
+    match planned.get_type(&DFSchema::empty()) {
+        Ok(kind) if kind.is_integer() => version(session, expr).map(At::Version),
+        _ => time(session, expr).map(At::Time),
+    }
+}
+
+/// A point in time, or how long ago it was.
+///
+/// # Errors
+/// As [`plan`] and [`evaluate`].
+pub(crate) fn time_or_age(session: &SessionState, expr: &ast::Expr) -> Result<DateTime<Utc>> {
+    let planned = plan(session, expr)?;
+    let is_interval = matches!(
+        planned.get_type(&DFSchema::empty()),
+        Ok(DataType::Interval(_) | DataType::Duration(_))
+    );
+    if !is_interval && let Ok(time) = time(session, expr) {
+        return Ok(time);
+    }
+    let wanted = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let age = Expr::Cast(Cast::new(
+        Box::new(planned),
+        DataType::Interval(IntervalUnit::MonthDayNano),
+    ));
+    let now =
+        ScalarValue::TimestampMicrosecond(Some(Utc::now().timestamp_micros()), Some("UTC".into()));
+    let then = Expr::Literal(now, None) - age;
+    match evaluate(session, &then, &wanted) {
+        Ok(ScalarValue::TimestampMicrosecond(Some(micros), _)) => {
+            DateTime::from_timestamp_micros(micros)
+        }
+        _ => None,
+    }
+    .ok_or_else(|| {
+        Error::invalid(format!(
+            "'{expr}' is neither a point in time ('2026-01-31 12:00:00') nor an age ('7 days')"
+        ))
+    })
 }
 
 fn value_of(session: &SessionState, expr: &Expr, wanted: &DataType) -> EngineResult<ScalarValue> {

@@ -15,7 +15,7 @@ use godwit_lake::{State as LakeState, Transaction};
 use godwit_protocol::StatementId;
 
 use crate::bind::Bound;
-use crate::check::{Define, definition_of};
+use crate::check::{Class, Define, classify, definition_of};
 use crate::deep::with_deep_stack;
 use crate::effect::check_bound;
 use crate::inner::Inner;
@@ -26,6 +26,7 @@ use crate::{Error, Outcome, Result};
 
 mod alter;
 mod comments;
+mod maintain;
 mod places;
 mod rest;
 mod schemas;
@@ -33,10 +34,6 @@ mod tables;
 mod views;
 
 use rest::Rest;
-
-/// How often a definition is made again when another transaction committed first. It costs no more than a look at the
-/// catalog each time.
-const ATTEMPTS: usize = 20;
 
 /// One run of a definition.
 pub(crate) struct Job {
@@ -91,6 +88,14 @@ impl Inner {
         session: &Session,
         parsed: &Parsed,
     ) -> Result<SchemaRef> {
+        match classify(&parsed.tree)? {
+            Class::Copy => return self.check_copy(session, parsed).await,
+            Class::Call => {
+                self.check_call(session, parsed).await?;
+                return Ok(no_parameters());
+            }
+            _ => {}
+        }
         let define = definition_in(parsed)?;
         let working = session.work().await?;
         let defining = Defining {
@@ -116,16 +121,23 @@ impl Inner {
         let (id, sql) = (job.id, Arc::clone(&job.sql));
         let session = Arc::clone(&job.session);
         let inner = Arc::clone(self);
-        let work = Box::pin(async move { inner.define_now(&job).await });
+        let work = Box::pin(async move {
+            let parsed = parse::parse(&job.sql, inner.planner.limits)?;
+            match classify(&parsed.tree)? {
+                Class::Copy => inner.copy_now(&job).await,
+                Class::Call => inner.call_now(&job).await,
+                _ => inner.define_now(&job).await,
+            }
+        });
         self.run_effect(id, &session, &sql, work).await
     }
 
     async fn define_now(&self, job: &Job) -> Result<u64> {
-        let mut left = ATTEMPTS;
+        // It costs no more than a look at the catalog each time.
+        let mut left = self.commit_retries;
         loop {
-            left = left.saturating_sub(1);
             match self.define_once(job).await {
-                Err((Error::Aborted { .. }, true)) if left > 0 => {}
+                Err((Error::Aborted { .. }, true)) if left > 0 => left -= 1,
                 made => return made.map_err(|(error, _)| error),
             }
         }

@@ -30,6 +30,7 @@ mod sink;
 mod taking;
 
 pub(crate) use adding::{Adding, SMALL_CHUNK};
+pub(crate) use keys::KeyCheck;
 use run::{Place, Run};
 
 /// What running a statement changes.

@@ -13,6 +13,7 @@ use godwit_protocol::StatementId;
 use crate::change::{read_only, unique_names};
 use crate::check::Names;
 use crate::inner::Inner;
+use crate::names::Resolved;
 use crate::{Engine, Error, Outcome, Result, Session};
 
 mod columns;
@@ -161,10 +162,36 @@ impl Inner {
         let schema = reference.schema().unwrap_or_else(|| state.schema());
         let is_durable = seen.has_schema(schema);
         let exists = is_durable && seen.lake().state().table(schema, table).is_some();
-        if exists || (is_durable && target.if_missing == IfMissing::Create) {
+        let makes = is_durable && target.if_missing == IfMissing::Create;
+        if !exists
+            && makes
+            && target.if_exists == IfExists::Append
+            && given(&target.schema).is_none()
+        {
+            // Rows that are to be added to what the name stands for, which may be a mounted file.
+            let resolved = self.resolved(session, &seen, &reference).await;
+            if let Ok(table) = resolved.get(&reference) {
+                return Err(read_only("upload", table));
+            }
+        }
+        if exists || makes {
             return Ok(Destination::Durable(schema.to_owned(), table));
         }
         Err(self.no_destination(session, &seen, &reference).await)
+    }
+
+    async fn resolved(
+        &self,
+        session: &Session,
+        seen: &Seen,
+        reference: &TableReference,
+    ) -> Resolved {
+        let names = Names {
+            tables: [reference.clone()].into(),
+            ..Names::default()
+        };
+        let state = session.state();
+        self.planner.lookup(&state, seen).resolve(&names).await
     }
 
     /// Why rows cannot go into what is no temporary and no durable table.
@@ -175,11 +202,7 @@ impl Inner {
         reference: &TableReference,
     ) -> Error {
         let state = session.state();
-        let names = Names {
-            tables: [reference.clone()].into(),
-            ..Names::default()
-        };
-        let resolved = self.planner.lookup(&state, seen).resolve(&names).await;
+        let resolved = self.resolved(session, seen, reference).await;
         let schema = reference.schema().unwrap_or_else(|| state.schema());
         let known = self.planner.catalog.schema_names();
         match resolved.get(reference) {

@@ -1,7 +1,6 @@
 //! What all clones of an engine share, and the steps that its methods run on the query runtime.
 
-use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList};
 use datafusion::execution::SessionState;
@@ -21,7 +20,7 @@ use crate::cache::PlanCache;
 use crate::change::{Scope, read_only};
 use crate::check::{self, Class, Names, Write};
 use crate::effect::{Effect, change_in, check_bound};
-use crate::parse::{self, Limits, Parsed};
+use crate::parse::{self, Parsed};
 use crate::plan::{Plan, Planner};
 use crate::progress::Progress;
 use crate::query::WAITING_BATCHES;
@@ -33,7 +32,7 @@ use crate::session::{Session, Sessions};
 use crate::settings::Bounds;
 use crate::statement::Body;
 use crate::transactions::{Open, check_statement};
-use crate::{Error, Prepared, QueryStream, Result, Statement, memory, system};
+use crate::{Error, Prepared, QueryStream, Result, Statement, memory, system, upkeep};
 
 #[derive(Debug)]
 pub(crate) struct Inner {
@@ -48,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) max_parameter_bytes: u64,
     /// `lake.commit_retries`
     pub(crate) commit_retries: u32,
+    /// `lake.orphan_grace`
+    pub(crate) orphan_grace: Duration,
 }
 
 impl Inner {
@@ -75,6 +76,7 @@ impl Inner {
             runtime.run("start", None, open).await?
         };
         let results = Arc::new(Results::new(config, Arc::clone(&env.disk_manager)));
+        let runtime_env = Arc::clone(&env);
         let base = base_state(&catalog, &bounds, env);
         let sessions = Arc::new(Sessions::new(
             config,
@@ -84,18 +86,10 @@ impl Inner {
             bounds,
         )?);
         let running = Arc::new(Running::default());
-        system::register(&catalog, &sessions, &running);
-        let limits = Limits {
-            max_bytes: config.query.max_sql_bytes,
-            max_depth: config.query.max_sql_depth,
-        };
+        system::register(&catalog, &lake, &sessions, &running);
         let inner = Arc::new(Self {
             runtime,
-            planner: Planner {
-                catalog,
-                lake: lake.clone(),
-                limits,
-            },
+            planner: Planner::new(config, catalog, lake.clone(), runtime_env),
             lake,
             sessions,
             plans: PlanCache::new(config.statements.cached_plans, config.tickets.ttl),
@@ -104,6 +98,7 @@ impl Inner {
             base,
             max_parameter_bytes: config.wire.max_request_bytes,
             commit_retries: config.lake.commit_retries,
+            orphan_grace: config.lake.orphan_grace,
         });
         let idle = config
             .sessions
@@ -112,9 +107,7 @@ impl Inner {
             .min(config.tickets.ttl)
             .min(config.results.ttl)
             .min(inner.sessions.transactions().idle_timeout());
-        inner
-            .runtime
-            .spawn_forever(sweep(Arc::downgrade(&inner), idle));
+        upkeep::start(&inner, idle, config.lake.maintenance_interval);
         Ok(inner)
     }
 
@@ -377,20 +370,4 @@ fn base_state(catalog: &Catalog, bounds: &Bounds, env: Arc<RuntimeEnv>) -> Sessi
         .with_catalog_list(Arc::new(catalogs))
         .with_default_features()
         .build()
-}
-
-/// Ends what is idle, for as long as the engine lives.
-async fn sweep(engine: Weak<Inner>, idle_timeout: Duration) {
-    let pause = (idle_timeout / 4).clamp(Duration::from_millis(250), Duration::from_secs(30));
-    loop {
-        tokio::time::sleep(pause).await;
-        let Some(engine) = engine.upgrade() else {
-            return;
-        };
-        let now = Instant::now();
-        engine.sessions.sweep(now);
-        engine.sessions.transactions().sweep(now).await;
-        engine.plans.sweep(now);
-        engine.results.sweep(now);
-    }
 }

@@ -6,11 +6,11 @@
 //!
 //! In reading order: [`Engine`] and `inner`, the way of a statement; `session`, `settings` and `prepared`, what is kept
 //! between two calls; `parse`, `depth` and `placeholders`, text to a tree; `check`, what is refused; `names` and
-//! `provider`, what names stand for; `change`, `effect` and `ingest`, what writes; `define` and `constants`, what says what there is; `transactions`, where to; `plan`, `infer`,
+//! `provider`, what names stand for; `change`, `effect` and `ingest`, what writes; `define` and `constants`, what says what there is; `copy`, files of SQL's own; `transactions`, where to; `plan`, `infer`,
 //! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `conform`, `fill`
 //! and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
 //! kept and queries that nobody waits for; `runtime`, `running`, `memory`, `deep` and `cache`,
-//! what it all runs on; `metadata` and `system`, what is told about it; [`Error`].
+//! what it all runs on; `upkeep`, what is done unasked; `metadata` and `system`, what is told about it; [`Error`].
 
 mod bind;
 mod cache;
@@ -18,6 +18,7 @@ mod change;
 mod check;
 mod conform;
 mod constants;
+mod copy;
 mod deep;
 mod define;
 mod depth;
@@ -53,6 +54,7 @@ mod statement;
 mod system;
 mod total;
 mod transactions;
+mod upkeep;
 mod yielding;
 
 pub use engine::Engine;

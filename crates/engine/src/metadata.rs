@@ -4,8 +4,10 @@ use arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
 use datafusion::sql::sqlparser::keywords::{RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS};
 use godwit_catalog::{CATALOG, Catalog, Seen, TableEntry, TableKind};
-use godwit_lake::State;
+use godwit_lake::State as LakeState;
 
+use crate::plan::Planner;
+use crate::session::State;
 use crate::{Error, total};
 
 mod listing;
@@ -82,7 +84,7 @@ pub(crate) async fn entries(catalog: &Catalog, seen: &Seen) -> Vec<TableEntry> {
 }
 
 /// The keys of the tables of that name, in one schema or in all, sorted by schema, the primary one first.
-fn keys(state: &State, schema: Option<&str>, name: &str) -> Vec<KeyInfo> {
+fn keys(state: &LakeState, schema: Option<&str>, name: &str) -> Vec<KeyInfo> {
     let schemas = state.schemas.values();
     let tables = schemas
         .filter(|found| schema.is_none_or(|schema| schema == found.name))
@@ -107,7 +109,8 @@ fn keys(state: &State, schema: Option<&str>, name: &str) -> Vec<KeyInfo> {
 
 /// A table with its columns where they are wanted.
 pub(crate) async fn info(
-    catalog: &Catalog,
+    planner: &Planner,
+    state: &State,
     seen: &Seen,
     entry: TableEntry,
     want_schema: bool,
@@ -124,9 +127,17 @@ pub(crate) async fn info(
         is_writable: kind == TableKind::Temporary,
         remarks: BTreeMap::new(),
     };
-    if want_schema {
+    if !want_schema {
+        return info;
+    }
+    if let Some(view) = seen.lake().state().view(&info.schema, &info.name) {
+        match planner.lookup(state, seen).view(view).await {
+            Ok(table) => info.arrow_schema = Some(table.source.schema()),
+            Err(error) => info.error = Some(error.to_string()),
+        }
+    } else {
         let found = match seen.table(&info.schema, &info.name).await {
-            Ok(None) => catalog.table(&info.schema, &info.name).await,
+            Ok(None) => planner.catalog.table(&info.schema, &info.name).await,
             found => found,
         };
         if let Some(table) = seen.lake().state().table(&info.schema, &info.name) {

@@ -3,7 +3,7 @@
 //! Every name is looked up once, so that all mentions of a table in a statement see the same snapshot of it.
 
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -22,9 +22,12 @@ use godwit_catalog::{
 use godwit_lake::Lake;
 
 use crate::check::Names;
+use crate::copy::{FILE, Places};
 use crate::parse::Limits;
 use crate::{Error, Result};
 
+mod defaults;
+mod missing;
 mod moments;
 mod nearest;
 mod views;
@@ -73,6 +76,8 @@ pub(crate) struct Lookup<'a> {
     pub(crate) schema: &'a str,
     /// Where older snapshots are.
     pub(crate) lake: &'a Lake,
+    /// Where files are that SQL may read.
+    pub(crate) places: &'a Places,
     pub(crate) limits: Limits,
     /// The views that are being looked into; none for what a user wrote.
     pub(crate) trail: Option<&'a Trail<'a>>,
@@ -173,6 +178,14 @@ impl Lookup<'_> {
                 schema,
                 table,
             } if catalog.as_ref() == CATALOG => self.table(schema, table).await,
+            TableReference::Full {
+                catalog,
+                schema,
+                table,
+            } if catalog.as_ref() == FILE && self.trail.is_none() => {
+                let found = self.places.table(schema, table).await?;
+                Ok(Some(Table::of(schema, table, found)))
+            }
             TableReference::Full { .. } => Ok(None),
         }
     }
@@ -217,82 +230,18 @@ impl Lookup<'_> {
         let provider = schema
             .table(name)
             .await
+            .and_then(|provider| match provider {
+                Some(columns) if name == "columns" => {
+                    defaults::with_defaults(columns, self.seen).map(Some)
+                }
+                provider => Ok(provider),
+            })
             .map_err(|error| Error::from_datafusion(&error, "information_schema"))?;
         Ok(provider.map(|provider| ResolvedTable {
             provider,
             kind: TableKind::SystemTable,
             snapshot: 0,
         }))
-    }
-
-    /// Why a name stands for nothing: where it was looked for, and what it may have been meant to be.
-    async fn missing(&self, reference: &TableReference) -> Error {
-        let schemas = self.schema_names();
-        match reference {
-            TableReference::Full { catalog, .. } if catalog.as_ref() != CATALOG => {
-                Error::not_found(format!(
-                    "catalog '{catalog}' does not exist; the only one is {CATALOG}"
-                ))
-            }
-            TableReference::Full { schema, .. } | TableReference::Partial { schema, .. }
-                if schema.as_ref() != INFORMATION_SCHEMA
-                    && !schemas.iter().any(|known| known == schema.as_ref()) =>
-            {
-                let hint = nearest::hint(schema, schemas.iter().map(String::as_str), String::from);
-                Error::not_found(format!(
-                    "schema '{schema}' does not exist in catalog {CATALOG}{hint}"
-                ))
-            }
-            TableReference::Full { schema, table, .. }
-            | TableReference::Partial { schema, table } => {
-                let tables = self.table_names(&[schema]).await;
-                let hint = nearest::hint(table, tables.keys().map(String::as_str), String::from);
-                Error::not_found(format!(
-                    "table '{table}' does not exist in schema {schema}{hint}"
-                ))
-            }
-            TableReference::Bare { table } => {
-                let path = self.search_path();
-                if schemas.iter().any(|schema| schema == table.as_ref()) {
-                    let names = self.table_names(&[table]).await;
-                    let names: Vec<_> =
-                        names.keys().map(|name| format!("{table}.{name}")).collect();
-                    return Error::not_found(format!(
-                        "table '{table}' does not exist; '{table}' is a schema, its tables are {}",
-                        names.join(", ")
-                    ));
-                }
-                // A name of another schema is worth a hint too, but then the schema has to be said.
-                let all: Vec<_> = schemas.iter().map(String::as_str).collect();
-                let tables = self.table_names(&all).await;
-                let hint =
-                    nearest::hint(
-                        table,
-                        tables.keys().map(String::as_str),
-                        |name| match tables.get(name) {
-                            Some(schema) if !path.contains(&schema.as_str()) => {
-                                format!("{schema}.{name}")
-                            }
-                            _ => name.to_owned(),
-                        },
-                    );
-                Error::not_found(format!(
-                    "table '{table}' does not exist; looked in {}{hint}",
-                    path.join(", ")
-                ))
-            }
-        }
-    }
-
-    /// Names of tables with the schema of each; of one name in several schemas the last.
-    async fn table_names(&self, schemas: &[&str]) -> BTreeMap<String, String> {
-        let mut names = BTreeMap::new();
-        for schema in schemas {
-            let mut entries = self.seen.entries_of(schema);
-            entries.extend(self.catalog.table_names(schema).await);
-            names.extend(entries.into_iter().map(|entry| (entry.name, entry.schema)));
-        }
-        names
     }
 }
 

@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 
 use crate::deep::with_deep_stack;
-use crate::{Error, Result, depth, placeholders};
+use crate::{Error, Result, copy, depth, placeholders};
 
 /// The generic dialect: it takes `?` as a parameter, where PostgreSQL's takes it as an operator.
 static DIALECT: GenericDialect = GenericDialect {};
@@ -76,7 +76,7 @@ pub(crate) fn parse(sql: &str, limits: Limits) -> Result<Parsed> {
         with_deep_stack(|| versions.put(&mut tree))?;
         return Ok(Parsed {
             sql: Arc::from(sql),
-            tree,
+            tree: with_deep_stack(|| copy::insert_of(tree))?,
             parameters,
         });
     }

@@ -6,13 +6,16 @@ use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::{DFSchema, TableReference};
 use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::OptimizerConfig;
 use datafusion::sql::parser::Statement as Tree;
 use godwit_catalog::{Catalog, Seen};
+use godwit_config::Config;
 use godwit_lake::{Lake, SnapshotId};
 
 use crate::check::Names;
+use crate::copy::Places;
 use crate::deep::{Deep, with_deep_stack};
 use crate::infer::Types;
 use crate::names::{Lookup, Resolved, Table};
@@ -25,6 +28,7 @@ use crate::{Error, Result, duplicates, show, size, total};
 pub(crate) struct Planner {
     pub(crate) catalog: Catalog,
     pub(crate) lake: Lake,
+    pub(crate) places: Places,
     pub(crate) limits: Limits,
 }
 
@@ -70,6 +74,23 @@ pub(crate) type Shape<'a> =
     dyn Fn(LogicalPlan, Vec<LogicalPlan>) -> EngineResult<LogicalPlan> + Send + Sync + 'a;
 
 impl Planner {
+    pub(crate) fn new(
+        config: &Config,
+        catalog: Catalog,
+        lake: Lake,
+        runtime: Arc<RuntimeEnv>,
+    ) -> Self {
+        Self {
+            catalog,
+            lake,
+            places: Places::new(&config.copy, runtime),
+            limits: Limits {
+                max_bytes: config.query.max_sql_bytes,
+                max_depth: config.query.max_sql_depth,
+            },
+        }
+    }
+
     /// Plans a query. `given` are the parameters as they were advertised before, when it is planned again.
     ///
     /// # Errors
@@ -180,6 +201,7 @@ impl Planner {
             state: state.session(),
             schema: state.schema(),
             lake: &self.lake,
+            places: &self.places,
             limits: self.limits,
             trail: None,
         }

@@ -1,4 +1,5 @@
-//! The server's own tables that show a caller what is its own: `system.settings`, `system.sessions`, `system.queries`.
+//! The server's own tables that show a caller what is its own: `system.settings`, `system.sessions`, `system.queries`, and
+//! the history of the lake: `system.snapshots`.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -13,17 +14,26 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use godwit_catalog::Catalog;
+use godwit_lake::Lake;
 
 use crate::running::Running;
-use crate::session::{Caller, SessionKey, Sessions};
+use crate::session::{Caller, Session, SessionKey, Sessions};
 use crate::settings::SETTINGS;
 
+mod snapshots;
+
 /// Adds the tables to the schema `system`.
-pub(crate) fn register(catalog: &Catalog, sessions: &Arc<Sessions>, running: &Arc<Running>) {
+pub(crate) fn register(
+    catalog: &Catalog,
+    lake: &Lake,
+    sessions: &Arc<Sessions>,
+    running: &Arc<Running>,
+) {
     let tables = [
         ("settings", Content::Settings),
         ("sessions", Content::Sessions(Arc::downgrade(sessions))),
         ("queries", Content::Queries(Arc::downgrade(running))),
+        ("snapshots", Content::Snapshots(lake.clone())),
     ];
     for (name, content) in tables {
         let schema = content.schema();
@@ -42,6 +52,7 @@ enum Content {
     Settings,
     Sessions(Weak<Sessions>),
     Queries(Weak<Running>),
+    Snapshots(Lake),
 }
 
 impl Content {
@@ -60,6 +71,7 @@ impl Content {
                 text("kind"),
                 Field::new("current", DataType::Boolean, false),
                 Field::new("prepared_statements", DataType::UInt64, false),
+                Field::new("transactions", DataType::UInt64, false),
                 Field::new("idle_seconds", DataType::Float64, false),
             ],
             Self::Queries(_) => {
@@ -69,15 +81,17 @@ impl Content {
                     text("sql"),
                 ]
             }
+            Self::Snapshots(_) => snapshots::fields(),
         }))
     }
 
-    fn columns(&self, caller: &Caller) -> Vec<ArrayRef> {
-        match self {
+    async fn columns(&self, caller: &Caller) -> Result<Vec<ArrayRef>> {
+        Ok(match self {
             Self::Settings => settings(caller),
             Self::Sessions(sessions) => sessions_of(caller, sessions.upgrade().as_deref()),
             Self::Queries(running) => queries_of(caller, running.upgrade().as_deref()),
-        }
+            Self::Snapshots(lake) => snapshots::columns(lake).await?,
+        })
     }
 }
 
@@ -146,8 +160,16 @@ fn sessions_of(caller: &Caller, sessions: Option<&Sessions>) -> Vec<ArrayRef> {
             own.iter()
                 .map(|(_, session)| session.statements().len() as u64),
         )),
+        Arc::new(UInt64Array::from_iter_values(
+            own.iter().map(|(_, session)| open_in(session)),
+        )),
         Arc::new(Float64Array::from_iter_values(idle)),
     ]
+}
+
+/// How many transactions are open in a session.
+fn open_in(session: &Session) -> u64 {
+    session.shared().transactions.count(session.id()) as u64
 }
 
 fn queries_of(caller: &Caller, running: Option<&Running>) -> Vec<ArrayRef> {
@@ -188,7 +210,8 @@ impl TableProvider for SystemTable {
         let caller = state.config().get_extension::<Caller>().ok_or_else(|| {
             DataFusionError::Internal("a system table was scanned outside of a session".to_owned())
         })?;
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), self.content.columns(&caller))?;
+        let columns = self.content.columns(&caller).await?;
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
         let source = MemorySourceConfig::try_new_exec(
             &[vec![batch]],
             Arc::clone(&self.schema),

@@ -10,6 +10,10 @@
 mod binding;
 #[path = "engine/checks.rs"]
 mod checks;
+#[path = "engine/copy.rs"]
+mod copy;
+#[path = "engine/define.rs"]
+mod define;
 #[path = "engine/durable.rs"]
 mod durable;
 #[path = "engine/durable_ingest.rs"]
@@ -60,5 +64,9 @@ mod temporary_limits;
 mod temporary_runs;
 #[path = "engine/temporary_writes.rs"]
 mod temporary_writes;
+#[path = "engine/time_travel.rs"]
+mod time_travel;
 #[path = "engine/transactions.rs"]
 mod transactions;
+#[path = "engine/views.rs"]
+mod views;

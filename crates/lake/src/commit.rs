@@ -88,7 +88,13 @@ async fn write(transaction: &Inner, changes: &Changes, deletes: &Prepared) -> Re
     for (rows, deletes) in changes.rows.iter().zip(&deletes.tables) {
         commit.rows(rows, deletes).await?;
     }
-    let words = words::of(changes, deletes, &commit.numbers);
+    let words = match transaction.compacts() {
+        true => {
+            commit.recount(changes).await?;
+            words::of_compaction(changes)
+        }
+        false => words::of(changes, deletes, &commit.numbers),
+    };
     let snapshot = commit.snapshot(changes, &words).await?;
     commit.writing.commit().await?;
     Ok(snapshot)

@@ -24,6 +24,7 @@ pub(crate) struct Inner {
     pub(crate) runtime: Arc<RuntimeEnv>,
     pub(crate) options: Options,
     pub(crate) cache: crate::snapshot::cache::Cache,
+    pub(crate) running: crate::transaction::Running,
 }
 
 /// A moment of the past.
@@ -58,6 +59,7 @@ impl Lake {
             runtime,
             options: Options::from(&config.lake),
             cache: crate::snapshot::cache::Cache::default(),
+            running: crate::transaction::Running::default(),
         });
         Ok(Self { inner })
     }

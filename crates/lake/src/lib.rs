@@ -11,6 +11,7 @@
 //!
 //! Source of the layout: the DuckLake specification 1.0, and what DuckDB 1.5.5 makes of it.
 
+mod changes;
 mod commit;
 mod content;
 mod database;
@@ -18,7 +19,9 @@ mod error;
 mod id;
 mod lake;
 mod layout;
+mod maintenance;
 mod options;
+mod restore;
 mod scan;
 mod snapshot;
 mod state;
@@ -29,10 +32,13 @@ mod transaction;
 mod types;
 mod writer;
 
+pub use changes::FEED_COLUMNS;
 pub use content::{ColumnStats, Content, DataFile, Deleted, Inlined, Part, RowNumber, Rows};
 pub use error::{Error, Result};
 pub use id::{ColumnId, FileId, SchemaId, SnapshotId, TableId, ViewId};
 pub use lake::{At, Lake};
+pub use maintenance::{Budget, Cleaned, Compacted, Expired, Expiry, Maintained, Scope};
+pub use restore::Restored;
 pub use snapshot::{LakeTable, Snapshot};
 pub use state::{Column, Key, Schema, SnapshotInfo, State, Table, View};
 pub use transaction::{Commented, Definition, NewColumn, NewTable, Savepoint, Transaction};

@@ -6,6 +6,7 @@ pub(crate) mod blame;
 mod files;
 mod memory;
 mod source;
+pub(crate) mod stream;
 
 use std::sync::Arc;
 

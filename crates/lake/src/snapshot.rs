@@ -1,8 +1,8 @@
 //! The lake at one moment.
 
 pub(crate) mod cache;
-mod changes;
-mod find;
+pub(crate) mod changes;
+pub(crate) mod find;
 
 use std::collections::HashMap;
 use std::sync::Arc;

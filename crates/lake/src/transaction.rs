@@ -6,6 +6,7 @@ mod definition;
 mod files;
 mod name;
 mod reshape;
+mod running;
 mod staged;
 mod table;
 mod widen;
@@ -19,6 +20,7 @@ pub use definition::{Commented, Definition, NewColumn, NewTable};
 pub(crate) use files::Files;
 pub(crate) use name::INLINED_COLUMNS;
 pub(crate) use reshape::{content as reshape, rounded_columns};
+pub(crate) use running::Running;
 pub(crate) use staged::Staged;
 
 /// Changes that are to be committed together. It sees the lake as it was at its beginning, with its own changes.
@@ -46,6 +48,8 @@ pub(crate) struct Inner {
     pub(crate) files: Files,
     /// Whether it was committed or rolled back.
     ended: AtomicBool,
+    /// Whether it only puts rows into other files.
+    compacts: AtomicBool,
 }
 
 impl Transaction {
@@ -55,12 +59,13 @@ impl Transaction {
             staged: Mutex::new(Staged::new(Arc::clone(&base.state))),
             files: Files::new(lake.clone()),
             ended: AtomicBool::new(false),
+            compacts: AtomicBool::new(false),
             lake,
             base,
         };
-        Self {
-            inner: Arc::new(inner),
-        }
+        let inner = Arc::new(inner);
+        inner.lake.inner.running.add(&inner);
+        Self { inner }
     }
 
     /// The commit that it began with.
@@ -141,6 +146,15 @@ impl Transaction {
 }
 
 impl Inner {
+    /// From now on its commit says that rows were put into other files, and nothing else happened to them.
+    pub(crate) fn set_compacts(&self) {
+        self.compacts.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn compacts(&self) -> bool {
+        self.compacts.load(Ordering::Acquire)
+    }
+
     /// What it has changed so far.
     pub(crate) fn staged(&self) -> MutexGuard<'_, Staged> {
         self.staged.lock().unwrap_or_else(PoisonError::into_inner)

@@ -2,14 +2,15 @@
 //!
 //! A column has three types. The catalog names one of its own (`int32`, `decimal(10,2)`, `list`); that name decides what the
 //! Parquet file holds, so that every reader of the lake agrees. What users see is the plain Arrow type of that name, unless
-//! the column's tag [`TYPE_TAG`] says that it was made with another one, which the stored values are cast back to without
-//! loss.
+//! the table's tag [`TYPES_TAG`] says that it was made with another one, which the stored values are cast back to without
+//! loss. It is a tag of the table because DuckDB refuses a lake whose columns have tags other than comments.
 
 mod convert;
 mod file;
 mod name;
 mod tag;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
@@ -19,10 +20,12 @@ use crate::{Column, ColumnId, Error, Result};
 pub(crate) use convert::{as_list, convert, map_of, of_list, to_file};
 pub(crate) use file::{FIELD_ID, file_field, file_schema, text_type};
 pub(crate) use name::{is_readable, is_writable};
-use tag::{Form, Tag};
+use tag::Form;
+pub(crate) use tag::Tag;
 
-/// The key of the column tag that keeps the Arrow type where the catalog's name does not give it back.
-pub(crate) const TYPE_TAG: &str = "godwit.arrow_type";
+/// The key of the table tag that keeps Arrow types where the catalog's names do not give them back: JSON, by the numbers of
+/// columns.
+pub(crate) const TYPES_TAG: &str = "godwit.types";
 
 /// A column, or a part of a nested one, as the catalog is to hold it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +36,8 @@ pub(crate) struct Stored {
     pub(crate) stored: String,
     /// Whether nulls are allowed.
     pub(crate) nullable: bool,
-    /// The value of the column tag [`TYPE_TAG`], where one is needed.
-    pub(crate) tag: Option<String>,
+    /// What the table's tag [`TYPES_TAG`] has to say of it, where that is anything.
+    pub(crate) tag: Option<Tag>,
     /// The element of a list, the fields of a struct, key and value of a map.
     pub(crate) children: Vec<Stored>,
 }
@@ -56,11 +59,10 @@ pub(crate) fn column_of(
     name: &str,
     stored: &str,
     nullable: bool,
-    tag: Option<&str>,
+    tag: Option<&Tag>,
     children: Vec<Column>,
 ) -> Column {
-    let tag = Tag::read(tag);
-    let data_type = shown(stored, &tag, &children);
+    let data_type = shown(stored, tag.unwrap_or(&Tag::default()), &children);
     Column {
         id,
         field: Arc::new(Field::new(name, data_type, nullable)),
@@ -74,8 +76,49 @@ pub(crate) fn column_of(
 
 /// Whether a part of a nested column may be null. The catalog's own word for it is not to be trusted there: DuckDB writes
 /// "no" for every field that is added to a struct and leaves nulls in it.
-pub(crate) fn nested_nullable(tag: Option<&str>) -> bool {
-    !Tag::read(tag).not_null
+pub(crate) fn nested_nullable(tag: Option<&Tag>) -> bool {
+    tag.is_none_or(|tag| !tag.not_null)
+}
+
+/// The tags in a table's tag. One that is not understood says nothing: columns are shown as the catalog names them.
+pub(crate) fn read_tags(text: Option<&str>) -> Tags {
+    text.and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
+}
+
+/// The table's tag for columns; nothing where there is nothing to say.
+///
+/// # Errors
+/// [`Error::Internal`].
+pub(crate) fn write_tags(columns: &[Column]) -> Result<Option<String>> {
+    let mut tags = Tags::new();
+    for column in columns {
+        if let Ok(stored) = stored_of(&column.field) {
+            collect(column, &stored, &mut tags);
+        }
+    }
+    if tags.is_empty() {
+        return Ok(None);
+    }
+    serde_json::to_string(&tags)
+        .map(Some)
+        .map_err(Error::internal)
+}
+
+/// Tags of columns and their parts.
+pub(crate) type Tags = BTreeMap<i64, Tag>;
+
+fn collect(column: &Column, stored: &Stored, tags: &mut Tags) {
+    if let Some(tag) = stored
+        .tag
+        .as_ref()
+        .filter(|_| stored.stored == column.stored)
+    {
+        tags.insert(column.id.0, tag.clone());
+    }
+    for (column, stored) in column.children.iter().zip(&stored.children) {
+        collect(column, stored, tags);
+    }
 }
 
 impl Stored {
@@ -89,7 +132,7 @@ impl Stored {
             &self.name,
             &self.stored,
             self.nullable,
-            self.tag.as_deref(),
+            self.tag.as_ref(),
             children,
         )
     }
@@ -150,9 +193,7 @@ impl Storing<'_> {
     fn part(&self, name: &str, field: &Field) -> Result<Stored> {
         let mut stored = self.any(name, field)?;
         if !field.is_nullable() && name != "key" {
-            let mut tag = Tag::read(stored.tag.as_deref());
-            tag.not_null = true;
-            stored.tag = tag.write();
+            stored.tag.get_or_insert_default().not_null = true;
         }
         stored.nullable = field.is_nullable();
         Ok(stored)
@@ -163,7 +204,7 @@ impl Storing<'_> {
             name: name.to_owned(),
             stored,
             nullable: true,
-            tag: tag.write(),
+            tag: tag.said(),
             children,
         };
         let list = |item: &FieldRef, form: Option<Form>| {

@@ -18,6 +18,7 @@ use crate::{Content, Error, LakeTable, Part, Result, State, TableId};
 
 use append::Appends;
 pub(crate) use append::is_inline_safe;
+pub(crate) use file::{FileWriter, Writing};
 use marks::Marks;
 pub(crate) use merge::left;
 pub(crate) use parquet::{Finished, ParquetFile};

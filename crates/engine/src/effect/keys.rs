@@ -6,46 +6,76 @@ use std::sync::Arc;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::TableReference;
 use futures::StreamExt;
-use godwit_catalog::{ResolvedTable, Seen, TableKind};
+use godwit_catalog::{ResolvedTable, Seen, TableKind, TempTables};
 use godwit_lake::{Content, Key, LakeTable, Part, Rows, Transaction};
 
 use super::run::Run;
 use crate::change::{Target, Write, template};
+use crate::inner::Inner;
 use crate::names::Table;
 use crate::plan::Request;
+use crate::session::{Caller, State};
 use crate::{Error, Result, run};
 
 /// What the number of a row is called; the others are the key's columns, under names made from their places.
 const ROW: &str = "__row";
 const ROW_ID: &str = "__row_id";
 
+/// What keys are checked with.
+pub(crate) struct KeyCheck<'a> {
+    pub(crate) inner: &'a Inner,
+    pub(crate) state: Arc<State>,
+    pub(crate) caller: &'a Arc<Caller>,
+    pub(crate) temporary: &'a TempTables,
+    pub(crate) query_id: String,
+}
+
 impl Run<'_> {
-    /// Looks whether a value of a key that the change touches is there twice: once in the parts that the table did not have
-    /// before, and once anywhere.
-    pub(super) async fn check_keys(
+    /// Looks whether a value of a key that the change touches is there twice.
+    pub(super) async fn check_keys(&self, transaction: &Transaction, write: &Write) -> Result<()> {
+        let check = KeyCheck {
+            inner: self.inner(),
+            state: self.state(),
+            caller: self.caller(),
+            temporary: self.temporary(),
+            query_id: self.query_id(),
+        };
+        check.added(transaction, &write.target, &write.keys).await
+    }
+}
+
+impl KeyCheck<'_> {
+    /// Looks whether a value of one of the keys is there twice: once in the parts that the table did not have before, as
+    /// the target has it, and once anywhere.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] with the value.
+    pub(crate) async fn added(
         &self,
         transaction: &Transaction,
-        write: &Write,
-        before: &Content,
+        target: &Target,
+        keys: &[Key],
     ) -> Result<()> {
-        if write.keys.is_empty() {
+        let Target::Durable(before) = target else {
+            return Ok(());
+        };
+        if keys.is_empty() {
             return Ok(());
         }
         let snapshot = transaction.snapshot();
-        let (schema, name) = (write.target.schema_name(), write.target.name());
+        let (schema, name) = (target.schema_name(), target.name());
         let whole = snapshot.table(schema, name).await;
         let whole = whole.map_err(|error| super::sink::translate(&error))?;
         let whole =
-            whole.ok_or_else(|| Error::internal(&self.query_id(), "a changed table has gone"))?;
-        let first = first_new(before, whole.content());
+            whole.ok_or_else(|| Error::internal(&self.query_id, "a changed table has gone"))?;
+        let first = first_new(before.content(), whole.content());
         if first >= whole.content().parts.len() {
             return Ok(());
         }
         let added = whole.since(first);
-        let seen = Seen::new(self.temporary().clone(), snapshot);
-        for key in &write.keys {
-            self.check_key(&seen, &write.target, key, [&added, &whole])
-                .await?;
+        let seen = Seen::new(self.temporary.clone(), snapshot);
+        for key in keys {
+            self.check_key(&seen, target, key, [&added, &whole]).await?;
         }
         Ok(())
     }
@@ -73,7 +103,7 @@ impl Run<'_> {
         let row = free(target, ROW);
         let row_id = free(target, ROW_ID);
         let sql = format!(
-            "SELECT {} FROM __key.added.rows AS n JOIN __key.whole.rows AS o ON {} AND n.\"{row}\" <> o.\"{row}\" LIMIT 1",
+            "SELECT {} FROM __key.added.content AS n JOIN __key.whole.content AS o ON {} AND n.\"{row}\" <> o.\"{row}\" LIMIT 1",
             list("n.", ", ", &String::clone),
             list("", " AND ", &|name| format!("n.{name} = o.{name}")),
         );
@@ -84,12 +114,12 @@ impl Run<'_> {
                 kind: TableKind::Table,
                 snapshot: table.version(),
             };
-            let reference = TableReference::full("__key", part, "rows");
-            (reference, Table::of(part, "rows", resolved))
+            let reference = TableReference::full("__key", part, "content");
+            (reference, Table::of(part, "content", resolved))
         });
         let tree = datafusion::sql::sqlparser::ast::Statement::Query(template(&sql)?);
         let request = Request {
-            state: &self.state(),
+            state: &self.state,
             seen,
             tree: datafusion::sql::parser::Statement::Statement(Box::new(tree)),
             parameters: &[],
@@ -99,9 +129,9 @@ impl Run<'_> {
             input: None,
             shape: None,
         };
-        let plan = self.inner().planner.plan_as(request).await?;
-        let translate = |error| Error::from_datafusion(&error, &self.query_id());
-        let rows = run::start(&plan, self.caller(), None, |_| {}).await;
+        let plan = self.inner.planner.plan_as(request).await?;
+        let translate = |error| Error::from_datafusion(&error, &self.query_id);
+        let rows = run::start(&plan, self.caller, None, |_| {}).await;
         let mut rows = rows.map_err(translate)?;
         while let Some(batch) = rows.next().await {
             let batch = batch.map_err(translate)?;

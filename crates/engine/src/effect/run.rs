@@ -166,7 +166,6 @@ impl<'a> Run<'a> {
             Place::Temporary(writer) => Sink::temporary(writer, write, memory)?,
             Place::Durable(transaction) => Sink::durable(transaction, write).await?,
         };
-        let before = sink.before().map(|table| Arc::clone(table.content()));
         let mut taking = Taking {
             write,
             sink,
@@ -185,8 +184,8 @@ impl<'a> Run<'a> {
         }
         let count = taking.count;
         taking.sink.finish().await?;
-        if let (Place::Durable(transaction), Some(before)) = (self.place, &before) {
-            self.check_keys(transaction, write, before).await?;
+        if let Place::Durable(transaction) = self.place {
+            self.check_keys(transaction, write).await?;
         }
         Ok(count)
     }

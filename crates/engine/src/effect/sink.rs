@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Int64Array, RecordBatch, UInt64Array};
 use datafusion::execution::memory_pool::MemoryReservation;
 use godwit_catalog::{Staging, TempTable, TempTables, TempWriter};
-use godwit_lake::{LakeTable, TableWriter, Transaction};
+use godwit_lake::{TableWriter, Transaction};
 
 use super::adding::{Adding, staging_for};
 use super::full;
@@ -64,14 +64,6 @@ impl<'a> Sink<'a> {
         let writer = transaction.write(table.table().id).await;
         let writer = writer.map_err(|error| translate(&error))?;
         Ok(Self::Durable(Box::new(writer)))
-    }
-
-    /// The durable table as it is before the change.
-    pub(super) fn before(&self) -> Option<&LakeTable> {
-        match self {
-            Self::Temporary(_) => None,
-            Self::Durable(writer) => Some(writer.table()),
-        }
     }
 
     /// Adds rows: all columns of the table, without nulls where there may be none.

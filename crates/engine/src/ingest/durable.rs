@@ -7,9 +7,12 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use futures::StreamExt;
 use godwit_catalog::plain_schema;
 use godwit_lake::{LakeTable, NewColumn, NewTable, State, Table, TableId, Transaction};
+use godwit_protocol::StatementId;
 
 use super::columns::Columns;
 use super::{Arriving, IfExists, IfMissing};
+use crate::change::Target;
+use crate::effect::KeyCheck;
 use crate::inner::Inner;
 use crate::{Error, Result, Session, parse};
 
@@ -49,6 +52,16 @@ impl Inner {
             writer.append(batch).await.map_err(translate)?;
         }
         let written = writer.finish().await.map_err(translate)?;
+        let check = KeyCheck {
+            inner: self,
+            state: session.state(),
+            caller: &session.caller(),
+            temporary: session.temporary(),
+            query_id: StatementId::random().to_string(),
+        };
+        check
+            .added(transaction, &Target::Durable(before), &table.keys)
+            .await?;
         working.finish().await?;
         Ok(written.appended)
     }

@@ -60,11 +60,12 @@ impl Engine {
         });
         let (seen, mut entries) = found.await?;
         entries.retain(filter);
+        let state = session.state();
         self.list(permit, move |inner| async move {
             let mut tables = Vec::with_capacity(entries.len());
             for entry in entries {
-                let catalog = &inner.planner.catalog;
-                tables.push(super::info(catalog, &seen, entry, want_schema).await);
+                let info = super::info(&inner.planner, &state, &seen, entry, want_schema);
+                tables.push(info.await);
             }
             Ok(tables)
         })

@@ -1,17 +1,15 @@
-//! Tables as they were: `AT (VERSION => …)` and `AT (TIMESTAMP => …)`.
+//! Tables as they were, `AT (VERSION => …)` and `AT (TIMESTAMP => …)`, and what was done to them, `table_changes(…)`.
 
 use std::ops::ControlFlow;
 
-use arrow::datatypes::{DataType, TimeUnit};
-use chrono::DateTime;
-use datafusion::common::{ScalarValue, TableReference};
+use datafusion::common::TableReference;
 use datafusion::sql::parser::Statement as Tree;
 use datafusion::sql::planner::object_name_to_table_reference;
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, TableAlias,
-    TableFactor, TableVersion, VisitMut, VisitorMut,
+    TableFactor, TableVersion, Value, VisitMut, VisitorMut,
 };
-use godwit_catalog::{CATALOG, Seen};
+use godwit_catalog::{CATALOG, ResolvedTable, Seen, TableKind};
 use godwit_lake::{At, SnapshotId};
 
 use super::{Lookup, Resolved, Table};
@@ -23,11 +21,20 @@ use crate::{Error, Result, constants, show};
 /// The catalog of the names that stand for tables as they were.
 const PAST: &str = "__past";
 
-/// A table as it was, and the name that it has in the tree.
+/// The function that gives what was done to a table.
+const FEED: &str = "table_changes";
+
+/// What a name in the tree stands for that no catalog has.
 struct Moment {
     reference: TableReference,
-    name: ObjectName,
-    version: Expr,
+    what: What,
+}
+
+enum What {
+    /// A table as it was.
+    Past { name: ObjectName, version: Expr },
+    /// The changes of a table: its name, from and to.
+    Feed { args: Vec<Expr> },
 }
 
 impl Lookup<'_> {
@@ -45,16 +52,19 @@ impl Lookup<'_> {
             .retain(|reference| reference.catalog() != Some(PAST));
         let mut resolved = self.resolve(&names).await;
         for moment in moments {
-            let table = self.past(&moment).await?;
+            let table = match &moment.what {
+                What::Past { name, version } => self.past(name, version).await?,
+                What::Feed { args } => self.feed(args).await?,
+            };
             resolved.insert(moment.reference, table);
         }
         Ok((names, resolved))
     }
 
-    async fn past(&self, moment: &Moment) -> Result<Table> {
-        let at = self.moment_of(&moment.version)?;
-        let reference = object_name_to_table_reference(moment.name.clone(), true)
-            .map_err(|_| Error::invalid(format!("'{}' is no table name", moment.name)))?;
+    async fn past(&self, name: &ObjectName, version: &Expr) -> Result<Table> {
+        let at = self.moment_of(version)?;
+        let reference = object_name_to_table_reference(name.clone(), true)
+            .map_err(|_| Error::invalid(format!("'{name}' is no table name")))?;
         let schema = reference.schema().unwrap_or(self.schema);
         let name = reference.table();
         if reference
@@ -85,30 +95,58 @@ impl Lookup<'_> {
         }
     }
 
+    /// What the commits between two moments did to a table.
+    async fn feed(&self, args: &[Expr]) -> Result<Table> {
+        let usage = || {
+            Error::invalid(format!(
+                "write {FEED}('table', from, to): a table, and two snapshots by their numbers or times"
+            ))
+        };
+        let [Expr::Value(name), from, to] = args else {
+            return Err(usage());
+        };
+        let Value::SingleQuotedString(name) = &name.value else {
+            return Err(usage());
+        };
+        let reference =
+            object_name_to_table_reference(check::table_named(name)?, true).map_err(|_| usage())?;
+        let schema = reference.schema().unwrap_or(self.schema);
+        let from = self.snapshot_of(from).await?;
+        let to = self.snapshot_of(to).await?;
+        let lake = |error| Error::from_lake(&error, "plan");
+        let changes = self
+            .lake
+            .table_changes(schema, reference.table(), from, to)
+            .await
+            .map_err(lake)?;
+        let resolved = ResolvedTable {
+            provider: changes,
+            kind: TableKind::Table,
+            snapshot: 0,
+        };
+        Ok(Table::of(schema, FEED, resolved))
+    }
+
+    async fn snapshot_of(&self, expr: &Expr) -> Result<SnapshotId> {
+        let at = constants::moment(self.state, expr)?;
+        if let At::Version(id) = at {
+            return Ok(id);
+        }
+        let snapshot = self.lake.at(at).await;
+        let snapshot = snapshot.map_err(|error| Error::from_lake(&error, "plan"))?;
+        Ok(snapshot.id())
+    }
+
     fn moment_of(&self, clause: &Expr) -> Result<At> {
         let Some((kind, value)) = argument(clause) else {
             return Err(Error::syntax(format!(
                 "'{clause}': write AT (VERSION => number) or AT (TIMESTAMP => time)"
             )));
         };
-        let expr = constants::plan(self.state, value)?;
-        let is_version = kind.value.eq_ignore_ascii_case("version");
-        let wanted = if is_version {
-            DataType::Int64
+        if kind.value.eq_ignore_ascii_case("version") {
+            constants::version(self.state, value).map(At::Version)
         } else {
-            let zone = self.state.config_options().execution.time_zone.clone();
-            let zone = zone.unwrap_or_else(|| "UTC".to_owned());
-            DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into()))
-        };
-        let none = || Error::invalid(format!("'{clause}' names no moment"));
-        match constants::evaluate(self.state, &expr, &wanted)? {
-            ScalarValue::Int64(Some(version)) => Ok(At::Version(SnapshotId(version))),
-            ScalarValue::TimestampMicrosecond(Some(micros), _) => {
-                DateTime::from_timestamp_micros(micros)
-                    .map(At::Time)
-                    .ok_or_else(none)
-            }
-            _ => Err(none()),
+            constants::time(self.state, value).map(At::Time)
         }
     }
 }
@@ -172,17 +210,33 @@ impl VisitorMut for Taker {
         let TableFactor::Table {
             name,
             alias,
-            args: None,
+            args,
             version,
             ..
         } = factor
         else {
             return ControlFlow::Continue(());
         };
+        let is_feed = name.to_string().eq_ignore_ascii_case(FEED);
         // Other ways to write a version stay where they are, and are refused with the other clauses.
-        let Some(TableVersion::Function(clause)) = version.take_if(|version| {
-            matches!(version, TableVersion::Function(clause) if argument(clause).is_some())
-        }) else {
+        let is_moment = |version: &mut TableVersion| matches!(version, TableVersion::Function(clause) if argument(clause).is_some());
+        let what = if let Some(given) = args.take_if(|args| is_feed && args.settings.is_none()) {
+            match plain(given.args) {
+                Some(args) => What::Feed { args },
+                None => {
+                    return ControlFlow::Break(Error::invalid(format!(
+                        "{FEED} takes no named arguments"
+                    )));
+                }
+            }
+        } else if let (None, Some(TableVersion::Function(version))) =
+            (&args, version.take_if(is_moment))
+        {
+            What::Past {
+                name: name.clone(),
+                version,
+            }
+        } else {
             return ControlFlow::Continue(());
         };
         let Some(table) = name.0.last().and_then(|part| part.as_ident()).cloned() else {
@@ -196,12 +250,20 @@ impl VisitorMut for Taker {
             at: None,
         });
         let full = [PAST, number.as_str(), table.value.as_str()];
-        let stand_in = ObjectName::from(full.map(|part| Ident::with_quote('"', part)).to_vec());
+        *name = ObjectName::from(full.map(|part| Ident::with_quote('"', part)).to_vec());
         self.moments.push(Moment {
             reference: TableReference::full(PAST, number, table.value),
-            name: std::mem::replace(name, stand_in),
-            version: clause,
+            what,
         });
         ControlFlow::Continue(())
     }
+}
+
+/// Arguments without names.
+fn plain(args: Vec<FunctionArg>) -> Option<Vec<Expr>> {
+    let args = args.into_iter().map(|arg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => Some(value),
+        _ => None,
+    });
+    args.collect()
 }

@@ -123,11 +123,7 @@ impl Lookup<'_> {
                 twice.name()
             )));
         }
-        let stored = StoredView {
-            plan,
-            columns,
-            sql: view.sql.clone(),
-        };
+        let stored = StoredView::new(plan, Some(view.sql.clone()));
         Ok(Table {
             schema: view.schema.clone(),
             name: view.name.clone(),
@@ -232,10 +228,18 @@ impl VisitorMut for FromDuckDb {
 
 /// The plan of a view. The planner puts it where the view's name stands.
 #[derive(Debug)]
-struct StoredView {
+pub(super) struct StoredView {
     plan: Deep<LogicalPlan>,
     columns: SchemaRef,
-    sql: String,
+    /// What it is a view by; `None` makes it a table.
+    sql: Option<String>,
+}
+
+impl StoredView {
+    pub(super) fn new(plan: Deep<LogicalPlan>, sql: Option<String>) -> Self {
+        let columns = Arc::clone(plan.schema().inner());
+        Self { plan, columns, sql }
+    }
 }
 
 #[async_trait]
@@ -245,11 +249,14 @@ impl TableProvider for StoredView {
     }
 
     fn table_type(&self) -> TableType {
-        TableType::View
+        match self.sql {
+            Some(_) => TableType::View,
+            None => TableType::Base,
+        }
     }
 
     fn get_table_definition(&self) -> Option<&str> {
-        Some(&self.sql)
+        self.sql.as_deref()
     }
 
     fn get_logical_plan(&'_ self) -> Option<Cow<'_, LogicalPlan>> {

@@ -240,9 +240,9 @@ impl Open {
     }
 
     /// Ends it without waiting for anybody: what it changed in the lake is forgotten when the last statement lets go.
-    pub(crate) fn close(&self) {
+    pub(crate) fn close(&self, how: Ended) {
         // That it had ended already is as well.
-        let _ = self.lock().end(self, Ended::Closed);
+        let _ = self.lock().end(self, how);
     }
 
     /// Whether a statement changes it at this moment.

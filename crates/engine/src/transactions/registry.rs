@@ -44,10 +44,9 @@ pub(crate) enum Found {
 
 impl Transactions {
     pub(crate) fn new(config: &Config) -> Self {
-        let (max, idle_timeout) = bounds(config);
         Self {
-            max,
-            idle_timeout,
+            max: config.lake.max_transactions,
+            idle_timeout: config.lake.transaction_idle_timeout,
             inner: Mutex::default(),
         }
     }
@@ -63,6 +62,9 @@ impl Transactions {
     /// [`Error::ResourcesExhausted`] at `lake.max_transactions`.
     pub(crate) fn begin(&self, session: &Session, kind: Kind) -> Result<Arc<Open>> {
         let mut inner = self.lock();
+        if inner.open.len() >= self.max {
+            inner.make_room(self.idle_timeout);
+        }
         let count = inner.open.len();
         if count >= self.max {
             return Err(Error::exhausted(format!(
@@ -113,19 +115,7 @@ impl Transactions {
         let Some(how) = open.ended() else {
             return;
         };
-        let mut inner = self.lock();
-        let removed = inner.open.remove(&open.id());
-        if removed.is_some() {
-            if inner.ended.len() >= REMEMBERED {
-                inner.ended.pop_front();
-            }
-            inner.ended.push_back(Gone {
-                id: open.id(),
-                user: open.user().to_owned(),
-                how,
-            });
-        }
-        drop(inner);
+        let removed = self.lock().remove(open, how);
         drop(removed);
     }
 
@@ -150,7 +140,7 @@ impl Transactions {
     /// Rolls back those of a session that has ended.
     pub(crate) fn end_of(&self, session: SessionId) {
         for open in self.of(session) {
-            open.close();
+            open.close(Ended::Closed);
             self.forget(&open);
         }
     }
@@ -183,9 +173,33 @@ impl Transactions {
     }
 }
 
-/// `lake.max_transactions` and `lake.transaction_idle_timeout`.
-fn bounds(_: &Config) -> (usize, Duration) {
-    (1000, Duration::from_secs(300))
+impl Inner {
+    fn remove(&mut self, open: &Open, how: Ended) -> Option<Arc<Open>> {
+        let removed = self.open.remove(&open.id())?;
+        if self.ended.len() >= REMEMBERED {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(Gone {
+            id: open.id(),
+            user: open.user().to_owned(),
+            how,
+        });
+        Some(removed)
+    }
+
+    /// Ends the one that has waited longest of those that have done nothing, if it has waited for so long.
+    fn make_room(&mut self, idle_timeout: Duration) {
+        let now = Instant::now();
+        let waiting = self.open.values().filter_map(|open| {
+            let idle = open.idle(now).filter(|idle| *idle > idle_timeout)?;
+            open.is_blank().then(|| (idle, Arc::clone(open)))
+        });
+        if let Some((_, open)) = waiting.max_by_key(|(idle, _)| *idle) {
+            let how = Ended::Expired(idle_timeout);
+            open.close(how.clone());
+            self.remove(&open, how);
+        }
+    }
 }
 
 fn of_another_session(id: TransactionId) -> Error {

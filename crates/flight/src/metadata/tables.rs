@@ -82,6 +82,8 @@ mod tests {
             arrow_schema: columns,
             rows: None,
             error: None,
+            is_writable: false,
+            remarks: std::collections::BTreeMap::new(),
         };
         let query = TableQuery {
             include_schema: true,

@@ -144,7 +144,7 @@ async fn command_rows(
 fn returned(
     flight: &Flight,
     call: &Call,
-    session: &Session,
+    session: &std::sync::Arc<Session>,
     id: StatementId,
 ) -> Result<Answers<FlightData>> {
     let permit = call.permit(flight, Intent::Query)?;

@@ -197,7 +197,11 @@ async fn bad_beginnings() {
         (with(path(&["people"])), invalid, "DoPut"),
         (with(command(&CommandGetCatalogs {})), invalid, "DoExchange"),
         (with(prepared), invalid, "DoExchange"),
-        (with(in_transaction), Code::Unimplemented, "no transactions"),
+        (
+            with(in_transaction),
+            Code::InvalidArgument,
+            "malformed transaction id",
+        ),
         (with(sql("SELEC 1")), invalid, "SQL syntax"),
         (with(sql("SELECT nothing FROM input")), invalid, "nothing"),
         (

@@ -50,8 +50,13 @@ async fn what_an_ingest_cannot_ask_for() {
         (ingest(|i| i.table.clear()), invalid, "no table"),
         (
             ingest(|i| i.transaction_id = Some("t".into())),
-            Code::Unimplemented,
-            "no transactions",
+            invalid,
+            "malformed transaction id",
+        ),
+        (
+            ingest(|i| i.transaction_id = Some(vec![7; 16].into())),
+            Code::NotFound,
+            "does not exist",
         ),
         (path(&["nowhere"]), Code::NotFound, "nowhere"),
         (path(&["files", "nowhere"]), Code::NotFound, "nowhere"),

@@ -16,4 +16,5 @@ mod shutdown;
 mod support;
 mod tables;
 mod tickets;
+mod transactions;
 mod web;

@@ -231,7 +231,7 @@ async fn what_cannot_be_put_is_said() {
         transaction_id: Some("t".into()),
     });
     let result = client.put(vec![only(in_transaction)]).await;
-    assert_fails(result, Code::Unimplemented, "no transactions");
+    assert_fails(result, Code::InvalidArgument, "malformed transaction id");
 }
 
 #[tokio::test]

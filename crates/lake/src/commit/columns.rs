@@ -6,7 +6,6 @@ use super::Commit;
 use super::values::{number, text, truth};
 use crate::state::load::COMMENT_TAG;
 use crate::transaction::rounded_columns;
-use crate::types::{self, Stored, TYPE_TAG};
 use crate::{Column, Result, Table};
 
 /// A column, or a part of a nested one.
@@ -62,15 +61,11 @@ impl Commit<'_> {
     async fn create_column(&mut self, table: i64, column: &Column) -> Result<()> {
         let mut parts = Vec::new();
         push(column, None, &mut parts);
-        let mut tags = HashMap::new();
-        collect_tags(column, &types::stored_of(&column.field)?, &mut tags);
         for part in parts {
             self.insert_column(table, part).await?;
             let id = (table, part.id());
             let comment = part.column.comment.as_deref();
             self.set_column_tag(id, COMMENT_TAG, None, comment).await?;
-            let tag = tags.get(&part.id()).map(String::as_str);
-            self.set_column_tag(id, TYPE_TAG, None, tag).await?;
         }
         Ok(())
     }
@@ -197,16 +192,6 @@ impl Commit<'_> {
             self.writing.execute(&sql, &[]).await?;
         }
         Ok(())
-    }
-}
-
-/// Tags of a column and its parts, by number.
-fn collect_tags(column: &Column, stored: &Stored, tags: &mut HashMap<i64, String>) {
-    if let Some(tag) = &stored.tag {
-        tags.insert(column.id.0, tag.clone());
-    }
-    for (child, stored) in column.children.iter().zip(&stored.children) {
-        collect_tags(child, stored, tags);
     }
 }
 

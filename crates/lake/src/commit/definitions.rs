@@ -7,6 +7,7 @@ use super::diff::Definitions;
 use super::inlined::quoted;
 use super::values::text;
 use crate::state::load::{COMMENT_TAG, KEYS_TAG};
+use crate::types::{self, TYPES_TAG};
 use crate::{Error, Result, Schema, Table, View};
 
 impl Commit<'_> {
@@ -106,6 +107,8 @@ impl Commit<'_> {
             .await?;
         self.set_tag(id, KEYS_TAG, None, keys(table)?.as_deref())
             .await?;
+        let types = types::write_tags(&table.columns)?;
+        self.set_tag(id, TYPES_TAG, None, types.as_deref()).await?;
         self.new_version(id, table).await
     }
 
@@ -119,6 +122,12 @@ impl Commit<'_> {
         let (before, comment) = (old.comment.as_deref(), new.comment.as_deref());
         self.set_tag(id, COMMENT_TAG, before, comment).await?;
         self.set_tag(id, KEYS_TAG, keys(old)?.as_deref(), keys(new)?.as_deref())
+            .await?;
+        let (before, after) = (
+            types::write_tags(&old.columns)?,
+            types::write_tags(&new.columns)?,
+        );
+        self.set_tag(id, TYPES_TAG, before.as_deref(), after.as_deref())
             .await?;
         if is_changed {
             self.new_version(id, new).await?;

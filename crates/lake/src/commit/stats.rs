@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema};
 
-use super::Commit;
 use super::values::{number, text, truth};
+use super::{Changes, Commit};
 use crate::{Column, ColumnId, ColumnStats, DataFile, Error, Result, Table, stats, types};
 
 /// The statistics of a table while rows are added to it.
@@ -105,6 +105,21 @@ impl Known {
 }
 
 impl Commit<'_> {
+    /// After a compaction: the rows that files hold now were counted before.
+    pub(super) async fn recount(&mut self, changes: &Changes) -> Result<()> {
+        for rows in &changes.rows {
+            let id = rows.table.id;
+            let live =
+                format!("FROM ducklake_data_file WHERE table_id = {id} AND end_snapshot IS NULL");
+            let sql = format!(
+                "UPDATE ducklake_table_stats SET record_count = (SELECT COALESCE(SUM(record_count), 0) {live}), \
+                 file_size_bytes = (SELECT COALESCE(SUM(file_size_bytes), 0) {live}) WHERE table_id = {id}"
+            );
+            self.writing.execute(&sql, &[]).await?;
+        }
+        Ok(())
+    }
+
     /// The statistics before the commit. A column that was added to a table with rows has none: nobody knows what these
     /// rows add to it.
     pub(super) async fn table_stats(&mut self, table: &Table) -> Result<TableStats> {

@@ -24,6 +24,21 @@ pub(super) fn of(changes: &Changes, deletes: &Prepared, numbers: &Numbers) -> St
     words.join(",")
 }
 
+/// Rows are where they were not before, and are the same.
+pub(super) fn of_compaction(changes: &Changes) -> String {
+    let mut words = Vec::new();
+    for rows in &changes.rows {
+        let id = rows.table.id;
+        if !rows.ended_files.is_empty() {
+            words.push(format!("merge_adjacent:{id}"));
+        }
+        if !rows.ended_rows.is_empty() {
+            words.push(format!("inline_flush:{id}"));
+        }
+    }
+    words.join(",")
+}
+
 fn definitions(changes: &Changes, numbers: &Numbers, words: &mut Vec<String>) {
     let changes = &changes.definitions;
     let dropped = changes.dropped_schemas.iter();

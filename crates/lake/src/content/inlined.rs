@@ -50,13 +50,14 @@ pub(super) async fn read(
     Ok(all)
 }
 
-struct Version<'a> {
-    reading: &'a mut Reading,
-    dialect: Dialect,
-    table: &'a Table,
-    snapshot: SnapshotId,
+/// One of the catalog's tables for rows of a table.
+pub(crate) struct Version<'a> {
+    pub(crate) reading: &'a mut Reading,
+    pub(crate) dialect: Dialect,
+    pub(crate) table: &'a Table,
+    pub(crate) snapshot: SnapshotId,
     /// The catalog's table.
-    name: String,
+    pub(crate) name: String,
 }
 
 impl Version<'_> {
@@ -92,7 +93,7 @@ impl Version<'_> {
     }
 
     /// The table's columns when the catalog's table was made.
-    async fn columns(&mut self, schema_version: i64) -> Result<Vec<Column>> {
+    pub(crate) async fn columns(&mut self, schema_version: i64) -> Result<Vec<Column>> {
         if schema_version == self.table.schema_version {
             return Ok(self.table.columns.clone());
         }
@@ -128,7 +129,7 @@ impl Version<'_> {
     }
 
     /// The values as they were stored.
-    fn stored(&self, columns: &[Column], rows: &[Row]) -> Result<Vec<ArrayRef>> {
+    pub(crate) fn stored(&self, columns: &[Column], rows: &[Row]) -> Result<Vec<ArrayRef>> {
         let arrays = columns.iter().enumerate().map(|(place, column)| {
             let texts = rows.iter().map(|row| row.opt_text(place + 2));
             let texts = texts.collect::<Result<Vec<_>>>()?;
@@ -139,7 +140,12 @@ impl Version<'_> {
     }
 
     /// The values in the columns that the table has now.
-    fn batch(&self, columns: &[Column], stored: &[ArrayRef], rows: usize) -> Result<RecordBatch> {
+    pub(crate) fn batch(
+        &self,
+        columns: &[Column],
+        stored: &[ArrayRef],
+        rows: usize,
+    ) -> Result<RecordBatch> {
         let arrays = self.table.columns.iter().map(|column| {
             let place = columns.iter().position(|known| known.id == column.id);
             let array = match place {

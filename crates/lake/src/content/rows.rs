@@ -39,7 +39,7 @@ pub(super) struct DeleteFile {
 }
 
 /// The tables of one lake that may be missing.
-pub(super) async fn exists(reading: &mut Reading, dialect: Dialect, name: &str) -> Result<bool> {
+pub(crate) async fn exists(reading: &mut Reading, dialect: Dialect, name: &str) -> Result<bool> {
     let sql = match dialect {
         Dialect::Sqlite => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1",
         Dialect::Postgres => {

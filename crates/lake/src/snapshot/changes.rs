@@ -4,13 +4,33 @@ use crate::TableId;
 use crate::state::quoted;
 
 /// Whether a commit may have changed the rows or the columns of a table. Words that are not known may mean anything.
-pub(super) fn concern(changes: &str, table: TableId) -> bool {
+pub(crate) fn concern(changes: &str, table: TableId) -> bool {
     let mut rest = changes.trim();
     while !rest.is_empty() {
         match next(rest) {
             Some((of, after)) if of != Some(table.0) => rest = after,
             _ => return true,
         }
+    }
+    false
+}
+
+/// Whether a commit only put rows of a table into other files.
+pub(crate) fn is_compaction(changes: &str, table: TableId) -> bool {
+    let words = [
+        "merge_adjacent",
+        "rewrite_delete",
+        "inline_flush",
+        "flushed_inlined",
+        "compacted_table",
+    ];
+    let mut rest = changes.trim();
+    while let Some((of, after)) = next(rest) {
+        let word = rest.split(':').next().unwrap_or_default();
+        if of == Some(table.0) && words.contains(&word) {
+            return true;
+        }
+        rest = after;
     }
     false
 }

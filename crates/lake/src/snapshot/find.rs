@@ -116,7 +116,7 @@ impl Snapshot {
 }
 
 /// `2026-11-21 13:49:40.576392+00`.
-fn parse_time(text: &str) -> Result<DateTime<Utc>> {
+pub(crate) fn parse_time(text: &str) -> Result<DateTime<Utc>> {
     DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z")
         .map(|time| time.to_utc())
         .map_err(|error| {

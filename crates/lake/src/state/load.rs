@@ -8,7 +8,7 @@ use arrow::datatypes::Schema as ArrowSchema;
 use super::default::Stored;
 use super::quoted;
 use crate::database::{Reading, Row, Value};
-use crate::types::{self, TYPE_TAG};
+use crate::types::{self, TYPES_TAG};
 use crate::{
     Column, ColumnId, Error, Key, Result, Schema, SchemaId, SnapshotId, State, Table, TableId,
     View, ViewId,
@@ -34,7 +34,7 @@ pub(crate) async fn load(
     let mut rows = Rows { reading, snapshot };
     let tags = rows.tags().await?;
     let mut schemas = rows.schemas(&tags).await?;
-    let mut columns = rows.columns().await?;
+    let mut columns = rows.columns(&tags).await?;
     let about = rows.about_tables().await?;
     for row in rows
         .live(
@@ -77,7 +77,8 @@ pub(crate) async fn columns_at(
     snapshot: SnapshotId,
 ) -> Result<Vec<Column>> {
     let mut rows = Rows { reading, snapshot };
-    let columns = rows.columns_of(Some(table)).await?.remove(&table.0);
+    let tags = rows.tags().await?;
+    let columns = rows.columns_of(Some(table), &tags).await?.remove(&table.0);
     Ok(columns.unwrap_or_default())
 }
 
@@ -179,11 +180,15 @@ impl Rows<'_> {
         Ok(())
     }
 
-    async fn columns(&mut self) -> Result<HashMap<i64, Vec<Column>>> {
-        self.columns_of(None).await
+    async fn columns(&mut self, tags: &Tags) -> Result<HashMap<i64, Vec<Column>>> {
+        self.columns_of(None, tags).await
     }
 
-    async fn columns_of(&mut self, table: Option<TableId>) -> Result<HashMap<i64, Vec<Column>>> {
+    async fn columns_of(
+        &mut self,
+        table: Option<TableId>,
+        table_tags: &Tags,
+    ) -> Result<HashMap<i64, Vec<Column>>> {
         let only = table.map_or_else(String::new, |table| format!(" AND table_id = {table}"));
         let tags = self
             .at_snapshot(&format!(
@@ -209,7 +214,11 @@ impl Rows<'_> {
         }
         tables
             .into_iter()
-            .map(|(table, tree)| Ok((table, tree.columns(None)?)))
+            .map(|(table, mut tree)| {
+                let tags = table_tags.get(&table).and_then(|tags| tags.get(TYPES_TAG));
+                tree.types = types::read_tags(tags.map(String::as_str));
+                Ok((table, tree.columns(None)?))
+            })
             .collect()
     }
 
@@ -270,6 +279,7 @@ fn numbers(rows: &[Row]) -> Result<HashMap<i64, i64>> {
 struct Tree<'a> {
     below: HashMap<Option<i64>, Vec<&'a Row>>,
     tags: HashMap<(i64, &'a str), &'a str>,
+    types: types::Tags,
 }
 
 impl Tree<'_> {
@@ -283,7 +293,7 @@ impl Tree<'_> {
     fn column(&self, row: &Row) -> Result<Column> {
         let id = row.int(1)?;
         let stored = row.text(4)?;
-        let tag = self.tags.get(&(id, TYPE_TAG)).copied();
+        let tag = self.types.get(&id);
         let nullable = match row.opt_int(2)? {
             None => row.opt_int(8)? != Some(0),
             Some(_) => types::nested_nullable(tag),

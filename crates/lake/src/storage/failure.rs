@@ -11,21 +11,28 @@ pub(super) fn failed(place: &str, why: &object_store::Error) -> Error {
             chain(why)
         ));
     }
+    let message = format!("{place}: {}", chain(why));
     match cause(why) {
-        Some(io) => failed_io(place, io),
-        None => Error::unavailable(format!("{place}: {}", chain(why))),
+        Some(io) if is_full(io) => Error::full(message),
+        _ => Error::unavailable(message),
     }
 }
 
 /// What an error of the file system means for the lake.
 pub(super) fn failed_io(place: &str, why: &io::Error) -> Error {
     let message = format!("{place}: {why}");
-    match why.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-            Error::full(message)
-        }
-        _ => Error::unavailable(message),
+    if is_full(why) {
+        Error::full(message)
+    } else {
+        Error::unavailable(message)
     }
+}
+
+fn is_full(why: &io::Error) -> bool {
+    matches!(
+        why.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+    )
 }
 
 fn cause(why: &object_store::Error) -> Option<&io::Error> {
@@ -39,7 +46,7 @@ fn cause(why: &object_store::Error) -> Option<&io::Error> {
     None
 }
 
-/// An error with those causes that it does not tell itself.
+/// An error with those causes that it does not tell itself, in one line.
 fn chain(why: &dyn StdError) -> String {
     let mut text = why.to_string();
     let mut cause = why.source();
@@ -50,5 +57,5 @@ fn chain(why: &dyn StdError) -> String {
         }
         cause = why.source();
     }
-    text
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

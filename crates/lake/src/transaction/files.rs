@@ -24,6 +24,11 @@ impl Files {
         self.lock().push(path);
     }
 
+    /// Those that are neither kept nor removed.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.lock().clone()
+    }
+
     /// These ones stay.
     pub(crate) fn keep(&self, is_kept: impl Fn(&str) -> bool) {
         self.lock().retain(|path| !is_kept(path));

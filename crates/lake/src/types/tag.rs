@@ -1,12 +1,12 @@
-//! The column tag that keeps what the catalog's name of a type does not say.
+//! What the catalog's name of a type does not say.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use serde::{Deserialize, Serialize};
 
-/// The tag's value, as JSON.
+/// Said of one column, as JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Tag {
+pub(crate) struct Tag {
     /// The Arrow type, where it is not the plain one of the name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) form: Option<Form>,
@@ -87,18 +87,9 @@ impl Tag {
         }
     }
 
-    /// A tag that is not understood says nothing: the column is shown as the catalog names it.
-    pub(super) fn read(text: Option<&str>) -> Self {
-        text.and_then(|text| serde_json::from_str(text).ok())
-            .unwrap_or_default()
-    }
-
     /// Nothing where there is nothing to say.
-    pub(super) fn write(&self) -> Option<String> {
-        if *self == Self::default() {
-            return None;
-        }
-        serde_json::to_string(self).ok()
+    pub(super) fn said(self) -> Option<Self> {
+        (self != Self::default()).then_some(self)
     }
 
     pub(super) fn name<'a>(&'a self, at: usize, usual: &'a str) -> &'a str {

@@ -41,8 +41,11 @@ func runSQL(ctx context.Context, to Arguments) error {
 		return nil, err
 	})
 	report.Step("transaction", func() (any, error) {
-		_, err := db.BeginTx(ctx, nil)
-		return nil, err
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return nil, err
+		}
+		return true, tx.Rollback()
 	})
 	sessions(ctx, to)
 	cancelled(ctx, db)

@@ -1,0 +1,86 @@
+//! `COPY … TO`.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::error::DataFusionError;
+use datafusion::sql::parser::Statement as Tree;
+use futures::StreamExt;
+
+use super::write::Writing;
+use crate::check::{CopyTo, copy_to};
+use crate::conform::conform;
+use crate::deep::with_deep_stack;
+use crate::define::Job;
+use crate::inner::Inner;
+use crate::parse::{self, Parsed};
+use crate::plan::Plan;
+use crate::session::Session;
+use crate::{Error, Result, run};
+
+impl Inner {
+    /// Checks a `COPY … TO`; nothing is written. What its parameters are.
+    pub(crate) async fn check_copy(&self, session: &Session, parsed: &Parsed) -> Result<SchemaRef> {
+        let copy = copy_in(parsed)?;
+        self.planner.places.to_write(&copy.path)?;
+        let plan = self.plan_copy(session, &copy, parsed, None).await?;
+        Ok(plan.parameters)
+    }
+
+    /// Writes the rows to a file that takes its name when it is whole. How many there were.
+    pub(crate) async fn copy_now(&self, job: &Job) -> Result<u64> {
+        let place = job.id.to_string();
+        let failed = |error: &DataFusionError| Error::from_datafusion(error, &place);
+        let parsed = parse::parse(&job.sql, self.planner.limits)?;
+        let copy = copy_in(&parsed)?;
+        let file = self.planner.places.to_write(&copy.path)?;
+        let given = Some(Arc::clone(&job.parameters));
+        let plan = self.plan_copy(&job.session, &copy, &parsed, given).await?;
+        let values = match &job.bound {
+            Some(bound) if bound.len() != 1 => {
+                return Err(Error::invalid(format!(
+                    "COPY runs once, and {} rows are bound",
+                    bound.len()
+                )));
+            }
+            Some(bound) => Some(bound.row(0).map_err(|error| failed(&error))?),
+            None => None,
+        };
+        let mut writing = Writing::begin(&file, &plan.schema, &copy.options)?;
+        let mut batches = run::start(&plan, &job.session.caller(), values, |_| {})
+            .await
+            .map_err(|error| failed(&error))?;
+        while let Some(batch) = batches.next().await {
+            let batch = batch.map_err(|error| failed(&error))?;
+            let batch =
+                conform(&batch, &plan.schema).map_err(|error| Error::from_arrow(&error, &place))?;
+            writing.write(&batch)?;
+        }
+        writing.finish()
+    }
+
+    async fn plan_copy(
+        &self,
+        session: &Session,
+        copy: &CopyTo,
+        parsed: &Parsed,
+        given: Option<SchemaRef>,
+    ) -> Result<Plan> {
+        // The text has the parameters by number; their names are those of the whole statement.
+        let query = parse::parse(&copy.query, self.planner.limits)?;
+        let query = Parsed {
+            parameters: parsed.parameters.clone(),
+            ..query
+        };
+        let (state, seen) = (session.state(), session.seen().await?);
+        self.planner.plan(&state, &seen, query, given).await
+    }
+}
+
+fn copy_in(parsed: &Parsed) -> Result<CopyTo> {
+    let copy = match &parsed.tree {
+        Tree::Statement(statement) => with_deep_stack(|| copy_to(statement))?,
+        _ => None,
+    };
+    copy.ok_or_else(|| Error::unsupported("the statement copies nothing"))
+}
