@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema};
+use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Projection, Values};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, Values,
+};
 
 use crate::bind::Bound;
 use crate::plan::Plan;
@@ -26,8 +28,13 @@ pub(super) fn over_bound_rows(plan: &Plan, bound: &Bound) -> Result<Option<Logic
     let plan = LogicalPlan::clone(&plan.logical);
     let plan = plan.transform_up(|node| match node {
         LogicalPlan::Values(values) if values.values.len() == 1 && is_plain(&values)? => {
-            replaced += 1;
-            over(values, bound.rows()).map(Transformed::yes)
+            Ok(match over(&values, bound.rows())? {
+                Some(rows) => {
+                    replaced += 1;
+                    Transformed::yes(rows)
+                }
+                None => Transformed::no(LogicalPlan::Values(values)),
+            })
         }
         node => Ok(Transformed::no(node)),
     })?;
@@ -35,8 +42,8 @@ pub(super) fn over_bound_rows(plan: &Plan, bound: &Bound) -> Result<Option<Logic
     Ok(is_whole.then_some(plan.data))
 }
 
-/// The row as a projection of the bound rows, under the names that it had.
-fn over(values: Values, bound: &RecordBatch) -> Result<LogicalPlan> {
+/// The row as a projection of the bound rows, under the names that it had. `None` when its types would be others.
+fn over(values: &Values, bound: &RecordBatch) -> Result<Option<LogicalPlan>> {
     let name = |at: usize| format!("__bound{at}");
     let fields = bound.schema_ref().fields().iter().enumerate();
     let fields = fields.map(|(at, field)| Field::clone(field).with_name(name(at)));
@@ -47,7 +54,7 @@ fn over(values: Values, bound: &RecordBatch) -> Result<LogicalPlan> {
     let table = MemTable::try_new(schema, vec![pieces.collect()])?;
     let source = provider_as_source(Arc::new(table));
     let rows = LogicalPlanBuilder::scan("__bound", source, None)?.build()?;
-    let cells = values.values.into_iter().flatten();
+    let cells = values.values.iter().flatten().cloned();
     let cells = cells.zip(values.schema.fields()).map(|(cell, field)| {
         let cell = cell.transform(|expr| match expr {
             Expr::Placeholder(placeholder) => {
@@ -65,20 +72,13 @@ fn over(values: Values, bound: &RecordBatch) -> Result<LogicalPlan> {
         Ok(cell.data.alias(field.name()))
     });
     let cells = cells.collect::<Result<Vec<_>>>()?;
-    let schema: Arc<DFSchema> = values.schema;
-    let fields = schema.fields().iter().zip(&cells);
-    let same_types = fields
-        .map(|(field, cell)| {
-            use datafusion::logical_expr::ExprSchemable;
-            Ok(cell.get_type(rows.schema())? == *field.data_type())
-        })
-        .collect::<Result<Vec<_>>>()?;
-    if same_types.contains(&false) {
-        return datafusion::common::internal_err!(
-            "bound rows have other types than their row of values"
-        );
+    for (cell, field) in cells.iter().zip(values.schema.fields()) {
+        if cell.get_type(rows.schema())? != *field.data_type() {
+            return Ok(None);
+        }
     }
-    Projection::try_new(cells, Arc::new(rows)).map(LogicalPlan::Projection)
+    let rows = Projection::try_new(cells, Arc::new(rows))?;
+    Ok(Some(LogicalPlan::Projection(rows)))
 }
 
 /// Whether no cell holds a query.

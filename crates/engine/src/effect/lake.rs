@@ -1,11 +1,16 @@
 //! Changes of durable tables: each in a transaction, its own or the session's.
 
+use std::time::Duration;
+
 use godwit_lake::Transaction;
 
 use super::{Job, Place, Run};
 use crate::inner::Inner;
 use crate::results::Returned;
 use crate::{Error, Result};
+
+/// The longest pause before a change is made again; the first ones are shorter.
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 impl Inner {
     /// Makes a change of a durable table, and again when another transaction was first and the statement stands for
@@ -16,6 +21,7 @@ impl Inner {
         begin: impl Fn() -> Result<Option<Returned>> + Send,
     ) -> Result<(u64, Option<Returned>)> {
         let mut left = self.commit_retries;
+        let mut longest = Duration::from_millis(2);
         loop {
             let working = job.session.work().await?;
             let may_retry = working.is_autocommit() && left > 0;
@@ -28,6 +34,10 @@ impl Inner {
                 Err(Error::Aborted { message }) if may_retry => {
                     tracing::debug!(message, left, "a change is made again");
                     left -= 1;
+                    // Those that met once would meet again, if each came back at once.
+                    let pause = rand::random_range(Duration::ZERO..=longest);
+                    tokio::time::sleep(pause).await;
+                    longest = LONGEST_PAUSE.min(longest * 2);
                 }
                 Err(error) => return Err(error),
             }
