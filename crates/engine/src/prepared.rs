@@ -53,6 +53,12 @@ pub(crate) struct Entry {
 }
 
 impl Prepared {
+    /// Whether it is an effect that returns rows (`RETURNING`); run it with
+    /// [`crate::Engine::execute_prepared_returning`] to have them.
+    pub fn returns_rows(&self) -> bool {
+        self.kind == StatementKind::Effect && !self.dataset_schema.fields().is_empty()
+    }
+
     pub(crate) fn new(id: StatementId, sql: Arc<str>, body: &Body) -> Self {
         let empty = || Arc::new(Schema::empty());
         let (kind, dataset_schema, parameter_schema) = match body {

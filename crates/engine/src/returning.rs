@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use godwit_auth::Permit;
+use godwit_protocol::StatementId;
+use tokio::sync::oneshot;
 
-use crate::effect::Job;
+use crate::bind::Bound;
+use crate::effect::{Effect, Job};
 use crate::engine::check_owner;
 use crate::results::Returning;
 use crate::statement::Body;
@@ -33,24 +36,53 @@ impl Engine {
                 "the statement has run; its effect happens once",
             ));
         }
+        let named = (statement.id, Arc::clone(&statement.sql));
+        let bound = statement.bound().cloned();
+        self.returned(session, named, effect, bound).await
+    }
+
+    /// The same for a prepared effect ([`crate::Prepared::returns_rows`]), once for every bound row.
+    ///
+    /// # Errors
+    /// As [`Self::prepared`] and [`Self::execute_returning`].
+    pub async fn execute_prepared_returning(
+        &self,
+        session: &Arc<Session>,
+        permit: &Permit,
+        id: StatementId,
+    ) -> Result<(Outcome, Kept)> {
+        self.admit(session, permit)?;
+        let entry = session.statements().get(id)?;
+        let session = session.placed_for(entry.transaction.as_ref());
+        let Body::Effect(effect) = &entry.body else {
+            return Err(Error::invalid("the statement is no effect"));
+        };
+        let named = (StatementId::random(), entry.prepared.sql);
+        self.returned(&session, named, effect, entry.bound).await
+    }
+
+    async fn returned(
+        &self,
+        session: &Arc<Session>,
+        (id, sql): (StatementId, Arc<str>),
+        effect: &Effect,
+        bound: Option<Arc<Bound>>,
+    ) -> Result<(Outcome, Kept)> {
+        let Some(schema) = effect.returns() else {
+            return Err(Error::invalid("the statement returns no rows"));
+        };
         let returning = Returning::begin(
             &self.inner.results,
-            (statement.id, &statement.sql),
+            (id, &sql),
             session.user(),
-            &statement.schema,
+            schema,
             session.state().wanted_batch_rows(),
         )?;
-        let mut job = Job::new(
-            session,
-            (statement.id, Arc::clone(&statement.sql)),
-            effect,
-            statement.bound().cloned(),
-        );
-        let (sender, kept) = tokio::sync::oneshot::channel();
+        let mut job = Job::new(session, (id, sql), effect, bound);
+        let (sender, kept) = oneshot::channel();
         job.returning = Some((returning, sender));
         let outcome = Box::pin(self.inner.change_tables(job)).await?;
-        let kept = kept.await;
-        let lost = |_| Error::internal(&statement.id.to_string(), "a change lost its rows");
-        Ok((outcome, kept.map_err(lost)?))
+        let lost = |_| Error::internal(&id.to_string(), "a change lost its rows");
+        Ok((outcome, kept.await.map_err(lost)?))
     }
 }

@@ -14,6 +14,8 @@ mod checks;
 mod copy;
 #[path = "engine/define.rs"]
 mod define;
+#[path = "engine/durable.rs"]
+mod durable;
 #[path = "engine/durable_ingest.rs"]
 mod durable_ingest;
 #[path = "engine/exchange.rs"]
@@ -22,20 +24,28 @@ mod exchange;
 mod ingest;
 #[path = "engine/kept_bounds.rs"]
 mod kept_bounds;
+#[path = "engine/keys.rs"]
+mod keys;
 #[path = "engine/limits.rs"]
 mod limits;
+#[path = "engine/merge.rs"]
+mod merge;
 #[path = "engine/metadata.rs"]
 mod metadata;
 #[path = "engine/named_transactions.rs"]
 mod named_transactions;
 #[path = "engine/names.rs"]
 mod names;
+#[path = "engine/on_conflict.rs"]
+mod on_conflict;
 #[path = "engine/parameters.rs"]
 mod parameters;
 #[path = "engine/prepared.rs"]
 mod prepared;
 #[path = "engine/results.rs"]
 mod results;
+#[path = "engine/returning.rs"]
+mod returning;
 #[path = "engine/running.rs"]
 mod running;
 #[path = "engine/schemas.rs"]

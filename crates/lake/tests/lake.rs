@@ -6,8 +6,14 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "lake/changes.rs"]
+mod changes;
 #[path = "lake/conflicts.rs"]
 mod conflicts;
+#[path = "lake/history.rs"]
+mod history;
+#[path = "lake/maintenance.rs"]
+mod maintenance;
 #[path = "lake/model.rs"]
 mod model;
 #[path = "lake/postgres.rs"]
@@ -22,9 +28,3 @@ mod store;
 mod support;
 #[path = "lake/write.rs"]
 mod write;
-#[path = "lake/changes.rs"]
-mod changes;
-#[path = "lake/history.rs"]
-mod history;
-#[path = "lake/maintenance.rs"]
-mod maintenance;

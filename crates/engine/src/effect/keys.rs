@@ -1,12 +1,13 @@
 //! PRIMARY KEY and UNIQUE: after the rows of a change are there, and before they are committed.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::TableReference;
 use futures::StreamExt;
 use godwit_catalog::{ResolvedTable, Seen, TableKind, TempTables};
-use godwit_lake::{Key, LakeTable, Transaction};
+use godwit_lake::{Content, Key, LakeTable, Part, Rows, Transaction};
 
 use super::run::Run;
 use crate::change::{Target, Write, template};
@@ -30,13 +31,13 @@ pub(crate) struct KeyCheck<'a> {
 }
 
 impl Run<'_> {
-    /// Looks whether a value of a key that the change touches is there twice: once in the parts of the table that it
-    /// added, of which the first has this number, and once anywhere.
+    /// Looks whether a value of a key that the change touches is there twice: once in the parts that the table did not have
+    /// before, and once anywhere.
     pub(super) async fn check_keys(
         &self,
         transaction: &Transaction,
         write: &Write,
-        first: usize,
+        before: &Content,
     ) -> Result<()> {
         let check = KeyCheck {
             inner: self.inner(),
@@ -46,14 +47,14 @@ impl Run<'_> {
             query_id: self.query_id(),
         };
         check
-            .added(transaction, &write.target, &write.keys, first)
+            .added(transaction, &write.target, &write.keys, before)
             .await
     }
 }
 
 impl KeyCheck<'_> {
-    /// Looks whether a value of one of the keys is there twice: once in the parts of the table that were added, of which
-    /// the first has this number, and once anywhere.
+    /// Looks whether a value of one of the keys is there twice: once in the parts that the table did not have before, and
+    /// once anywhere.
     ///
     /// # Errors
     /// [`Error::AlreadyExists`] with the value.
@@ -62,7 +63,7 @@ impl KeyCheck<'_> {
         transaction: &Transaction,
         target: &Target,
         keys: &[Key],
-        first: usize,
+        before: &Content,
     ) -> Result<()> {
         if keys.is_empty() {
             return Ok(());
@@ -73,10 +74,11 @@ impl KeyCheck<'_> {
         let whole = whole.map_err(|error| super::sink::translate(&error))?;
         let whole =
             whole.ok_or_else(|| Error::internal(&self.query_id, "a changed table has gone"))?;
-        let added = whole.since(first);
-        if added.content().rows() == 0 {
+        let first = first_new(before, whole.content());
+        if first >= whole.content().parts.len() {
             return Ok(());
         }
+        let added = whole.since(first);
         let seen = Seen::new(self.temporary.clone(), snapshot);
         for key in keys {
             self.check_key(&seen, target, key, [&added, &whole]).await?;
@@ -144,6 +146,23 @@ impl KeyCheck<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Where the parts begin that were not there before. They come after all others; of those some may have gone.
+fn first_new(before: &Content, after: &Content) -> usize {
+    let known: HashSet<_> = before.parts.iter().map(place).collect();
+    let mut parts = after.parts.iter();
+    parts
+        .position(|part| !known.contains(&place(part)))
+        .unwrap_or(after.parts.len())
+}
+
+/// Tells the rows of a part from those of all others that are held at the same time.
+fn place(part: &Part) -> usize {
+    match &part.rows {
+        Rows::File(file) => Arc::as_ptr(file).addr(),
+        Rows::Inlined(rows) => Arc::as_ptr(rows).addr(),
     }
 }
 

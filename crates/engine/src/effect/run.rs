@@ -166,7 +166,7 @@ impl<'a> Run<'a> {
             Place::Temporary(writer) => Sink::temporary(writer, write, memory)?,
             Place::Durable(transaction) => Sink::durable(transaction, write).await?,
         };
-        let first_new = sink.before().map_or(0, |table| table.content().parts.len());
+        let before = sink.before().map(|table| Arc::clone(table.content()));
         let mut taking = Taking {
             write,
             sink,
@@ -185,8 +185,8 @@ impl<'a> Run<'a> {
         }
         let count = taking.count;
         taking.sink.finish().await?;
-        if let Place::Durable(transaction) = self.place {
-            self.check_keys(transaction, write, first_new).await?;
+        if let (Place::Durable(transaction), Some(before)) = (self.place, &before) {
+            self.check_keys(transaction, write, before).await?;
         }
         Ok(count)
     }

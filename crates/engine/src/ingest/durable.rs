@@ -59,9 +59,9 @@ impl Inner {
             temporary: session.temporary(),
             query_id: StatementId::random().to_string(),
         };
-        let first = before.content().parts.len();
+        let content = Arc::clone(before.content());
         check
-            .added(transaction, &Target::Durable(before), &table.keys, first)
+            .added(transaction, &Target::Durable(before), &table.keys, &content)
             .await?;
         working.finish().await?;
         Ok(written.appended)

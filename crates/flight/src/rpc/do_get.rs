@@ -119,6 +119,12 @@ async fn command_rows(
                 return query_rows(flight, call, &session, &statement, format, statement.id).await;
             }
             let permit = call.permit(flight, Intent::Update)?;
+            if statement.returns_rows() {
+                let engine = &flight.engine;
+                let done = engine.execute_returning(&session, &permit, &statement);
+                let (_, kept) = done.await?;
+                return returned(flight, call, &session, kept.id());
+            }
             let outcome = flight.engine.execute(&session, &permit, &statement).await?;
             batch(flight, call, metadata::outcome::rows(outcome.rows)?)
         }
@@ -134,16 +140,35 @@ async fn command_rows(
     }
 }
 
+/// The rows that a change returned.
+fn returned(
+    flight: &Flight,
+    call: &Call,
+    session: &Session,
+    id: StatementId,
+) -> Result<Answers<FlightData>> {
+    let permit = call.permit(flight, Intent::Query)?;
+    let rows = flight.engine.read_kept(&permit, id, 0)?;
+    sent(flight, id, rows, call.format(session))
+}
+
 async fn prepared_rows(flight: &Flight, call: &Call, handle: &[u8]) -> Result<Answers<FlightData>> {
     let (session, handle) = call.prepared(flight, handle)?;
     let id = handle.statement;
     let permit = call.permit(flight, Intent::Query)?;
-    if flight.engine.prepared(&session, &permit, id)?.kind == StatementKind::Query {
+    let prepared = flight.engine.prepared(&session, &permit, id)?;
+    if prepared.kind == StatementKind::Query {
         let statement = flight.engine.instantiate(&session, &permit, id).await?;
         let format = call.format(&session);
         return query_rows(flight, call, &session, &statement, format, statement.id).await;
     }
     let permit = call.permit(flight, Intent::Update)?;
+    if prepared.returns_rows() {
+        let engine = &flight.engine;
+        let done = engine.execute_prepared_returning(&session, &permit, id);
+        let (_, kept) = done.await?;
+        return returned(flight, call, &session, kept.id());
+    }
     let outcome = flight
         .engine
         .execute_prepared(&session, &permit, id)

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use arrow_flight::{FlightDescriptor, FlightInfo};
 use bytes::Bytes;
 use godwit_auth::Intent;
-use godwit_engine::{Outcome, Session, Statement, StatementKind};
+use godwit_engine::{Kept, Outcome, Session, Statement, StatementKind};
 use godwit_protocol::ticket::TicketBody;
 use godwit_protocol::{Command, Descriptor};
 
@@ -97,7 +97,13 @@ async fn statement(
         StatementKind::Query => Ok(Described::Query(session, statement)),
         StatementKind::Effect => {
             let permit = call.permit(flight, Intent::Update)?;
-            let outcome = flight.engine.execute(&session, &permit, &statement).await?;
+            let engine = &flight.engine;
+            if statement.returns_rows() {
+                let done = engine.execute_returning(&session, &permit, &statement);
+                let (_, rows) = done.await?;
+                return returned_info(flight, call, descriptor, &session, &rows);
+            }
+            let outcome = engine.execute(&session, &permit, &statement).await?;
             outcome_info(flight, call, descriptor, outcome).map(Described::Done)
         }
     }
@@ -124,13 +130,28 @@ async fn prepared(
         }
         StatementKind::Effect => {
             let permit = call.permit(flight, Intent::Update)?;
-            let outcome = flight
-                .engine
-                .execute_prepared(&session, &permit, id)
-                .await?;
+            let engine = &flight.engine;
+            if prepared.returns_rows() {
+                let done = engine.execute_prepared_returning(&session, &permit, id);
+                let (_, rows) = done.await?;
+                return returned_info(flight, call, descriptor, &session, &rows);
+            }
+            let outcome = engine.execute_prepared(&session, &permit, id).await?;
             outcome_info(flight, call, descriptor, outcome).map(Described::Done)
         }
     }
+}
+
+/// Where the rows are that a change returned; it has happened.
+fn returned_info(
+    flight: &Flight,
+    call: &Call,
+    descriptor: &FlightDescriptor,
+    session: &Session,
+    rows: &Kept,
+) -> Result<Described> {
+    let (descriptor, format) = (descriptor.clone(), call.format(session));
+    kept::info(flight, call, descriptor, rows, format, Facts::UNKNOWN).map(Described::Done)
 }
 
 fn outcome_info(

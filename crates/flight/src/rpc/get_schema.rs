@@ -60,10 +60,10 @@ fn prepared(flight: &Flight, call: &Call, handle: &[u8]) -> Result<SchemaRef> {
         .engine
         .prepared(&session, &permit, handle.statement)?;
     Ok(match prepared.kind {
-        StatementKind::Query => {
+        StatementKind::Effect if !prepared.returns_rows() => metadata::outcome::schema(),
+        StatementKind::Query | StatementKind::Effect => {
             let schema = WireSchema::new(&prepared.dataset_schema, call.format(&session).profile);
             SchemaRef::clone(schema.schema())
         }
-        StatementKind::Effect => metadata::outcome::schema(),
     })
 }

@@ -29,7 +29,8 @@ pub(super) async fn create(
     let handle = handle.seal(&flight.sealer);
     let profile = call.format(&session).profile;
     let parameters = WireSchema::new(&prepared.parameter_schema, profile).nullable();
-    let is_update = prepared.kind == StatementKind::Effect;
+    // A client that asks for rows asks as it does for a query's.
+    let is_update = prepared.kind == StatementKind::Effect && !prepared.returns_rows();
     let rows = (!is_update).then(|| WireSchema::new(&prepared.dataset_schema, profile));
     let rows = rows.as_ref().map(|schema| schema.schema().as_ref());
     Ok(prepared_result(
