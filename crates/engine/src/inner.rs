@@ -1,6 +1,7 @@
 //! What all clones of an engine share, and the steps that its methods run on the query runtime.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList};
 use datafusion::execution::SessionState;

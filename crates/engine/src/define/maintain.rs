@@ -60,7 +60,10 @@ impl Inner {
             }
             Work::Restore(version, scope) => {
                 let then = self.snapshot(version).await?;
-                lake.restore(&then, &scope).await.map(|done| done.tables)
+                let transaction = lake.begin().await.map_err(translate)?;
+                let done = transaction.restore(&then, &scope).await;
+                let done = done.map_err(translate)?;
+                transaction.commit().await.map(|_| done.tables)
             }
         };
         done.map_err(translate)
