@@ -357,7 +357,6 @@ impl fmt::Debug for Session {
         f.debug_struct("Session")
             .field("id", &self.core.id)
             .field("user", &self.core.user)
-            .field("place", &self.place)
             .finish_non_exhaustive()
     }
 }

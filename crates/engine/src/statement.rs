@@ -5,12 +5,12 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use godwit_protocol::{StatementId, TransactionId};
 
+use crate::Result;
 use crate::bind::Bound;
 use crate::effect::Effect;
 use crate::plan::Plan;
 use crate::session::Caller;
 use crate::transactions::Ended;
-use crate::{Error, Result};
 
 /// A statement that was parsed, checked and analysed, bound to the tables as they were then. A clone is cheap.
 #[derive(Debug, Clone)]
@@ -149,7 +149,7 @@ impl Statement {
     /// Whether what it was planned on can still be read.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when its transaction was rolled back.
+    /// [`crate::Error::NotFound`] when its transaction was rolled back.
     pub(crate) fn check_transaction(&self) -> Result<()> {
         match &self.inner.caller.transaction {
             Some(open) => match open.ended() {

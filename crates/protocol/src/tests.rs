@@ -10,7 +10,7 @@ use prost::Message;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
 use crate::{
-    Command, Descriptor, Purpose, Sealer, SessionId, StatementId, WireFormat,
+    Command, Descriptor, Purpose, Sealer, SessionId, StatementId, TransactionId, WireFormat,
     action::{Action, TYPES},
     command::{TableQuery, TableRef},
     cookie::{self, SessionCookie},
@@ -113,6 +113,8 @@ fn samples(rng: &mut StdRng) -> Vec<Vec<u8>> {
             parameters: Some(Bytes::from_static(b"rows")),
             fingerprint: [1; 32],
             snapshot: 7,
+            lake: Some(9),
+            transaction: Some(TransactionId::random()),
         },
     };
     let handle = PreparedHandle {

@@ -178,7 +178,7 @@ async fn a_ticket_resumes_a_statement_with_or_without_the_cache() {
             .await
             .unwrap();
         let again = engine
-            .resume(session, permit, plain.id, &plain.sql, None)
+            .resume(session, permit, plain.id, (&plain.sql, None), plain.origin)
             .await
             .unwrap();
         assert_eq!(
@@ -202,7 +202,13 @@ async fn a_ticket_resumes_a_statement_with_or_without_the_cache() {
         let read = StreamReader::try_new(ipc.as_ref(), None).unwrap();
         assert_eq!(read.schema().field(0).data_type(), &DataType::Int32);
         let again = engine
-            .resume(session, permit, bound.id, &bound.sql, Some(&ipc))
+            .resume(
+                session,
+                permit,
+                bound.id,
+                (&bound.sql, Some(&ipc)),
+                bound.origin,
+            )
             .await
             .unwrap();
         assert_eq!(again.schema, bound.schema);
@@ -210,13 +216,19 @@ async fn a_ticket_resumes_a_statement_with_or_without_the_cache() {
         if cached_plans == 0 {
             assert!(matches!(
                 engine
-                    .resume(session, permit, bound.id, &bound.sql, Some(b"junk"))
+                    .resume(
+                        session,
+                        permit,
+                        bound.id,
+                        (&bound.sql, Some(b"junk")),
+                        bound.origin
+                    )
                     .await,
                 Err(Error::InvalidInput { .. })
             ));
             assert!(matches!(
                 engine
-                    .resume(session, permit, bound.id, &bound.sql, None)
+                    .resume(session, permit, bound.id, (&bound.sql, None), bound.origin)
                     .await,
                 Err(Error::InvalidInput { .. })
             ));
@@ -253,7 +265,13 @@ async fn what_belongs_to_one_user_is_closed_to_others() {
     denied(
         world
             .engine
-            .resume(&own, &bob, statement.id, "select 1", None)
+            .resume(
+                &own,
+                &bob,
+                statement.id,
+                ("select 1", None),
+                statement.origin,
+            )
             .await
             .unwrap_err(),
     );

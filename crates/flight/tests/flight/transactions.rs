@@ -68,7 +68,8 @@ impl Client {
 
     async fn count(&mut self, transaction: Option<&Bytes>) -> Result<usize, Status> {
         let info = self.info(select(transaction)).await?;
-        Ok(self.get(ticket(&info)).await?.num_rows())
+        let (_, batches) = self.get(ticket(&info)).await?;
+        Ok(batches.iter().map(|batch| batch.num_rows()).sum())
     }
 }
 

@@ -128,9 +128,9 @@ pub(super) fn transactions_and_results(b: &mut Builder) {
     // Snapshot isolation: nothing that is read changes, and no rows appear. There is no level of its own for it.
     b.append(I::SqlDefaultTransactionIsolation, 3_i64);
     b.append(I::SqlTransactionsSupported, true);
-    // Read uncommitted, read committed and repeatable read, all of which snapshot isolation is stronger than; not
-    // serializable.
-    b.append(I::SqlSupportedTransactionsIsolationLevels, 0b01110_i32);
+    // None, for statements that stand for themselves; read uncommitted, read committed and repeatable read, all of which
+    // snapshot isolation is stronger than; not serializable.
+    b.append(I::SqlSupportedTransactionsIsolationLevels, 0b01111_i32);
     // Definitions are part of their transaction as all else is.
     b.append(I::SqlDataDefinitionCausesTransactionCommit, false);
     b.append(I::SqlDataDefinitionsInTransactionsIgnored, false);
