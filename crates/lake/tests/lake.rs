@@ -8,6 +8,8 @@
 
 #[path = "lake/conflicts.rs"]
 mod conflicts;
+#[path = "lake/definitions.rs"]
+mod definitions;
 #[path = "lake/model.rs"]
 mod model;
 #[path = "lake/postgres.rs"]
