@@ -14,6 +14,8 @@ mod conflicts;
 mod history;
 #[path = "lake/maintenance.rs"]
 mod maintenance;
+#[path = "lake/definitions.rs"]
+mod definitions;
 #[path = "lake/model.rs"]
 mod model;
 #[path = "lake/postgres.rs"]
