@@ -28,5 +28,7 @@ mod rows;
 mod store;
 #[path = "lake/support.rs"]
 mod support;
+#[path = "lake/types.rs"]
+mod types;
 #[path = "lake/write.rs"]
 mod write;
