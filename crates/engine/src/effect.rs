@@ -114,7 +114,10 @@ impl Inner {
         bound: Option<Arc<Bound>>,
     ) -> Result<Outcome> {
         match effect {
-            Effect::Setting(change) => session.apply(change).map(|()| Outcome { rows: 0 }),
+            Effect::Setting(change) => {
+                session.apply(change).await?;
+                Ok(Outcome { rows: 0 })
+            }
             Effect::Transaction(statement) => self.transact(session, id, statement).await,
             Effect::Definition(parameters) => {
                 let job = define::Job {

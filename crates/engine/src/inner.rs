@@ -229,7 +229,7 @@ impl Inner {
                 "a setting takes its value from the statement, not from a parameter",
             )),
             Class::Setting(change) => {
-                session.check(&change)?;
+                session.check(&change).await?;
                 Ok(Body::Effect(Effect::Setting(change)))
             }
             Class::Transaction(_) if !parsed.parameters.is_empty() => Err(Error::invalid(

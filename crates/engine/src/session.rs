@@ -133,7 +133,7 @@ impl Session {
     /// # Errors
     /// [`Error::NotFound`] when there is no such option, [`Error::InvalidInput`] when it cannot have that value or when
     /// the session is stateless.
-    pub fn set_option(&self, name: &str, value: &OptionValue) -> Result<()> {
+    pub async fn set_option(&self, name: &str, value: &OptionValue) -> Result<()> {
         let setting = Setting::named(name)?;
         let text = match value {
             OptionValue::Text(text) => text.clone(),
@@ -146,7 +146,8 @@ impl Session {
                 )));
             }
         };
-        self.set(setting, &text)
+        let schemas = self.schemas_for(setting).await?;
+        self.change(|settings| settings.set(setting, &text, &schemas))
     }
 
     /// Gives an option its default back, as SQL `RESET` does.
@@ -167,15 +168,17 @@ impl Session {
     }
 
     /// Checks a change without making it.
-    pub(crate) fn check(&self, change: &SettingChange) -> Result<()> {
+    pub(crate) async fn check(&self, change: &SettingChange) -> Result<()> {
+        let schemas = self.schemas_of(change).await?;
         let settings = self.lock().settings.clone();
-        self.made(settings, change).map(|_| ())
+        self.made(settings, change, &schemas).map(|_| ())
     }
 
     /// Makes a change.
-    pub(crate) fn apply(&self, change: &SettingChange) -> Result<()> {
+    pub(crate) async fn apply(&self, change: &SettingChange) -> Result<()> {
+        let schemas = self.schemas_of(change).await?;
         self.change(|settings| {
-            *settings = self.made(settings.clone(), change)?;
+            *settings = self.made(settings.clone(), change, &schemas)?;
             Ok(())
         })
     }
@@ -253,14 +256,32 @@ impl Session {
             && self.lock().settings.is_unchanged()
     }
 
-    fn set(&self, setting: &'static Setting, text: &str) -> Result<()> {
-        self.change(|settings| settings.set(setting, text, &self.core.shared.catalog))
+    /// The schemas that the session sees, for a setting that names one.
+    async fn schemas_for(&self, setting: &Setting) -> Result<Vec<String>> {
+        if setting.name() != "schema" {
+            return Ok(Vec::new());
+        }
+        let mut schemas = self.core.shared.catalog.schema_names();
+        schemas.extend(self.seen().await?.schema_names());
+        Ok(schemas)
     }
 
-    fn made(&self, mut settings: Settings, change: &SettingChange) -> Result<Settings> {
+    async fn schemas_of(&self, change: &SettingChange) -> Result<Vec<String>> {
+        match change {
+            SettingChange::Set { name, .. } => self.schemas_for(Setting::named(name)?).await,
+            SettingChange::Reset { .. } | SettingChange::ResetAll => Ok(Vec::new()),
+        }
+    }
+
+    fn made(
+        &self,
+        mut settings: Settings,
+        change: &SettingChange,
+        schemas: &[String],
+    ) -> Result<Settings> {
         match change {
             SettingChange::Set { name, value } => {
-                settings.set(Setting::named(name)?, value, &self.core.shared.catalog)?
+                settings.set(Setting::named(name)?, value, schemas)?;
             }
             SettingChange::Reset { name } => settings.reset(Setting::named(name)?),
             SettingChange::ResetAll => settings.reset_all(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use datafusion::execution::SessionState;
 use datafusion::execution::registry::FunctionRegistry;
-use godwit_catalog::{CATALOG, Catalog, DEFAULT_SCHEMA};
+use godwit_catalog::{CATALOG, DEFAULT_SCHEMA};
 use godwit_config::{Config, WireCompression, WireProfile};
 use godwit_protocol::session::OptionValue;
 
@@ -89,7 +89,7 @@ impl Settings {
         }
     }
 
-    /// Checks and takes a new value.
+    /// Checks and takes a new value. `schemas` are those that there are.
     ///
     /// # Errors
     /// [`Error::InvalidInput`] when the value is out of bounds or names a schema that does not exist.
@@ -97,9 +97,9 @@ impl Settings {
         &mut self,
         setting: &'static Setting,
         text: &str,
-        catalog: &Catalog,
+        schemas: &[String],
     ) -> Result<()> {
-        let value = self.checked(setting, text, catalog)?;
+        let value = self.checked(setting, text, schemas)?;
         self.changed.insert(setting.name(), value);
         Ok(())
     }
@@ -109,11 +109,10 @@ impl Settings {
         &self,
         setting: &Setting,
         text: &str,
-        catalog: &Catalog,
+        schemas: &[String],
     ) -> Result<String> {
         if setting.name() == "schema" {
-            let known = catalog.schema_names().iter().any(|name| name == text)
-                || text == INFORMATION_SCHEMA;
+            let known = schemas.iter().any(|name| name == text) || text == INFORMATION_SCHEMA;
             return if known {
                 Ok(text.to_owned())
             } else {

@@ -51,21 +51,21 @@ async fn sessions_that_hold_something_are_bounded() {
     })
     .await;
     let sessions = world.engine.sessions();
-    let change = |user: &str| {
+    let change = async |user: &str| {
         let session = sessions.open(user, key())?;
-        session.set_option("batch_rows", &OptionValue::Int(5))
+        session.set_option("batch_rows", &OptionValue::Int(5)).await
     };
-    change("ann").unwrap();
-    change("ann").unwrap();
-    let error = change("ann").unwrap_err();
+    change("ann").await.unwrap();
+    change("ann").await.unwrap();
+    let error = change("ann").await.unwrap_err();
     assert!(
         matches!(&error, Error::ResourcesExhausted { message } if message.contains("sessions.max_per_user")),
         "{error:?}"
     );
     // The session of this test's own user is blank, so it makes room.
-    change("bob").unwrap();
-    change("cleo").unwrap();
-    let error = change("dan").unwrap_err();
+    change("bob").await.unwrap();
+    change("cleo").await.unwrap();
+    let error = change("dan").await.unwrap_err();
     assert!(
         matches!(&error, Error::ResourcesExhausted { message } if message.contains("sessions.max)")),
         "{error:?}"

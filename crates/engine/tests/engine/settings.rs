@@ -215,11 +215,15 @@ async fn options_are_settings() {
     assert_eq!(options["schema"], OptionValue::Text("main".to_owned()));
     assert_eq!(options["batch_rows"], OptionValue::Int(8192));
     assert_eq!(options["ansi_mode"], OptionValue::Bool(false));
-    let set = |name: &str, value: OptionValue| world.session.set_option(name, &value);
-    set("schema", OptionValue::Text("shop".to_owned())).unwrap();
-    set("catalog", OptionValue::Text("godwit".to_owned())).unwrap();
-    set("batch_rows", OptionValue::Int(3)).unwrap();
-    set("ansi_mode", OptionValue::Bool(true)).unwrap();
+    let set = async |name: &str, value: OptionValue| world.session.set_option(name, &value).await;
+    set("schema", OptionValue::Text("shop".to_owned()))
+        .await
+        .unwrap();
+    set("catalog", OptionValue::Text("godwit".to_owned()))
+        .await
+        .unwrap();
+    set("batch_rows", OptionValue::Int(3)).await.unwrap();
+    set("ansi_mode", OptionValue::Bool(true)).await.unwrap();
     assert_eq!(world.one("select count(*) from items").await, "2");
     assert_eq!(world.session.options()["batch_rows"], OptionValue::Int(3));
     world.session.reset_option("schema").unwrap();
@@ -228,19 +232,19 @@ async fn options_are_settings() {
         OptionValue::Text("main".to_owned())
     );
     assert!(matches!(
-        set("nonsense", OptionValue::Int(1)),
+        set("nonsense", OptionValue::Int(1)).await,
         Err(Error::NotFound { .. })
     ));
     assert!(matches!(
-        set("catalog", OptionValue::Text("x".to_owned())),
+        set("catalog", OptionValue::Text("x".to_owned())).await,
         Err(Error::InvalidInput { .. })
     ));
     assert!(matches!(
-        set("batch_rows", OptionValue::Double(1.5)),
+        set("batch_rows", OptionValue::Double(1.5)).await,
         Err(Error::InvalidInput { .. })
     ));
     assert!(matches!(
-        set("schema", OptionValue::TextList(vec![])),
+        set("schema", OptionValue::TextList(vec![])).await,
         Err(Error::InvalidInput { .. })
     ));
 }
@@ -260,12 +264,14 @@ async fn without_a_session_settings_stay() {
     );
     let option = world
         .session
-        .set_option("schema", &OptionValue::Text("shop".to_owned()));
+        .set_option("schema", &OptionValue::Text("shop".to_owned()))
+        .await;
     assert!(matches!(option, Err(Error::InvalidInput { .. })));
     // What changes nothing is allowed: drivers set the catalog they were told.
     world
         .session
         .set_option("catalog", &OptionValue::Text("godwit".to_owned()))
+        .await
         .unwrap();
     world.execute("set schema = 'main'").await.unwrap();
     assert_eq!(world.one("select count(*) from people").await, "5");

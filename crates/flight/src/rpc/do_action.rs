@@ -42,7 +42,7 @@ pub(crate) async fn run(
             let ticket = call.ticket(flight, &ticket)?;
             Some(renew_result(&kept::renewed(flight, call, ticket)?))
         }
-        Action::SetSessionOptions(changes) => Some(session::set(flight, call, changes)?),
+        Action::SetSessionOptions(changes) => Some(session::set(flight, call, changes).await?),
         Action::GetSessionOptions => Some(session::get(flight, call)?),
         Action::CloseSession => return session::close(flight, call),
         Action::CreatePreparedSubstraitPlan => {
