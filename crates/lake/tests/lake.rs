@@ -14,6 +14,8 @@ mod conflicts;
 mod history;
 #[path = "lake/maintenance.rs"]
 mod maintenance;
+#[path = "lake/definitions.rs"]
+mod definitions;
 #[path = "lake/model.rs"]
 mod model;
 #[path = "lake/postgres.rs"]
@@ -26,5 +28,7 @@ mod rows;
 mod store;
 #[path = "lake/support.rs"]
 mod support;
+#[path = "lake/types.rs"]
+mod types;
 #[path = "lake/write.rs"]
 mod write;
