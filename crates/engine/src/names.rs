@@ -234,6 +234,7 @@ impl Lookup<'_> {
                 Some(columns) if name == "columns" => {
                     defaults::with_defaults(columns, self.seen).map(Some)
                 }
+                Some(views) if name == "views" => defaults::only_views(views).map(Some),
                 provider => Ok(provider),
             })
             .map_err(|error| Error::from_datafusion(&error, "information_schema"))?;

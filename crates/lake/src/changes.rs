@@ -14,7 +14,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::error::DataFusionError;
-use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::functions_aggregate::count::count_all_window;
 use datafusion::logical_expr::{
     Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, case, cast, ident, lit,
 };
@@ -190,7 +190,7 @@ impl Feed<'_> {
             .ok_or_else(|| DataFusionError::Internal("a feed without a plan".to_owned()))?;
         let all = plans.try_fold(LogicalPlanBuilder::from(first), LogicalPlanBuilder::union)?;
         let [snapshot, row_id, kind] = FEED_COLUMNS;
-        let changes = count(lit(1i64))
+        let changes = count_all_window()
             .partition_by(vec![ident(snapshot), ident(row_id)])
             .build()?
             .alias(CHANGES);

@@ -31,7 +31,7 @@ pub(crate) enum Call {
 }
 
 /// What can be called, for messages.
-const KNOWN: &str = "compact(['table']), flush(['table']), expire_snapshots(older_than => '7 days', versions => 100), \
+const KNOWN: &str = "compact(['table']), flush(['table']), expire_snapshots(older_than => '7 days'), expire_snapshots(versions => [3, 4]), \
                      clean_up(), restore('table', version) and restore(ALL, version)";
 
 /// Takes a call apart.

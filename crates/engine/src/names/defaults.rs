@@ -1,4 +1,4 @@
-//! `information_schema.columns` with the defaults that columns have, which the engine's own leaves out.
+//! Tables of `information_schema` as they should be: columns with their defaults, views alone.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -45,6 +45,15 @@ pub(super) fn with_defaults(
         name => column(name),
     });
     let plan = scan.project(shown.collect::<Vec<_>>())?.build()?;
+    Ok(Arc::new(StoredView::new(Deep::new(plan), None)))
+}
+
+/// `information_schema.views` without the tables that the engine lists there too.
+pub(super) fn only_views(views: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
+    let definition = Expr::Column(Column::new(Some("views"), "definition"));
+    let plan = LogicalPlanBuilder::scan("views", provider_as_source(views), None)?
+        .filter(definition.is_not_null())?
+        .build()?;
     Ok(Arc::new(StoredView::new(Deep::new(plan), None)))
 }
 

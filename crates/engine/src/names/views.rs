@@ -18,7 +18,7 @@ use datafusion::sql::parser::Statement as Tree;
 use datafusion::sql::sqlparser::ast::{self, Statement, VisitMut, VisitorMut};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use godwit_catalog::TableKind;
+use godwit_catalog::{DEFAULT_SCHEMA, TableKind};
 use godwit_lake::View;
 
 use super::{Lookup, Resolved, Table};
@@ -213,14 +213,28 @@ impl VisitorMut for FromDuckDb {
     type Break = ();
 
     fn post_visit_expr(&mut self, expr: &mut ast::Expr) -> ControlFlow<()> {
-        if let ast::Expr::Function(function) = expr
-            && function.name.to_string().eq_ignore_ascii_case("count_star")
-            && let Ok(ast::Expr::Function(counted)) = Parser::new(&GenericDialect {})
-                .try_with_sql("count(*)")
-                .and_then(|mut parser| parser.parse_expr())
-        {
-            function.name = counted.name;
-            function.args = counted.args;
+        let ast::Expr::Function(function) = expr else {
+            return ControlFlow::Continue(());
+        };
+        let is_qualified = matches!(function.name.0.as_slice(), [schema, _]
+            if schema.as_ident().is_some_and(|schema| schema.value == DEFAULT_SCHEMA));
+        if is_qualified {
+            function.name.0.remove(0);
+        }
+        match function.name.to_string().to_lowercase().as_str() {
+            "list_value" => {
+                function.name = ast::ObjectName::from(vec![ast::Ident::new("make_array")]);
+            }
+            "count_star" => {
+                let counted = Parser::new(&GenericDialect {})
+                    .try_with_sql("count(*)")
+                    .and_then(|mut parser| parser.parse_expr());
+                if let Ok(ast::Expr::Function(counted)) = counted {
+                    function.name = counted.name;
+                    function.args = counted.args;
+                }
+            }
+            _ => {}
         }
         ControlFlow::Continue(())
     }
