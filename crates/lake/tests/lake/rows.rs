@@ -5,6 +5,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt64Array};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Int64Type, UInt64Type};
+use datafusion::catalog::TableProvider;
+use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use godwit_lake::{Lake, NewColumn, NewTable, Snapshot, TableId, TableWriter, Transaction};
 
@@ -66,11 +68,9 @@ async fn find(
     writer: &TableWriter,
     wanted: impl Fn(i64) -> bool,
 ) -> (UInt64Array, Int64Array, Vec<Row>) {
-    let session = session();
     let provider = writer.table().numbered("#n", "#r");
-    let frame = session.read_table(provider).unwrap();
     let (mut numbers, mut ids, mut rows) = (Vec::new(), Vec::new(), Vec::new());
-    for batch in frame.collect().await.unwrap() {
+    for batch in read(provider).await {
         for at in 0..batch.num_rows() {
             let k = batch.column(2).as_primitive::<Int64Type>().value(at);
             if wanted(k) {
@@ -123,8 +123,12 @@ pub(crate) async fn update(
     writer.finish().await.unwrap().deleted
 }
 
-pub(crate) fn session() -> SessionContext {
-    SessionContext::new_with_config_rt(SessionConfig::new(), runtime())
+/// Everything that a provider gives.
+pub(crate) async fn read(provider: Arc<dyn TableProvider>) -> Vec<RecordBatch> {
+    let session = SessionContext::new_with_config_rt(SessionConfig::new(), runtime());
+    let frame = session.read_table(provider).unwrap();
+    let plan = frame.create_physical_plan().await.unwrap();
+    collect(plan, session.task_ctx()).await.unwrap()
 }
 
 /// All rows of a table of a snapshot, in the order of `k` and `v`.
@@ -143,9 +147,7 @@ pub(crate) async fn rows(snapshot: &Snapshot, name: &str) -> Vec<Row> {
 /// The whole of a table of a snapshot.
 pub(crate) async fn scan(snapshot: &Snapshot, name: &str) -> RecordBatch {
     let table = snapshot.table("main", name).await.unwrap().unwrap();
-    let session = session();
-    let frame = session.read_table(table.provider()).unwrap();
-    let batches = frame.collect().await.unwrap();
+    let batches = read(table.provider()).await;
     concat_batches(&table.table().arrow, &batches).unwrap()
 }
 

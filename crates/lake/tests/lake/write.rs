@@ -139,10 +139,8 @@ async fn change_rows(lake: &godwit_lake::Lake) {
 async fn row_ids(lake: &godwit_lake::Lake) -> Vec<(i64, i64)> {
     let newest = lake.latest().await.unwrap();
     let table = newest.table("main", "t").await.unwrap().unwrap();
-    let session = crate::rows::session();
-    let frame = session.read_table(table.numbered("#n", "#r")).unwrap();
     let mut ids = Vec::new();
-    for batch in frame.collect().await.unwrap() {
+    for batch in rows::read(table.numbered("#n", "#r")).await {
         let (id, k) = (batch.column(1), batch.column(2));
         let (id, k) = (
             id.as_primitive::<Int64Type>(),
