@@ -226,7 +226,8 @@ async fn a_prepared_query_of_a_view_follows_it() {
     let read = || async {
         let statement = world
             .engine
-            .prepared(&world.session, &world.permit, prepared.id)
+            .instantiate(&world.session, &world.permit, prepared.id)
+            .await
             .unwrap();
         let rows = world.run(&statement).await.unwrap();
         rows.iter().map(|batch| batch.num_rows()).sum::<usize>()
