@@ -12,6 +12,8 @@ mod binding;
 mod checks;
 #[path = "engine/copy.rs"]
 mod copy;
+#[path = "engine/alter.rs"]
+mod alter;
 #[path = "engine/define.rs"]
 mod define;
 #[path = "engine/durable.rs"]

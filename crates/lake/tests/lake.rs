@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "lake/by_hand.rs"]
+mod by_hand;
 #[path = "lake/changes.rs"]
 mod changes;
 #[path = "lake/conflicts.rs"]
