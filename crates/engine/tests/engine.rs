@@ -14,6 +14,8 @@ mod checks;
 mod copy;
 #[path = "engine/define.rs"]
 mod define;
+#[path = "engine/define_refused.rs"]
+mod define_refused;
 #[path = "engine/durable.rs"]
 mod durable;
 #[path = "engine/durable_ingest.rs"]

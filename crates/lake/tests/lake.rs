@@ -10,12 +10,12 @@
 mod changes;
 #[path = "lake/conflicts.rs"]
 mod conflicts;
+#[path = "lake/definitions.rs"]
+mod definitions;
 #[path = "lake/history.rs"]
 mod history;
 #[path = "lake/maintenance.rs"]
 mod maintenance;
-#[path = "lake/definitions.rs"]
-mod definitions;
 #[path = "lake/model.rs"]
 mod model;
 #[path = "lake/postgres.rs"]
