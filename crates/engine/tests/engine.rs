@@ -16,6 +16,8 @@ mod copy;
 mod alter;
 #[path = "engine/define.rs"]
 mod define;
+#[path = "engine/define_refused.rs"]
+mod define_refused;
 #[path = "engine/durable.rs"]
 mod durable;
 #[path = "engine/durable_ingest.rs"]
