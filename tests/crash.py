@@ -86,8 +86,7 @@ class Writer(threading.Thread):
                 self.acknowledge(number)
 
     def by_adbc(self):
-        with self.server.adbc() as connection, connection.cursor() as cursor:
-            connection.adbc_connection.set_autocommit(False)
+        with self.server.adbc(autocommit=False) as connection, connection.cursor() as cursor:
             while True:
                 number = self.batch()
                 try:

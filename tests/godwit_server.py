@@ -191,11 +191,11 @@ class Server:
         """A logged-in pyarrow client."""
         return flightsql.Client(self.uri, user, password or self.password, **options)
 
-    def adbc(self, user=USER, password=None, db_kwargs=None, **options):
+    def adbc(self, user=USER, password=None, db_kwargs=None, autocommit=True, **options):
         """A PEP 249 connection of the ADBC driver."""
         login = {} if user is None else {"username": user, "password": password or self.password}
         return adbc_driver_flightsql.dbapi.connect(
-            self.uri, db_kwargs={**login, **(db_kwargs or {})}, autocommit=True, **options
+            self.uri, db_kwargs={**login, **(db_kwargs or {})}, autocommit=autocommit, **options
         )
 
     def raw(self, authorization=None, **options):

@@ -83,7 +83,7 @@ def test_several_tables_at_once(client, other):
 
     def look():
         while not done.is_set():
-            seen.add(other.rows("select (select count(*) from t), (select count(*) from u)")[0])
+            seen.add(other.rows("select (select count(*) from t) as t, (select count(*) from u) as u")[0])
 
     looking = threading.Thread(target=look)
     looking.start()

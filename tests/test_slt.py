@@ -12,7 +12,7 @@ The files are in the format of sqllogictest: records that an empty line ends, `#
     SQL
     session NAME                the records after it run in another session, made at its first use; beyond the standard
 
-Statements are sent as updates, queries as queries. Values: `NULL`; `true` and `false`; reals with three decimals; `(empty)`
+Statements are sent as updates, queries and what is to fail as queries. Values: `NULL`; `true` and `false`; reals with three decimals; `(empty)`
 for the empty text; dates and times in ISO form; bytes as hexadecimal; lists, structs and maps as JSON. Every file begins in
 a schema of its own, which `${schema}` names; `${place}` is a directory that COPY may use."""
 
@@ -25,7 +25,6 @@ import pyarrow as pa
 import pytest
 
 import lakes
-import wire
 
 FILES = sorted((pathlib.Path(__file__).parent / "sql").glob("*.slt"))
 
@@ -124,11 +123,11 @@ class Run:
         assert found == wanted, "expected\n    " + "\n    ".join(wanted) + "\n  got\n    " + "\n    ".join(found)
 
     def statement(self, head, words, body):
-        command = wire.update(self.filled(body))
+        sql = self.filled(body)
         if words[0] == "error":
             pattern = head.split("error", 1)[1].strip()
             try:
-                self.client().update(command)
+                self.client().query(sql)
             except pa.ArrowException as error:
                 assert re.search(pattern, str(error)), f"expected an error like /{pattern}/, got {error}"
             except KeyError as error:
@@ -136,7 +135,7 @@ class Run:
             else:
                 raise AssertionError(f"expected an error like /{pattern}/, got none")
             return
-        changed = self.client().update(command)
+        changed = self.client().run(sql)
         if words[0] == "count":
             assert changed == int(words[1]), f"expected {words[1]} rows, got {changed}"
 

@@ -170,9 +170,8 @@ def test_sql_and_actions_are_of_one_kind(lake_server, client, other):
 
 @pytest.fixture
 def connection(lake_server, client):
-    with lake_server.adbc() as connection:
+    with lake_server.adbc(autocommit=False) as connection:
         connection.adbc_current_db_schema = client.schema_name
-        connection.adbc_connection.set_autocommit(False)
         yield connection
 
 
