@@ -28,6 +28,7 @@ mod rows;
 mod shape;
 mod target;
 mod tree;
+mod values;
 
 pub(crate) use create::{columns_of, unique_names};
 pub(crate) use decide::{DELETE, INSERT, UPDATE};

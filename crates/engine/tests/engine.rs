@@ -6,14 +6,14 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "engine/alter.rs"]
+mod alter;
 #[path = "engine/binding.rs"]
 mod binding;
 #[path = "engine/checks.rs"]
 mod checks;
 #[path = "engine/copy.rs"]
 mod copy;
-#[path = "engine/alter.rs"]
-mod alter;
 #[path = "engine/define.rs"]
 mod define;
 #[path = "engine/define_refused.rs"]

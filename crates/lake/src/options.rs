@@ -16,12 +16,6 @@ pub(crate) struct Options {
     pub(crate) orphan_grace: Duration,
     /// How often maintenance runs by itself; `None` never.
     pub(crate) maintenance_interval: Option<Duration>,
-    /// How long a transaction lives without a call.
-    pub(crate) transaction_idle_timeout: Duration,
-    /// How many transactions may be open.
-    pub(crate) max_transactions: usize,
-    /// How often a statement of its own is tried again after a conflict.
-    pub(crate) commit_retries: u32,
 }
 
 impl From<&godwit_config::Lake> for Options {
@@ -33,9 +27,6 @@ impl From<&godwit_config::Lake> for Options {
             snapshot_retention: config.snapshot_retention,
             orphan_grace: config.orphan_grace,
             maintenance_interval: config.maintenance_interval,
-            transaction_idle_timeout: config.transaction_idle_timeout,
-            max_transactions: config.max_transactions,
-            commit_retries: config.commit_retries,
         }
     }
 }

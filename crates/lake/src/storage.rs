@@ -127,13 +127,8 @@ impl Storage {
         failure::failed(&format!("{}{path}", self.inner.data_path), why)
     }
 
-    /// Makes a file that was written survive a power failure: the file, and every directory above it up to the data path.
-    /// Does nothing for object stores.
-    pub(crate) async fn sync(&self, path: &str) -> Result<()> {
-        self.sync_all(vec![path.to_owned()]).await
-    }
-
-    /// The same for several files; each directory once.
+    /// Makes files that were written survive a power failure: the files, and every directory above them up to the data
+    /// path, each once. Does nothing for object stores.
     pub(crate) async fn sync_all(&self, paths: Vec<String>) -> Result<()> {
         match &self.inner.place {
             Place::Local(directory) => local::sync(directory.clone(), paths).await,

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::target::Target;
+use super::values;
 use crate::{Error, Result};
 
 /// `WITH with SELECT items FROM from WHERE selection`, every item under a name of its own.
@@ -68,7 +69,7 @@ pub(super) fn rows(
             }
         }
     }
-    Ok(query)
+    values::mended(query, target, columns)
 }
 
 /// The value, or what `DEFAULT` stands for in that column.

@@ -103,12 +103,15 @@ async fn files_are_listed_made_safe_and_removed() {
     }
     // What a writer leaves that was killed.
     fs::write(dir.path().join("main/t/c.parquet#1"), "PA").unwrap();
-    storage.sync(&path).await.unwrap();
+    storage.sync_all(vec![path.clone()]).await.unwrap();
     storage
         .sync_all(vec![path.clone(), odd.clone()])
         .await
         .unwrap();
-    let missing = storage.sync("main/t/none.parquet").await.unwrap_err();
+    let missing = storage
+        .sync_all(vec!["main/t/none.parquet".to_owned()])
+        .await
+        .unwrap_err();
     assert!(
         missing.to_string().contains("main/t/none.parquet"),
         "{missing}"

@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray,
-    };
+use arrow::array::{ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use datafusion::catalog::TableProvider;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -65,7 +63,14 @@ impl ByHand {
     }
 
     /// Writes a file for the table and says so in the catalog.
-    pub(crate) fn file(&self, id: i64, begin: i64, row_id_start: i64, batch: &RecordBatch, group_rows: usize) {
+    pub(crate) fn file(
+        &self,
+        id: i64,
+        begin: i64,
+        row_id_start: i64,
+        batch: &RecordBatch,
+        group_rows: usize,
+    ) {
         let name = format!("f{id}.parquet");
         let bytes = self.parquet(&name, batch, group_rows);
         let rows = batch.num_rows();
@@ -150,7 +155,10 @@ pub(crate) fn rows(numbers: std::ops::Range<i32>) -> RecordBatch {
     RecordBatch::try_new(Arc::new(schema), columns).unwrap()
 }
 
-pub(crate) async fn run(context: &SessionContext, frame: DataFrame) -> Result<Vec<RecordBatch>, Error> {
+pub(crate) async fn run(
+    context: &SessionContext,
+    frame: DataFrame,
+) -> Result<Vec<RecordBatch>, Error> {
     let plan = frame.create_physical_plan().await.map_err(ours)?;
     collect(plan, context.task_ctx()).await.map_err(ours)
 }
