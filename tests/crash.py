@@ -86,25 +86,24 @@ class Writer(threading.Thread):
                 self.acknowledge(number)
 
     def by_adbc(self):
-        with self.server.adbc(autocommit=False) as connection, connection.cursor() as cursor:
-            while True:
-                number = self.batch()
-                try:
-                    rows = ROWS["a"]
-                    cursor.adbc_ingest("a", pa.table({
-                        "batch": pa.array([number] * rows, pa.int64()),
-                        "n": pa.array(range(rows), pa.int32()),
-                        "pad": ["y"] * rows,
-                    }), mode="append")
-                    for sql in list(self.statements(number, False))[1:]:
-                        cursor.execute(sql)
-                    connection.commit()
-                except flightsql.Error as error:
-                    if "another transaction" in str(error):
-                        connection.rollback()
-                        continue
+        """The driver cannot use a connection any more whose commit failed, so that each failure begins another one."""
+        while True:
+            try:
+                with self.server.adbc(autocommit=False) as connection, connection.cursor() as cursor:
+                    while True:
+                        self.adbc_batch(connection, cursor)
+            except flightsql.Error as error:
+                if "another transaction" not in str(error) and "missing a valid transaction" not in str(error):
                     raise
-                self.acknowledge(number)
+
+    def adbc_batch(self, connection, cursor):
+        number, rows = self.batch(), ROWS["a"]
+        columns = {"batch": [number] * rows, "n": pa.array(range(rows), pa.int32()), "pad": ["y"] * rows}
+        cursor.adbc_ingest("a", pa.table(columns), mode="append")
+        for sql in list(self.statements(number, False))[1:]:
+            cursor.execute(sql)
+        connection.commit()
+        self.acknowledge(number)
 
 
 def problems(client, acknowledged, tried):
