@@ -12,7 +12,7 @@ STEPS = [
     ("create table t (id bigint primary key, name varchar default 'x', moment timestamp)", None),
     ("insert into t values (1, 'a', '2026-11-21 01:02:03'), (2, default, null)", 2),
     ("insert into t (id, name) select value, 'v' || value from generate_series(100, 5000) g(value)", 4901),
-    ("update t set name = upper(name) where id % 2 = 0", 2451),
+    ("update t set name = upper(name) where id % 2 = 0", 2452),
     ("delete from t where id % 10 = 0", 491),
     ("alter table t add column n int default 5", None),
     ("alter table t rename column name to label", None),

@@ -92,7 +92,7 @@ def test_what_has_ended_is_refused(lake_server, client):
     transaction = client.begin()
     savepoint = client.savepoint(transaction, "s")
     client.commit(transaction)
-    for command in [wire.statement("select 1", transaction), wire.update("delete from t", transaction)]:
+    for command in [wire.statement("select 1", transaction), wire.statement("delete from t", transaction)]:
         code, message = failure(lake_server, client, "GetFlightInfo", wire.descriptor(command))
         assert code in ("NOT_FOUND", "INVALID_ARGUMENT", "FAILED_PRECONDITION") and "transaction" in message
     for request in [
