@@ -168,10 +168,23 @@ def same_when_sorted(ours, theirs):
     return ours.sort_by(order).equals(theirs.sort_by(order))
 
 
+def as_stored(ours, theirs):
+    """Our times and durations as the numbers or plain timestamps that DuckDB sees: the table's tag says what they are, and
+    DuckDB knows nothing of that."""
+    for at, (here, there) in enumerate(zip(ours.schema, theirs.schema)):
+        if pa.types.is_temporal(here.type) and here.type != there.type:
+            column = ours.column(at)
+            narrow = pa.int32() if here.type.bit_width == 32 else pa.int64()
+            column = column.cast(narrow) if pa.types.is_integer(there.type) else column
+            ours = ours.set_column(at, here.name, column.cast(there.type))
+    return ours
+
+
 def unlike(ours, theirs):
     """What two Arrow tables do not have in common, ours and DuckDB's, or nothing."""
     if ours.column_names != theirs.column_names:
         return f"columns {ours.column_names} here, {theirs.column_names} in DuckDB"
+    ours = as_stored(ours, theirs)
     if same_when_sorted(ours, theirs):
         return None
     ours, theirs = bag(ours), bag(theirs)

@@ -43,9 +43,10 @@ def test_python_snippets_work_when_pasted(demo, heading):
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+SHOWN = {"query": '"A"', "durable": '"Vlissingen"', "exchange": "49999.5"}
 
 
-@pytest.mark.parametrize("block, shows", list(zip(BLOCKS, ['"A"', "49999.5"], strict=True)), ids=["query", "exchange"])
+@pytest.mark.parametrize("block, shows", list(zip(BLOCKS, SHOWN.values(), strict=True)), ids=SHOWN.keys())
 def test_snippets_of_the_readme_work_when_pasted(demo, tmp_path, block, shows):
     (tmp_path / "godwit-demo").symlink_to(demo.data_dir)
     assert block.count("grpc://127.0.0.1:8815") == 1
@@ -94,6 +95,19 @@ def test_the_next_start_makes_nothing_anew(tmp_path):
         assert second.demo_password() == password
         with second.client(password=password) as client:
             assert client.value("select count(*) from tpch.region") == 5
+
+
+def test_a_table_that_is_made_is_there_after_a_restart(tmp_path):
+    options = {"command": "demo", "args": ["--scale", "0.001"], "password": None}
+    with Server(tmp_path / "demo", **options) as first, first.client(password=first.demo_password()) as client:
+        client.run("create table kept as select n_name, n_regionkey from tpch.nation")
+        client.run("update kept set n_name = lower(n_name) where n_regionkey = 3")
+        client.run("insert into kept values ('atlantis', null)")
+        before = client.rows("select * from kept order by all")
+        assert len(before) == 26
+    with Server(tmp_path / "demo", **options) as second, second.client(password=second.demo_password()) as client:
+        assert client.rows("select * from kept order by all") == before
+        assert client.value("select count(*) from tpch.nation") == 25
 
 
 def test_half_made_data_is_made_anew(tmp_path):

@@ -21,7 +21,7 @@ OF_NUMBER = {
 }
 # What makes another value of the same type, of a column.
 CHANGED = {
-    "int": "({0} + 1) % 1000", "bigint": "{0} / 2 + 1", "varchar": "substr({0} || '!', 1, 30)", "double": "{0} / 2",
+    "int": "({0} + 1) % 1000", "bigint": "{0} % 1000003 + 1", "varchar": "substr({0} || '!', 1, 30)", "double": "{0} / 2",
     "decimal(12,3)": "{0} / 1 - 1.5", "boolean": "not {0}",
 }
 ROOM = 4000
