@@ -1,5 +1,6 @@
 """Writers that keep a ledger of what a server acknowledged, for tests that kill it."""
 
+import contextlib
 import random
 import threading
 
@@ -15,6 +16,21 @@ SETUP = [
     *(f"create table counter{lane} as select cast(-1 as bigint) as batch" for lane in range(3)),
 ]
 ERRORS = (pa.ArrowException, flightsql.Error, OSError, KeyError)
+
+
+@contextlib.contextmanager
+def open_adbc(server):
+    """A connection without autocommit, and a cursor; they can be closed when the server is dead."""
+    connection = server.adbc(autocommit=False)
+    cursor = connection.cursor()
+    try:
+        yield connection, cursor
+    finally:
+        for each in (cursor, connection):
+            with contextlib.suppress(*ERRORS):
+                each.close()
+            # The driver tells a dead server that they are closed, fails, and would try again when they are collected.
+            each._closed = True
 
 
 class Writer(threading.Thread):
@@ -89,7 +105,7 @@ class Writer(threading.Thread):
         """The driver cannot use a connection any more whose commit failed, so that each failure begins another one."""
         while True:
             try:
-                with self.server.adbc(autocommit=False) as connection, connection.cursor() as cursor:
+                with open_adbc(self.server) as (connection, cursor):
                     while True:
                         self.adbc_batch(connection, cursor)
             except flightsql.Error as error:

@@ -59,11 +59,11 @@ def small_disk(tmp_path):
 
 @pytest.fixture
 def limited(start, tmp_path):
-    """Starts a server whose files may only grow so far."""
+    """Starts a server whose files may only grow so far: the soft limit, which can be raised again."""
 
     def limited(limit, **options):
         server = start(**options)
-        subprocess.run(["prlimit", f"--pid={server.pid}", f"--fsize={limit}"], check=True)
+        subprocess.run(["prlimit", f"--pid={server.pid}", f"--fsize={limit}:"], check=True)
         return server
 
     return limited
@@ -118,7 +118,7 @@ def test_files_that_cannot_grow(limited):
         for _ in range(3):
             fails(server, client, LARGE)
             assert intact(client)
-        subprocess.run(["prlimit", f"--pid={server.pid}", "--fsize=unlimited"], check=True)
+        subprocess.run(["prlimit", f"--pid={server.pid}", "--fsize=unlimited:"], check=True)
         assert client.run("delete from t where n % 2 = 0") == 500
         assert client.run(LARGE) == 600_000
         assert agreed(client, server)
@@ -192,10 +192,17 @@ def test_a_half_made_directory_is_reported(start, tmp_path, damage):
     for left in lake.glob("catalog.sqlite-*"):
         left.unlink()
     damage(lake)
-    before = sorted((str(path), path.stat().st_size) for path in lake.rglob("*"))
-    with pytest.raises(RuntimeError, match="lake"):
-        start(home=tmp_path / "home")
-    assert sorted((str(path), path.stat().st_size) for path in lake.rglob("*")) == before, "nothing was touched"
+    before = contents(lake)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="lake"):
+            start(home=tmp_path / "home")
+        assert contents(lake) == before, "what was there is untouched"
+
+
+def contents(directory):
+    """What files hold, by path; an empty one, such as a catalog that has nothing in it yet, can be lost to nobody."""
+    files = [path for path in directory.rglob("*") if path.is_file()]
+    return {path: path.read_bytes() for path in files if path.stat().st_size}
 
 
 # S3.
@@ -215,10 +222,12 @@ def test_s3_errors(start, s3):
                 proxy.fault = lambda *_: None
                 assert intact(client)
             proxy.fault = lambda method, path: 500 if method == "GET" and path.endswith(".parquet") else None
-            assert fails_or_not(client, "delete from t where s like '%9'") is not None or proxy.failed
+            # It need not read the file again, and then nothing stands in its way.
+            left = 1000 if fails_or_not(client, "delete from t where s like '%9'") else 900
             proxy.fault = lambda *_: None
-            deleted = client.run("delete from t where n > 900")
-            assert deleted <= 100 and client.value("select count(*) from t where n > 900") == 0
+            assert intact(client, left)
+            assert client.run("delete from t where n > 900") == left // 10
+            assert client.value("select count(*) from t where n > 900") == 0
             assert client.run(LARGE) == 600_000
         server.stop()
         with start(home=server.home, config=config).client() as client:
@@ -276,9 +285,10 @@ def test_a_catalog_that_is_away(start, postgres):
         try:
             code, message = fails(server, client, "insert into t values (-1, 'away')")
             assert code == "UNAVAILABLE" and "catalog" in message, (code, message)
-            with pytest.raises(ERRORS):
+            with pytest.raises(ERRORS, match="catalog"):
                 client.commit(transaction)
-            assert client.value("select 1") == 1, "what needs no lake works on"
+            code, message = fails(server, client, "select count(*) from t")
+            assert code == "UNAVAILABLE" and "catalog" in message, (code, message)
         finally:
             postgres.start()
         eventually(lambda: fails_or_not(client, "insert into t values (-2, 'back')") is None, "it goes on")

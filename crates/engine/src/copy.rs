@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::sql::parser::Statement as Tree;
-use datafusion::sql::sqlparser::ast::{Ident, ObjectName};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, ObjectName, Query, SelectItem, SetExpr, TableFactor,
+};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use godwit_catalog::{Catalog, ResolvedTable};
@@ -226,5 +228,28 @@ pub(crate) fn insert_of(tree: Tree) -> Result<Tree> {
     match statements.pop() {
         Some(statement) => Ok(Tree::Statement(Box::new(statement))),
         None => Ok(tree),
+    }
+}
+
+/// Lets a query for all columns of a file ask for these, where the file's columns have names and no order: JSON.
+pub(crate) fn ask_by_name(query: &mut Query, columns: &[&str]) {
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return;
+    };
+    let [from] = select.from.as_slice() else {
+        return;
+    };
+    let TableFactor::Table { name, .. } = &from.relation else {
+        return;
+    };
+    let parts = name.0.iter().map(|part| part.as_ident());
+    let parts: Vec<_> = parts.map(|part| part.map(|ident| &*ident.value)).collect();
+    let [Some(FILE), Some(options), _] = parts.as_slice() else {
+        return;
+    };
+    if options.ends_with("json") {
+        let columns = columns.iter().map(|column| Ident::with_quote('"', *column));
+        let columns = columns.map(|column| SelectItem::UnnamedExpr(Expr::Identifier(column)));
+        select.projection = columns.collect();
     }
 }

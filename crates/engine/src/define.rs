@@ -25,6 +25,7 @@ use crate::session::{Session, State};
 use crate::{Error, Outcome, Result};
 
 mod alter;
+mod columns;
 mod comments;
 mod maintain;
 mod places;

@@ -242,11 +242,11 @@ impl Inner {
             Class::Write(write) => match self.refuse(session, &write).await {
                 Some(error) => Err(error),
                 None if !matches!(parsed.tree, Tree::Statement(_)) => Err(check::unexplained()),
-                None => self.check_change(session, &parsed).await,
+                None => Box::pin(self.check_change(session, &parsed)).await,
             },
-            Class::Define => self.check_change(session, &parsed).await,
+            Class::Define => Box::pin(self.check_change(session, &parsed)).await,
             Class::Definition if self.drops_temporary(session, &parsed)? => {
-                self.check_change(session, &parsed).await
+                Box::pin(self.check_change(session, &parsed)).await
             }
             Class::Definition | Class::Call | Class::Copy => {
                 let parameters = self.check_definition(session, &parsed).await?;

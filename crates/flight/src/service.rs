@@ -100,7 +100,7 @@ impl FlightService for Flight {
     ) -> Result<Response<Self::ListFlightsStream>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::list_flights::run(self, &call, request.into_inner());
-        answer(call.id, run).await.map(Response::new)
+        Box::pin(answer(call.id, run)).await.map(Response::new)
     }
 
     async fn get_flight_info(
@@ -109,7 +109,7 @@ impl FlightService for Flight {
     ) -> Result<Response<FlightInfo>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::get_flight_info::run(self, &call, request.into_inner());
-        answer(call.id, run).await.map(Response::new)
+        Box::pin(answer(call.id, run)).await.map(Response::new)
     }
 
     async fn poll_flight_info(
@@ -118,7 +118,7 @@ impl FlightService for Flight {
     ) -> Result<Response<PollInfo>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::poll_flight_info::run(self, &call, request.into_inner());
-        answer(call.id, run).await.map(Response::new)
+        Box::pin(answer(call.id, run)).await.map(Response::new)
     }
 
     async fn get_schema(
@@ -127,7 +127,7 @@ impl FlightService for Flight {
     ) -> Result<Response<SchemaResult>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::get_schema::run(self, &call, request.into_inner());
-        answer(call.id, run).await.map(Response::new)
+        Box::pin(answer(call.id, run)).await.map(Response::new)
     }
 
     async fn do_get(
@@ -136,7 +136,7 @@ impl FlightService for Flight {
     ) -> Result<Response<Self::DoGetStream>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::do_get::run(self, &call, request.into_inner());
-        answer(call.id, run).await.map(Response::new)
+        Box::pin(answer(call.id, run)).await.map(Response::new)
     }
 
     async fn do_put(
@@ -145,7 +145,7 @@ impl FlightService for Flight {
     ) -> Result<Response<Self::DoPutStream>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::do_put::run(self, &call, Incoming::of(request));
-        answer(call.id, run).await.map(Response::new)
+        Box::pin(answer(call.id, run)).await.map(Response::new)
     }
 
     async fn do_action(
@@ -171,6 +171,6 @@ impl FlightService for Flight {
     ) -> Result<Response<Self::DoExchangeStream>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::do_exchange::run(self, &call, Incoming::of(request));
-        answer(call.id, run).await.map(Response::new)
+        Box::pin(answer(call.id, run)).await.map(Response::new)
     }
 }

@@ -6,6 +6,7 @@ use super::target::Changed;
 use super::{Kind, Scope, Write, request, shape, tree};
 use crate::Result;
 use crate::check::Conflict;
+use crate::copy;
 use crate::plan::{Planner, Request};
 
 /// What an INSERT is made of.
@@ -35,7 +36,11 @@ impl Planner {
         } else {
             target.positions(&columns)?
         };
-        let source = tree::rows(source, target, &columns)?;
+        let mut source = tree::rows(source, target, &columns)?;
+        let fields = target.schema().fields();
+        let names = columns.iter().filter_map(|at| fields.get(*at));
+        let names: Vec<_> = names.map(|field| field.name().as_str()).collect();
+        copy::ask_by_name(&mut source, &names);
         let others = (0..all).filter(|at| !columns.contains(at));
         let defaults = others.map(|at| tree::default(target, at));
         let defaults = defaults.collect::<Result<Vec<_>>>()?;

@@ -11,6 +11,10 @@ use crate::{Error, Result};
 
 /// A call, as written.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made for a statement and soon taken apart"
+)]
 pub(crate) enum Call {
     /// `compact`: of one table, or of all.
     Compact { table: Option<ObjectName> },

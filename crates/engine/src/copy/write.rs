@@ -31,7 +31,7 @@ pub(super) struct Writing {
 }
 
 enum To {
-    Csv(arrow::csv::Writer<Out>),
+    Csv(Box<arrow::csv::Writer<Out>>),
     Parquet(Box<ArrowWriter<Out>>),
     Json(LineDelimitedWriter<Out>),
     Arrow(Box<FileWriter<Out>>),
@@ -54,13 +54,13 @@ impl Writing {
         };
         let out = BufWriter::new(out);
         writing.to = Some(match options.format {
-            Format::Csv => To::Csv(
+            Format::Csv => To::Csv(Box::new(
                 arrow::csv::WriterBuilder::new()
                     .with_header(options.header)
                     .with_delimiter(u8::try_from(options.delimiter).unwrap_or(b','))
                     .with_null(options.null.clone().unwrap_or_default())
                     .build(out),
-            ),
+            )),
             Format::Parquet => To::Parquet(Box::new(
                 ArrowWriter::try_new(out, Arc::clone(schema), None)
                     .map_err(|error| broken(&error))?,
@@ -100,7 +100,7 @@ impl Writing {
         let file = self.file.clone();
         let broken = |error: &dyn std::fmt::Display| failed(&file, error);
         let mut out = match to {
-            To::Csv(writer) => writer.into_inner(),
+            To::Csv(writer) => (*writer).into_inner(),
             To::Json(mut writer) => {
                 writer.finish().map_err(|error| broken(&text(&error)))?;
                 writer.into_inner()

@@ -8,9 +8,9 @@ use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuil
 use datafusion::sql::sqlparser::ast::{self, ColumnDef, DataType, Ident, ObjectName};
 use godwit_lake::{Definition, NewColumn, Table, TableId};
 
+use super::columns::durable_columns;
 use super::places::Found;
 use super::{Defining, Rest, folded, reference, translate};
-use crate::change::columns_of;
 use crate::check::Alteration;
 use crate::constants;
 use crate::deep::with_deep_stack;
@@ -120,7 +120,7 @@ impl Defining<'_> {
 
     /// A column to be added. Rows that are there get the default as it is now.
     fn new_column(&self, column: &ColumnDef) -> Result<NewColumn> {
-        let (schema, mut defaults) = columns_of(self.state, one_column(column.clone()))?;
+        let (schema, mut defaults) = durable_columns(self.state, one_column(column.clone()))?;
         let field = schema.field(0).clone();
         let default = defaults.remove(field.name());
         let initial = match &default {
@@ -185,7 +185,7 @@ impl Defining<'_> {
             data_type: data_type.clone(),
             options: Vec::new(),
         };
-        let (schema, _) = columns_of(self.state, one_column(column))?;
+        let (schema, _) = durable_columns(self.state, one_column(column))?;
         Ok(schema.field(0).data_type().clone())
     }
 }

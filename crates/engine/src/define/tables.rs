@@ -9,9 +9,10 @@ use datafusion::sql::sqlparser::ast::{ObjectName, Query, Statement};
 use godwit_catalog::plain_schema;
 use godwit_lake::{Definition, NewColumn, NewTable};
 
+use super::columns::durable_columns;
 use super::places::Found;
 use super::{Defining, Rest, folded, translate};
-use crate::change::{columns_of, unique_names};
+use crate::change::unique_names;
 use crate::check::{KeyText, Rows, TableText};
 use crate::parse::Parsed;
 use crate::plan::Plan;
@@ -39,7 +40,7 @@ impl Defining<'_> {
                 ));
             }
             Rows::Columns(columns) => {
-                let (schema, mut defaults) = columns_of(self.state, columns.as_ref().clone())?;
+                let (schema, mut defaults) = durable_columns(self.state, columns.as_ref().clone())?;
                 let columns = schema.fields().iter().map(|field| NewColumn {
                     field: field.as_ref().clone(),
                     default: defaults.remove(field.name()).map(|default| default.sql),

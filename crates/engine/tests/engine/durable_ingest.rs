@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, DurationSecondArray, Int64Array, RecordBatch, StringArray, StringViewArray,
+    Array, ArrayRef, Int64Array, IntervalYearMonthArray, RecordBatch, StringArray, StringViewArray,
 };
 use futures::StreamExt;
 use futures::stream;
@@ -150,7 +150,7 @@ async fn columns_are_matched_by_name_and_filled_in() {
 #[tokio::test]
 async fn a_type_that_the_lake_cannot_keep_is_refused_by_name() {
     let world = World::new().await;
-    let times: ArrayRef = Arc::new(DurationSecondArray::from(vec![1, 2]));
+    let times: ArrayRef = Arc::new(IntervalYearMonthArray::from(vec![1, 2]));
     let kind = times.data_type().to_string();
     let rows = batch(vec![("a", ids(&[1, 2])), ("odd one", times)]);
     let error = send(&world, create("t"), &rows).await;

@@ -59,7 +59,7 @@ async fn what_an_ingest_cannot_ask_for() {
             "does not exist",
         ),
         (path(&["nowhere"]), Code::NotFound, "nowhere"),
-        (path(&["files", "nowhere"]), Code::NotFound, "nowhere"),
+        (path(&["files", "nowhere"]), invalid, "into schema 'files'"),
         (path(&["files", "people"]), invalid, "read-only"),
     ] {
         assert_fails(client.put(upload(descriptor)).await, code, says);

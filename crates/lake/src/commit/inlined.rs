@@ -148,6 +148,8 @@ impl Commit<'_> {
             let parameters = parameters.collect::<Result<Vec<_>>>()?;
             self.writing.execute(&sql, &parameters).await?;
         }
+        // DuckDB keeps what it knows of a table's row ids until the next number of a file changes.
+        self.numbers.file();
         Ok(())
     }
 }

@@ -128,7 +128,6 @@ pub(crate) fn parse_time(text: &str) -> Result<DateTime<Utc>> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]

@@ -105,7 +105,6 @@ fn translated(expression: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     fn literal(data_type: &str, value: &str) -> Option<String> {

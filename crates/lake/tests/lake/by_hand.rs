@@ -149,7 +149,7 @@ pub(crate) fn rows(numbers: std::ops::Range<i32>) -> RecordBatch {
         numbered("b", DataType::Utf8, 2),
     ]);
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(Int32Array::from_iter_values(numbers.clone())),
+        Arc::new(Int32Array::from_iter_values(numbers)),
         Arc::new(StringArray::from_iter_values(texts)),
     ];
     RecordBatch::try_new(Arc::new(schema), columns).unwrap()

@@ -2,12 +2,12 @@
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Int64Type};
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{SessionConfig, SessionContext};
 use godwit_lake::{Budget, Definition, Error, FEED_COLUMNS, Lake, Scope, SnapshotId};
 
 use crate::history::{all, eventful, many};
 use crate::rows::{Row, insert, row, table, update, with_table};
-use crate::support::Place;
+use crate::support::{Place, runtime};
 
 /// Snapshot, row id, kind, row.
 type Change = (i64, i64, String, Row);
@@ -15,7 +15,7 @@ type Change = (i64, i64, String, Row);
 async fn feed(lake: &Lake, name: &str, from: i64, to: i64) -> Result<Vec<Change>, Error> {
     let (from, to) = (SnapshotId(from), SnapshotId(to));
     let provider = lake.table_changes("main", name, from, to).await?;
-    let session = SessionContext::new();
+    let session = SessionContext::new_with_config_rt(SessionConfig::new(), runtime());
     let frame = session.read_table(provider).unwrap();
     let mut all = Vec::new();
     for batch in frame.collect().await.unwrap() {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Int64Type};
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{SessionConfig, SessionContext};
 use godwit_lake::{At, Lake, SnapshotId, TableId};
 
 use crate::rows::{Row, delete, insert, row, table, update, with_table};
+use crate::support::runtime;
 
 /// Rows of a table by their row ids.
 pub(crate) type Rows = BTreeMap<i64, Row>;
@@ -59,7 +60,7 @@ pub(crate) async fn rows_at(lake: &Lake, name: &str, at: SnapshotId) -> Rows {
     let Some(table) = snapshot.table("main", name).await.unwrap() else {
         return Rows::new();
     };
-    let session = SessionContext::new();
+    let session = SessionContext::new_with_config_rt(SessionConfig::new(), runtime());
     let frame = session.read_table(table.numbered("#n", "#r")).unwrap();
     let mut all = Rows::new();
     for batch in frame.collect().await.unwrap() {

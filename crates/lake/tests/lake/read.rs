@@ -73,7 +73,7 @@ async fn deleted_rows_stay_away_whatever_is_pruned() {
     for batch in run(&context, frame).await.unwrap() {
         let places = batch.column(0).as_primitive::<UInt64Type>();
         let ids = batch.column(1).as_primitive::<Int64Type>();
-        let values = numbers(&[batch.clone()], "a");
+        let values = numbers(std::slice::from_ref(&batch), "a");
         for (at, value) in values.into_iter().enumerate() {
             assert_eq!(
                 RowNumber(places.value(at)).position(),
