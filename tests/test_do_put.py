@@ -189,10 +189,15 @@ def test_the_last_count_is_that_of_stored_rows(client):
         assert content(client)[0] == 8
 
 
-@pytest.mark.parametrize("path", [("nowhere",), ("files", "nowhere"), ("no_such_schema", "t"), ("elsewhere", "temp", "t")])
+@pytest.mark.parametrize("path", [("nowhere",), ("no_such_schema", "t"), ("elsewhere", "temp", "t")])
 def test_a_path_to_nothing(client, path):
     with pytest.raises(KeyError):
         append(client, *path)
+
+
+def test_a_path_to_no_file(client):
+    with pytest.raises(pa.ArrowInvalid, match="nothing can be put into schema 'files'"):
+        append(client, "files", "nowhere")
 
 
 def test_a_path_to_a_file(client):
