@@ -76,8 +76,6 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 macro_rules! with_message {
     ($($name:ident => $variant:ident),*) => {
-        #[expect(clippy::allow_attributes, reason = "not every kind is used in every build")]
-        #[allow(dead_code, reason = "as above")]
         impl Error {
             $(pub(crate) fn $name(message: impl Into<String>) -> Self {
                 Self::$variant { message: message.into() }

@@ -113,6 +113,12 @@ impl Commit<'_> {
         // Others look for such tables when schemas change, so they are told that one has.
         self.numbers.is_new_version = true;
         let version = self.numbers.schema_version;
+        let sql = format!(
+            "INSERT INTO ducklake_schema_versions(begin_snapshot, schema_version, table_id) VALUES ({}, {version}, {})",
+            self.numbers.snapshot,
+            self.numbers.table(table.id)
+        );
+        self.writing.execute(&sql, &[]).await?;
         self.create_inlined(table, version).await
     }
 

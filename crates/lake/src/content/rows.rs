@@ -245,19 +245,20 @@ impl About<'_> {
     async fn delete_files(&mut self) -> Result<HashMap<i64, DeleteFile>> {
         let rows = self
             .live(&format!(
-                "SELECT delete_file_id, data_file_id, path, path_is_relative, format, encryption_key, partial_max, \
+                "SELECT delete_file_id, data_file_id, path, path_is_relative, format, encryption_key, \
                  file_size_bytes FROM ducklake_delete_file WHERE {LIVE}"
             ))
             .await?;
         let mut files = HashMap::new();
+        let is_past = !rows.is_empty() && self.is_past().await?;
         for row in rows {
             let path = self.path(row.text(2)?, row.opt_int(3)?);
             self.readable(&path, row.opt_text(4)?, row.opt_text(5)?)?;
             let of = row.int(1)?;
             let file = DeleteFile {
                 id: row.int(0)?,
-                only: later(row.opt_int(6)?, self.snapshot).map(Only),
-                bytes: natural(row.int(7)?)?,
+                only: is_past.then_some(Only(self.snapshot)),
+                bytes: natural(row.int(6)?)?,
                 path,
             };
             if let Some(other) = files.insert(of, file) {
@@ -268,6 +269,15 @@ impl About<'_> {
             }
         }
         Ok(files)
+    }
+
+    /// Whether there are later snapshots. DuckDB gathers the deletes of several in one file when it flushes, and the catalog
+    /// does not say so: then each position has to be asked.
+    async fn is_past(&mut self) -> Result<bool> {
+        let newest = "SELECT MAX(snapshot_id) FROM ducklake_snapshot";
+        let newest = self.reading.query(newest, &[]).await?;
+        let newest = newest.first().map(|row| row.int(0)).transpose()?;
+        Ok(newest.is_some_and(|newest| newest > self.snapshot.0))
     }
 
     async fn inlined_deletes(&mut self, dialect: Dialect) -> Result<HashMap<i64, Vec<u64>>> {
