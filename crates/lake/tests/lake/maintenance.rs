@@ -156,7 +156,7 @@ async fn what_only_expired_snapshots_needed_goes() {
     let versions = (0..kept.0).map(SnapshotId).collect();
     let done = lake.expire(&Expiry::Versions(versions)).await.unwrap();
     assert_eq!(done.snapshots, kept.0 as u64);
-    assert!(done.rows > 20, "{done:?}");
+    assert!(done.rows > 0, "{done:?}");
     let old = lake.at(At::Version(SnapshotId(2))).await;
     assert!(matches!(old, Err(Error::NotFound { .. })));
     assert_eq!(rows_at(&lake, "t", kept).await, before[&kept.0]);
