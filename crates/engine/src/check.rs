@@ -15,6 +15,7 @@ mod copies;
 mod definitions;
 mod expressions;
 mod names;
+mod queries;
 mod settings;
 mod transactions;
 mod writes;
@@ -28,6 +29,7 @@ pub(crate) use clauses::{FunctionKinds, refuse_ignored};
 pub(crate) use copies::{CopyFrom, CopyTo, copy_from, copy_to};
 pub(crate) use definitions::{Alteration, CommentOn, Define, KeyText, TableText, definition_of};
 pub(crate) use names::{Names, mentioned};
+pub(crate) use queries::has_query;
 pub(crate) use transactions::TransactionStatement;
 
 /// What a statement does.

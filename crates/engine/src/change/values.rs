@@ -1,15 +1,14 @@
 //! The rows of `INSERT … VALUES`, rewritten where the planner would not take them as they are, or not exactly.
 
-use std::ops::ControlFlow;
-
 use arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Query, SetExpr, UnaryOperator, Value, ValueWithSpan, Values, Visit, Visitor,
+    Expr, Query, SetExpr, UnaryOperator, Value, ValueWithSpan, Values,
 };
 
 use super::target::Target;
 use super::tree;
 use crate::Result;
+use crate::check::has_query;
 
 /// Three things are mended: decimals are read digit by digit and not through a double; cells of a column that are written
 /// in different ways, a text here and a date there, each become the column's type; rows with a query in them become queries.
@@ -26,7 +25,7 @@ pub(super) fn mended(
             mend_column(values, nth, field.data_type())?;
         }
     }
-    if values.visit(&mut Queries).is_break() {
+    if has_query(values) {
         let rows = values.rows.iter().map(|row| {
             let cells: Vec<_> = row.content.iter().map(ToString::to_string).collect();
             format!("SELECT {}", cells.join(", "))
@@ -107,15 +106,4 @@ fn kind(cell: &Expr) -> Kind {
 fn cast(value: &str, to: &DataType) -> Result<Expr> {
     let name = to.to_string().replace('\'', "''");
     tree::expression(&format!("arrow_cast({value}, '{name}')"))
-}
-
-/// Stops at a query within an expression.
-struct Queries;
-
-impl Visitor for Queries {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        ControlFlow::Break(())
-    }
 }

@@ -1,13 +1,10 @@
 //! `CREATE TEMP TABLE`.
 
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
-use datafusion::sql::sqlparser::ast::{
-    ColumnDef, ColumnOption, CreateTable, HiveFormat, OnCommit, Query, Visit, Visitor,
-};
+use datafusion::sql::sqlparser::ast::{ColumnDef, ColumnOption, CreateTable, HiveFormat, OnCommit};
 
 use super::{Change, Rows};
+use crate::check::has_query;
 use crate::{Error, Result};
 
 pub(super) fn create(table: &CreateTable) -> Result<Change> {
@@ -67,9 +64,7 @@ fn check_column(column: &ColumnDef) -> Result<()> {
     for option in &column.options {
         match &option.option {
             ColumnOption::Null | ColumnOption::NotNull => {}
-            ColumnOption::Default(expr) => {
-                refuse(expr.visit(&mut Queries).is_break(), "a query in a DEFAULT")?
-            }
+            ColumnOption::Default(expr) => refuse(has_query(expr), "a query in a DEFAULT")?,
             other => {
                 return Err(unsupported(&format!("'{other}' of column {}", column.name)));
             }
@@ -88,15 +83,4 @@ fn refuse(is_there: bool, clause: &str) -> Result<()> {
 
 fn unsupported(clause: &str) -> Error {
     Error::unsupported(format!("{clause} is not supported for temporary tables"))
-}
-
-/// Stops at a query within an expression.
-struct Queries;
-
-impl Visitor for Queries {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        ControlFlow::Break(())
-    }
 }

@@ -5,8 +5,9 @@ use datafusion::sql::sqlparser::ast::{
     Ident, ObjectName, RenameTableNameKind,
 };
 
-use super::table::{column_and_keys, has_query};
+use super::table::column_and_keys;
 use super::{Define, refuse, unsupported};
+use crate::check::has_query;
 use crate::{Error, Result};
 
 /// One change of a table.

@@ -1,16 +1,14 @@
 //! `CREATE TABLE` of a durable table.
 
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
 use datafusion::sql::sqlparser::ast::{
     ColumnDef, ColumnOption, CreateTable, Expr, HiveFormat, Ident, IndexColumn, KeyOrIndexDisplay,
-    NullsDistinctOption, ObjectName, OrderByExpr, PrimaryKeyConstraint, Query, TableConstraint,
-    UniqueConstraint, Visit, Visitor,
+    NullsDistinctOption, ObjectName, OrderByExpr, PrimaryKeyConstraint, TableConstraint,
+    UniqueConstraint,
 };
 
 use super::{refuse, unsupported};
-use crate::check::Rows;
+use crate::check::{Rows, has_query};
 use crate::{Error, Result};
 
 /// A table to be made.
@@ -132,21 +130,6 @@ pub(super) fn column_and_keys(column: &ColumnDef) -> Result<(ColumnDef, Vec<KeyT
         }
     }
     Ok((plain, keys))
-}
-
-/// Whether there is a query within.
-pub(super) fn has_query(option: &impl Visit) -> bool {
-    option.visit(&mut Queries).is_break()
-}
-
-struct Queries;
-
-impl Visitor for Queries {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        ControlFlow::Break(())
-    }
 }
 
 fn key_of(constraint: &TableConstraint) -> Result<KeyText> {
