@@ -100,7 +100,7 @@ ERRORS = {
     "error no table": "no_such_table",
     "error while reading": "(?i)divide by zero|division by zero",
     "error update of a mount": "(?i)read-only",
-    "error create table": "(?i)create table",
+    "error create table": "(?i)read-only|files",
     "after reset": "orders",
     "missing value": "",
     "connect with no such catalog": "",

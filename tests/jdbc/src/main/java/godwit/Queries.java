@@ -33,7 +33,7 @@ final class Queries {
     Report.check("error no table", () -> Rows.of(connection, "select * from no_such_table"));
     Report.check("error while reading", () -> Rows.of(connection, "select 1 / (value - 5) from range(10)"));
     Report.check("error update of a mount", () -> update(connection, "delete from people"));
-    Report.check("error create table", () -> update(connection, "create table t (a int)"));
+    Report.check("error create table", () -> update(connection, "create table files.t (a int)"));
     Report.check("after errors", () -> Rows.of(connection, "select 1"));
     Report.check("valid", () -> connection.isValid(5));
     Report.check("catalog", connection::getCatalog);
