@@ -125,7 +125,8 @@ fn auth(error: &Auth) -> Code {
     match error {
         Auth::Unauthenticated => Code::Unauthenticated,
         Auth::Denied { .. } => Code::PermissionDenied,
-        Auth::Busy => Code::Unavailable,
+        Auth::Busy | Auth::Unavailable { .. } => Code::Unavailable,
+        Auth::Contended => Code::Aborted,
         Auth::Password { .. } | Auth::Storage { .. } | Auth::Internal { .. } => Code::Internal,
     }
 }

@@ -87,6 +87,13 @@ fn table() -> Vec<(Error, Code)> {
         (Auth::Denied { user: text() }, Code::PermissionDenied),
         (Auth::Busy, Code::Unavailable),
         (
+            Auth::Unavailable {
+                why: "w".to_owned(),
+            },
+            Code::Unavailable,
+        ),
+        (Auth::Contended, Code::Aborted),
+        (
             Auth::Password {
                 what: "auth".to_owned(),
                 why: "secret cause".to_owned(),
