@@ -156,10 +156,19 @@ class S3:
 
     def config(self, path, endpoint=None):
         """The keys of the section `lake` that lead here."""
+        return f'data = "{path}"\n{self.access(endpoint)}'
+
+    def access(self, endpoint=None):
+        """The keys that any section has for a service."""
         return (
-            f'data = "{path}"\ns3_endpoint = "{endpoint or self.endpoint}"\ns3_region = "{self.region}"\n'
+            f's3_endpoint = "{endpoint or self.endpoint}"\ns3_region = "{self.region}"\n'
             f's3_access_key_id = "{self.key}"\ns3_secret_access_key = "{self.secret}"\ns3_allow_http = true\n'
         )
+
+    def uploads(self, prefix=""):
+        """The names of the objects that somebody began to write in parts."""
+        listed = self.request("GET", f"/{self.bucket}?uploads").decode()
+        return [key for key in re.findall(r"<Key>([^<]*)</Key>", listed) if key.startswith(prefix)]
 
     def stop(self):
         self.process.terminate()
