@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use godwit_catalog::Object;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMultipartOptions};
 use tokio::runtime::Handle;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::{Error, Result};
 
@@ -17,6 +17,8 @@ const MAX_PARTS: usize = 10_000;
 /// Parts that are under way at once.
 const AT_ONCE: usize = 2;
 
+type Beginning = JoinHandle<object_store::Result<Box<dyn MultipartUpload>>>;
+
 /// What an encoder wrote and no part has taken yet. A clone is the same one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Buffer(Arc<Mutex<BytesMut>>);
@@ -26,6 +28,8 @@ pub(super) struct Buffer(Arc<Mutex<BytesMut>>);
 pub(super) struct Upload {
     object: Object,
     buffer: Buffer,
+    /// The request that begins it, while it is under way.
+    beginning: Option<Beginning>,
     begun: Option<Box<dyn MultipartUpload>>,
     parts: JoinSet<object_store::Result<()>>,
     count: usize,
@@ -38,6 +42,7 @@ impl Upload {
         Self {
             object,
             buffer,
+            beginning: None,
             begun: None,
             parts: JoinSet::new(),
             count: 0,
@@ -88,19 +93,27 @@ impl Upload {
             )));
         }
         self.wait(AT_ONCE - 1).await?;
-        let options = PutMultipartOptions::default();
         if self.begun.is_none() {
-            let begun = self
-                .object
-                .store
-                .put_multipart_opts(&self.object.key, options);
-            self.begun = Some(begun.await.map_err(|why| self.failed(&why))?);
+            self.begun = Some(self.begin().await?);
         }
         if let Some(begun) = &mut self.begun {
             self.count += 1;
             self.parts.spawn(begun.put_part(part.into()));
         }
         Ok(())
+    }
+
+    /// In a task of its own: whoever is dropped meanwhile must still learn what there is to take back.
+    async fn begin(&mut self) -> Result<Box<dyn MultipartUpload>> {
+        let object = self.object.clone();
+        let begin = async move {
+            let options = PutMultipartOptions::default();
+            object.store.put_multipart_opts(&object.key, options).await
+        };
+        let begun = self.beginning.insert(self.runtime.spawn(begin)).await;
+        self.beginning = None;
+        let begun = begun.map_err(|why| Error::from_join(&why, "copy"))?;
+        begun.map_err(|why| self.failed(&why))
     }
 
     /// Until no more parts than these are under way.
@@ -122,13 +135,21 @@ impl Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        let Some(mut begun) = self.begun.take() else {
+        let (begun, beginning) = (self.begun.take(), self.beginning.take());
+        if begun.is_none() && beginning.is_none() {
             return;
-        };
+        }
         let (mut parts, url) = (mem::take(&mut self.parts), mem::take(&mut self.object.url));
         self.runtime.spawn(async move {
             // A part that arrives after the end would be kept, and paid for.
             parts.shutdown().await;
+            let late = match beginning {
+                Some(task) => task.await.ok().and_then(Result::ok),
+                None => None,
+            };
+            let Some(mut begun) = begun.or(late) else {
+                return;
+            };
             if let Err(why) = begun.abort().await {
                 tracing::warn!(url, error = %why, "an unfinished upload is left in its bucket");
             }
