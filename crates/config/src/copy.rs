@@ -64,12 +64,12 @@ fn is_prefix(rest: &str) -> bool {
             && !part.contains(['\\', '?', '#', '%'])
             && !part.chars().any(char::is_control)
     };
-    let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+    let parts = prefix.strip_suffix('/').unwrap_or(prefix);
     (3..=63).contains(&bucket.len())
         && bucket.chars().all(named)
         && bucket.starts_with(|c: char| c.is_ascii_alphanumeric())
         && bucket.ends_with(|c: char| c.is_ascii_alphanumeric())
-        && (prefix.is_empty() || prefix.split('/').all(plain))
+        && (prefix.is_empty() || parts.split('/').all(plain))
 }
 
 #[cfg(test)]
