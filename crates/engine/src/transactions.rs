@@ -129,14 +129,20 @@ impl Session {
     /// snapshot.
     ///
     /// # Errors
-    /// When the transaction has ended; when the lake does not answer.
+    /// When the transaction has ended, or cannot begin. When the lake does not answer otherwise, whoever needs it fails.
     pub(crate) async fn seen(&self) -> Result<Seen> {
         let lake = match (self.place(), self.here()?) {
             (Place::At(snapshot), _) => snapshot.clone(),
             (_, Some(open)) => open.begun().await?.seen,
             (_, None) => {
-                let latest = self.shared().lake.latest().await;
-                latest.map_err(|error| Error::from_lake(&error, "session"))?
+                let lake = &self.shared().lake;
+                match lake.latest().await {
+                    Ok(latest) => latest,
+                    Err(why) => {
+                        let (temporary, held) = (self.temporary().clone(), lake.last_known());
+                        return Ok(Seen::without_lake(temporary, why, held));
+                    }
+                }
             }
         };
         Ok(Seen::new(self.temporary().clone(), lake))

@@ -9,7 +9,7 @@ use crate::database::Database;
 use crate::options::Options;
 use crate::storage::{self, Storage};
 use crate::{Error, layout};
-use crate::{Result, Snapshot, SnapshotId, SnapshotInfo, Transaction};
+use crate::{Result, Snapshot, SnapshotId, SnapshotInfo, State, Transaction};
 
 /// A lake: durable tables with their history. A clone is the same lake.
 #[derive(Debug, Clone)]
@@ -61,7 +61,11 @@ impl Lake {
             cache: crate::snapshot::cache::Cache::default(),
             running: crate::transaction::Running::default(),
         });
-        Ok(Self { inner })
+        let lake = Self { inner };
+        // So that it is known what there is when the catalog does not answer later. What is wrong with it is said to
+        // those who need it.
+        let _ = lake.latest().await;
+        Ok(lake)
     }
 
     /// The newest snapshot.
@@ -70,6 +74,11 @@ impl Lake {
     /// [`crate::Error::Unavailable`], [`crate::Error::Broken`].
     pub async fn latest(&self) -> Result<Snapshot> {
         Snapshot::latest(self).await
+    }
+
+    /// What there was when the lake was last read, without reading it; `None` when it has not been yet.
+    pub fn last_known(&self) -> Option<Arc<State>> {
+        self.inner.cache.newest_state()
     }
 
     /// An older snapshot.

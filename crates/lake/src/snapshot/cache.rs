@@ -103,6 +103,13 @@ impl Kept {
 }
 
 impl Cache {
+    pub(crate) fn newest_state(&self) -> Option<Arc<State>> {
+        self.kept(|kept| {
+            let states = kept.states.values().map(|(state, _)| state);
+            states.max_by_key(|state| state.schema_version).cloned()
+        })
+    }
+
     fn kept<T>(&self, what: impl FnOnce(&mut Kept) -> T) -> T {
         what(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
