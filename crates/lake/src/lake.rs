@@ -45,12 +45,19 @@ impl Lake {
     pub async fn open(config: &Config, data_dir: &Path, runtime: Arc<RuntimeEnv>) -> Result<Self> {
         let directory = path::absolute(data_dir).map_err(|why| unusable(data_dir, &why))?;
         let directory = directory.join("lake");
-        let database = match &config.lake.catalog {
-            Some(url) => Database::postgres(url.expose()).await?,
-            None => Database::sqlite(&catalog_file(&directory).await?).await?,
-        };
         let data = directory.join("data");
         let storage = Storage::open(&config.lake, &data, Arc::clone(&runtime))?;
+        let database = match &config.lake.catalog {
+            Some(url) => Database::postgres(url.expose()).await?,
+            None => {
+                let file = catalog_file(&directory).await?;
+                if !file.exists() {
+                    let name = format!("catalog {} is not there", file.display());
+                    layout::refuse_files(&storage, &name).await?;
+                }
+                Database::sqlite(&file).await?
+            }
+        };
         layout::open(&database, &storage).await?;
         database.settle().await?;
         let inner = Arc::new(Inner {
@@ -58,7 +65,7 @@ impl Lake {
             storage,
             runtime,
             options: Options::from(&config.lake),
-            cache: crate::snapshot::cache::Cache::default(),
+            cache: crate::snapshot::cache::Cache::new(&config.lake),
             running: crate::transaction::Running::default(),
         });
         let lake = Self { inner };
