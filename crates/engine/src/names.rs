@@ -244,7 +244,11 @@ impl Lookup<'_> {
         lake.map_err(|error| Error::from_catalog(&error))?;
         // A catalog of its own for every session: each sees its temporary tables and no other's.
         let catalogs = MemoryCatalogProviderList::new();
-        let views = Box::pin(self.all_views()).await;
+        // Planning them takes time, and the other tables do not look into them.
+        let views = match name {
+            "columns" | "views" => Box::pin(self.all_views()).await,
+            _ => Default::default(),
+        };
         let catalog = self.catalog.provider_with(self.seen, views);
         catalogs.register_catalog(CATALOG.to_owned(), catalog);
         let schema = InformationSchemaProvider::new(Arc::new(catalogs))
