@@ -19,6 +19,7 @@ use datafusion::execution::SessionState;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionStateBuilder;
+use godwit_lake::guard::catch_panic;
 use object_store::ObjectStore;
 
 use crate::arrow_lengths::{check_blocks, check_messages};
@@ -156,7 +157,7 @@ impl Inference {
             };
             Ok((schema, rows))
         };
-        let (schema, rows) = blame::catch_panic(found)
+        let (schema, rows) = catch_panic(found)
             .await
             .map_err(|error| blame::unreadable(&file.path, &error))?;
         Ok(Facts {
