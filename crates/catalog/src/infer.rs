@@ -16,6 +16,7 @@ use datafusion::execution::SessionState;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionStateBuilder;
+use godwit_lake::guard::catch_panic;
 use object_store::ObjectStore;
 use tokio::runtime::Handle;
 
@@ -153,7 +154,7 @@ impl Inference {
             };
             Ok((schema, rows))
         };
-        let (schema, rows) = blame::catch_panic(found)
+        let (schema, rows) = catch_panic(found)
             .await
             .map_err(|error| file.unreadable(&error))?;
         Ok(Facts {

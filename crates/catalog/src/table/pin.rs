@@ -10,6 +10,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use datafusion::error::DataFusionError;
 use futures::stream::{self, BoxStream, StreamExt};
+use godwit_lake::guard::FileGuard;
 use object_store::path::Path as Location;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
@@ -123,6 +124,28 @@ impl Pins {
             path: path.to_owned(),
             why: why.to_owned(),
         }
+    }
+}
+
+/// Guards a scan: it reads nothing but pinned files.
+#[derive(Debug)]
+pub(super) struct PinGuard(pub(super) Arc<Pins>);
+
+impl FileGuard for PinGuard {
+    fn store(&self, store: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
+        Arc::new(self.0.store(store))
+    }
+
+    fn explain(&self, location: &Location, error: DataFusionError) -> DataFusionError {
+        self.0.explain(location, error)
+    }
+
+    fn verify(&self, location: &Location) -> Result<(), DataFusionError> {
+        Ok(self.0.verify(location)?)
+    }
+
+    fn answers_filters(&self) -> bool {
+        true
     }
 }
 

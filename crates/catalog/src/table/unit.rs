@@ -28,9 +28,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::scalar::ScalarValue;
 use datafusion_datasource::compute_all_files_statistics;
+use godwit_lake::guard::guarded;
 
-use super::pin::{PinnedStore, Pins};
-use super::source::guard;
+use super::pin::{PinGuard, PinnedStore, Pins};
 use super::statistics;
 use crate::format::Encoding;
 use crate::infer::{Facts, Layout, null_as_text};
@@ -219,7 +219,8 @@ impl Unit {
             !complete,
         )?;
 
-        let source = guard(self.source(session, store), Arc::clone(request.pins));
+        let guard = Arc::new(PinGuard(Arc::clone(request.pins)));
+        let source = guarded(self.source(session, store), guard);
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
             .with_file_groups(groups)
             .with_statistics(statistics)

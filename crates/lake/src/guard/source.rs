@@ -1,3 +1,5 @@
+//! A file source of the engine between a guard and its files.
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,33 +13,29 @@ use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::{
     EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr,
 };
-use datafusion::physical_plan::filter_pushdown::FilterPushdownPropagation;
+use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 use datafusion_datasource::morsel::Morselizer;
 use object_store::ObjectStore;
 
+use super::FileGuard;
 use super::morsel::GuardedMorselizer;
-use super::pin::Pins;
 
-/// A DataFusion file source that reads nothing but pinned files and names the file in every error.
+/// A source whose files are guarded.
 struct GuardedSource {
     inner: Arc<dyn FileSource>,
-    pins: Arc<Pins>,
+    guard: Arc<dyn FileGuard>,
 }
 
-/// Guards a source.
-pub(super) fn guard(inner: Arc<dyn FileSource>, pins: Arc<Pins>) -> Arc<dyn FileSource> {
-    Arc::new(GuardedSource { inner, pins })
+/// Guards the files of a source.
+pub fn guarded(inner: Arc<dyn FileSource>, guard: Arc<dyn FileGuard>) -> Arc<dyn FileSource> {
+    Arc::new(GuardedSource { inner, guard })
 }
 
 impl GuardedSource {
-    fn guard(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
-        guard(inner, Arc::clone(&self.pins))
-    }
-
-    fn pinned(&self, store: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
-        Arc::new(self.pins.store(store))
+    fn again(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
+        guarded(inner, Arc::clone(&self.guard))
     }
 }
 
@@ -48,13 +46,10 @@ impl FileSource for GuardedSource {
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Box<dyn Morselizer>> {
-        let inner = self
-            .inner
-            .create_morselizer(self.pinned(store), config, partition)?;
-        Ok(Box::new(GuardedMorselizer::new(
-            inner,
-            Arc::clone(&self.pins),
-        )))
+        let store = self.guard.store(store);
+        let inner = self.inner.create_morselizer(store, config, partition)?;
+        let guard = Arc::clone(&self.guard);
+        Ok(Box::new(GuardedMorselizer { inner, guard }))
     }
 
     fn create_file_opener(
@@ -63,8 +58,8 @@ impl FileSource for GuardedSource {
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Arc<dyn FileOpener>> {
-        self.inner
-            .create_file_opener(self.pinned(store), config, partition)
+        let store = self.guard.store(store);
+        self.inner.create_file_opener(store, config, partition)
     }
 
     fn table_schema(&self) -> &TableSchema {
@@ -72,7 +67,7 @@ impl FileSource for GuardedSource {
     }
 
     fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
-        self.guard(self.inner.with_batch_size(batch_size))
+        self.again(self.inner.with_batch_size(batch_size))
     }
 
     fn filter(&self) -> Option<Arc<dyn PhysicalExpr>> {
@@ -115,11 +110,14 @@ impl FileSource for GuardedSource {
         filters: Vec<Arc<dyn PhysicalExpr>>,
         config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
+        let unanswered = vec![PushedDown::No; filters.len()];
         let pushed = self.inner.try_pushdown_filters(filters, config)?;
-        let updated_node = pushed.updated_node.map(|inner| self.guard(inner));
         Ok(FilterPushdownPropagation {
-            filters: pushed.filters,
-            updated_node,
+            filters: match self.guard.answers_filters() {
+                true => pushed.filters,
+                false => unanswered,
+            },
+            updated_node: pushed.updated_node.map(|inner| self.again(inner)),
         })
     }
 
@@ -130,10 +128,10 @@ impl FileSource for GuardedSource {
     ) -> Result<SortOrderPushdownResult<Arc<dyn FileSource>>> {
         Ok(match self.inner.try_pushdown_sort(order, properties)? {
             SortOrderPushdownResult::Exact { inner } => SortOrderPushdownResult::Exact {
-                inner: self.guard(inner),
+                inner: self.again(inner),
             },
             SortOrderPushdownResult::Inexact { inner } => SortOrderPushdownResult::Inexact {
-                inner: self.guard(inner),
+                inner: self.again(inner),
             },
             SortOrderPushdownResult::Unsupported => SortOrderPushdownResult::Unsupported,
         })
@@ -148,16 +146,12 @@ impl FileSource for GuardedSource {
         &self,
         projection: &ProjectionExprs,
     ) -> Result<Option<Arc<dyn FileSource>>> {
-        if !projection
-            .iter()
-            .all(|column| column.expr.placement().should_push_to_leaves())
-        {
+        let mut columns = projection.iter();
+        if !columns.all(|column| column.expr.placement().should_push_to_leaves()) {
             return Ok(None);
         }
-        Ok(self
-            .inner
-            .try_pushdown_projection(projection)?
-            .map(|inner| self.guard(inner)))
+        let pushed = self.inner.try_pushdown_projection(projection)?;
+        Ok(pushed.map(|inner| self.again(inner)))
     }
 
     fn apply_expressions(
