@@ -1,5 +1,7 @@
 //! Rules between keys. A rule is only applied when all keys that it is about were read without a problem.
 
+mod issuers;
+
 use std::path::Path;
 
 use crate::load::{Settings, show};
@@ -83,6 +85,7 @@ pub(crate) fn rules(config: &Config, report: &mut Report) {
     certificate(config, report);
     admin(config, report);
     users(config, report);
+    issuers::rules(config, report);
     mounts(config, report);
     limits(config, report);
     lake(config, report);
