@@ -6,6 +6,7 @@ use crate::{
     credentials::{Basic, Credentials},
     error::{Error, Result},
     identity::{ANONYMOUS, Identity, Intent, Permit, Via},
+    issuers::{Foreign, Issuers},
     logins::Logins,
     password::{Argon2id, Check},
     storage::Storage,
@@ -23,6 +24,7 @@ pub struct Authenticator {
     users: Users,
     logins: Logins,
     tokens: Tokens,
+    issuers: Issuers,
     mac_key: [u8; 32],
 }
 
@@ -50,7 +52,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// [`Error::Storage`] when a file cannot be read, made or trusted; [`Error::Password`] when a configured password or
-    /// hash cannot be used.
+    /// hash cannot be used, [`Error::Issuer`] when an issuer of tokens cannot.
     pub fn start(config: &Config, data_dir: &Path) -> Result<(Self, FirstStart)> {
         Self::start_with(config, data_dir, Arc::new(Argon2id))
     }
@@ -67,21 +69,32 @@ impl Authenticator {
             AuthMode::Password => Users::open(config, &storage)?,
             AuthMode::Off => (Users::none()?, FirstStart::None),
         };
+        let issuers = match config.auth.mode {
+            AuthMode::Password => Issuers::open(config)?,
+            AuthMode::Off => Issuers::none(),
+        };
         let authenticator = Self {
             mode: config.auth.mode,
             users,
             logins: Logins::new(&config.auth, check),
             tokens,
+            issuers,
             mac_key,
         };
         Ok((authenticator, first_start))
+    }
+
+    /// Fetches the keys of trusted issuers now and keeps them fresh, in tasks of the current runtime that end with this
+    /// value.
+    pub fn keep_fresh(&self) {
+        self.issuers.keep_fresh();
     }
 
     /// Judges the authorization header of a handshake, and gives a token for it. A name and a password begin a new
     /// session; a token keeps its session.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] or [`Error::Busy`].
+    /// [`Error::Unauthenticated`], [`Error::Busy`] or [`Error::IssuerAway`].
     pub async fn login(&self, authorization: Option<&str>) -> Result<Login> {
         let credentials = authorization.and_then(Credentials::decode);
         let now = SystemTime::now();
@@ -97,7 +110,7 @@ impl Authenticator {
                 let Authenticated {
                     identity,
                     refreshed,
-                } = self.bearer(token, now)?;
+                } = self.bearer(token, now).await?;
                 let token = refreshed.unwrap_or_else(|| BearerToken::received(token));
                 Ok(Login {
                     identity,
@@ -110,7 +123,7 @@ impl Authenticator {
     /// Judges the authorization header of any other call.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] or [`Error::Busy`].
+    /// [`Error::Unauthenticated`], [`Error::Busy`] or [`Error::IssuerAway`].
     pub async fn authenticate(&self, authorization: Option<&str>) -> Result<Authenticated> {
         let credentials = authorization.and_then(Credentials::decode);
         let now = SystemTime::now();
@@ -119,20 +132,22 @@ impl Authenticator {
         }
         match credentials.ok_or(Error::Unauthenticated)? {
             Credentials::Basic(basic) => self.basic(&basic).await,
-            Credentials::Bearer(token) => self.bearer(token, now),
+            Credentials::Bearer(token) => self.bearer(token, now).await,
         }
     }
 
     /// Decides whether a caller may do something.
     ///
     /// # Errors
-    /// [`Error::Denied`] when the user no longer exists.
+    /// [`Error::Denied`] when the user no longer exists, or the issuer's token has expired.
     pub fn authorize(&self, identity: &Identity, intent: Intent) -> Result<Permit> {
         let known = match self.mode {
             AuthMode::Off => identity.via() == Via::Anonymous,
-            AuthMode::Password => {
-                identity.via() != Via::Anonymous && self.users.exists(identity.user())
-            }
+            AuthMode::Password => match identity.via() {
+                Via::Anonymous => false,
+                Via::Issuer => identity.holds(SystemTime::now()),
+                Via::Basic | Via::Bearer => self.users.exists(identity.user()),
+            },
         };
         if !known {
             let user = identity.user().to_owned();
@@ -167,7 +182,10 @@ impl Authenticator {
         })
     }
 
-    fn bearer(&self, token: &str, now: SystemTime) -> Result<Authenticated> {
+    async fn bearer(&self, token: &str, now: SystemTime) -> Result<Authenticated> {
+        if let Some(foreign) = self.issuers.verify(token, now).await {
+            return foreign.map(Authenticated::from);
+        }
         let verified = self.tokens.verify(token, now);
         let verified = verified
             .filter(|v| self.users.exists(&v.user))
@@ -231,6 +249,16 @@ impl Authenticator {
         let Verified { user, session, due } = verified;
         due.then(|| self.tokens.issue(user, *session, now))
             .transpose()
+    }
+}
+
+impl From<Foreign> for Authenticated {
+    fn from(foreign: Foreign) -> Self {
+        let identity = Identity::new(foreign.user, Some(foreign.session), Via::Issuer);
+        Self {
+            identity: identity.with_roles(foreign.roles).until(foreign.expires),
+            refreshed: None,
+        }
     }
 }
 

@@ -125,8 +125,11 @@ fn auth(error: &Auth) -> Code {
     match error {
         Auth::Unauthenticated => Code::Unauthenticated,
         Auth::Denied { .. } => Code::PermissionDenied,
-        Auth::Busy => Code::Unavailable,
-        Auth::Password { .. } | Auth::Storage { .. } | Auth::Internal { .. } => Code::Internal,
+        Auth::Busy | Auth::IssuerAway { .. } => Code::Unavailable,
+        Auth::Issuer { .. }
+        | Auth::Password { .. }
+        | Auth::Storage { .. }
+        | Auth::Internal { .. } => Code::Internal,
     }
 }
 
