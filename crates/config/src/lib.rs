@@ -62,7 +62,7 @@ pub use sessions::Sessions;
 pub use shutdown::Shutdown;
 pub use statements::Statements;
 pub use tickets::Tickets;
-pub use tls::{Tls, TlsMode};
+pub use tls::{ClientAuth, ClientName, Tls, TlsMode};
 pub use users::User;
 pub use web::Web;
 pub use wire::{Wire, WireCompression, WireProfile};

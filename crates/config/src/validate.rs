@@ -1,5 +1,6 @@
 //! Rules between keys. A rule is only applied when all keys that it is about were read without a problem.
 
+mod clients;
 mod issuers;
 
 use std::path::Path;
@@ -83,6 +84,7 @@ impl Report {
 pub(crate) fn rules(config: &Config, report: &mut Report) {
     exposure(config, report);
     certificate(config, report);
+    clients::rules(config, report);
     admin(config, report);
     users(config, report);
     issuers::rules(config, report);
