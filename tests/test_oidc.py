@@ -1,11 +1,19 @@
 """Tokens of a real OpenID provider: what it issues opens the server, and what becomes of that as its keys change."""
 
+import contextlib
+import http.server
+import ssl
+import threading
+
 import pyarrow as pa
 import pyarrow.flight as flight
 import pytest
+import requests
+from cryptography import x509
 
 import flightsql
 import rawgrpc
+from certificates import DAY, Authority, now
 from godwit_server import eventually
 from oidc_provider import Provider, new_key
 
@@ -172,3 +180,47 @@ def test_no_token_in_the_log(start, provider):
     for token in (good, bad):
         for part in token.split("."):
             assert part not in log
+
+
+class Keys(http.server.BaseHTTPRequestHandler):
+    """Passes on what the provider publishes."""
+
+    def do_GET(self):
+        body = requests.get(self.server.source, timeout=30).content
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def over_https(provider, pair):
+    """The URL of the provider's keys over https."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Keys) as site:
+        site.source = f"{provider.issuer}/jwks"
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pair.cert_file, pair.key_file)
+        site.socket = context.wrap_socket(site.socket, server_side=True)
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        yield f"https://127.0.0.1:{site.server_address[1]}/jwks"
+        site.shutdown()
+
+
+def test_keys_over_https(start, provider, tmp_path):
+    authority, stranger = Authority(tmp_path, "one"), Authority(tmp_path, "another")
+    token = provider.service_token()
+    for pair, trusted, answer in [
+        (authority.server("good"), authority, "OK"),
+        (authority.server("stale", since=now() - 2 * DAY, until=now() - DAY), authority, "UNAVAILABLE"),
+        (authority.issue("elsewhere", x509.DNSName("keys.test")), authority, "UNAVAILABLE"),
+        (stranger.server("strange"), authority, "UNAVAILABLE"),
+        (authority.server("untrusted"), None, "UNAVAILABLE"),
+    ]:
+        with over_https(provider, pair) as url:
+            more = f'jwks_url = "{url}"\n' + (f'ca_file = "{trusted.file}"\n' if trusted else "")
+            server = start(config=provider.config(more=more))
+            assert code(server, token) == answer, pair.cert_file
+            server.stop()

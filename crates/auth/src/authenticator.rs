@@ -1,8 +1,11 @@
+mod certificate;
+
 use std::{fmt, path::Path, sync::Arc, time::SystemTime};
 
 use godwit_config::{AuthMode, Config};
 
 use crate::{
+    certificates::Certificates,
     credentials::{Basic, Credentials},
     error::{Error, Result},
     identity::{ANONYMOUS, Identity, Intent, Permit, Via},
@@ -25,6 +28,7 @@ pub struct Authenticator {
     logins: Logins,
     tokens: Tokens,
     issuers: Issuers,
+    certificates: Certificates,
     mac_key: [u8; 32],
 }
 
@@ -79,6 +83,7 @@ impl Authenticator {
             logins: Logins::new(&config.auth, check),
             tokens,
             issuers,
+            certificates: Certificates::new(&config.tls),
             mac_key,
         };
         Ok((authenticator, first_start))
@@ -146,7 +151,7 @@ impl Authenticator {
             AuthMode::Password => match identity.via() {
                 Via::Anonymous => false,
                 Via::Issuer => identity.holds(SystemTime::now()),
-                Via::Basic | Via::Bearer => self.users.exists(identity.user()),
+                Via::Basic | Via::Bearer | Via::Certificate => self.users.exists(identity.user()),
             },
         };
         if !known {

@@ -20,6 +20,8 @@ pub enum Via {
     Bearer,
     /// A token of a trusted issuer. The user need not be one of ours.
     Issuer,
+    /// The certificate of the connection.
+    Certificate,
     /// A user name and a password.
     Basic,
     /// Not at all: `auth.mode` is `off`.

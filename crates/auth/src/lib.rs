@@ -5,10 +5,12 @@
 //!
 //! In reading order: [`Authenticator`], the one entrance; `credentials` (what an authorization header says), `users`
 //! (who may enter, and the first admin), `logins` and `cache` (checking passwords without being overrun by it),
-//! `password` (Argon2id), `token` (signed tokens), `issuers` (signed tokens of others), `storage` (files that hold secrets), [`Identity`] and [`Permit`].
+//! `password` (Argon2id), `token` (signed tokens), `issuers` (signed tokens of others),
+//! `certificates` (whose a client's certificate is), `storage` (files that hold secrets), [`Identity`] and [`Permit`].
 
 mod authenticator;
 mod cache;
+mod certificates;
 mod credentials;
 mod error;
 mod identity;
