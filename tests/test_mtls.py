@@ -274,6 +274,7 @@ def test_sessions_are_not_resumed(start, pki):
             with socket.create_connection((host, int(port))) as plain:
                 with context.wrap_socket(plain, server_hostname=host, session=session) as secure:
                     secure.settimeout(10)
+                    secure.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
                     assert secure.recv(1) == b"\0", "the server's SETTINGS"
                     assert not secure.session_reused
                     session = secure.session

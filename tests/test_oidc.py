@@ -14,7 +14,7 @@ from cryptography import x509
 import flightsql
 import rawgrpc
 from certificates import DAY, Authority, now
-from godwit_server import eventually
+from godwit_server import eventually, run
 from oidc_provider import Provider, new_key
 
 QUICK = 'refresh_interval = "1s"\nrefresh_pause = "100ms"\n'
@@ -224,3 +224,15 @@ def test_keys_over_https(start, provider, tmp_path):
             server = start(config=provider.config(more=more))
             assert code(server, token) == answer, pair.cert_file
             server.stop()
+
+
+def test_files_are_checked_before_a_start(tmp_path):
+    (tmp_path / "keys.json").write_text('{"keys": []}')
+    (tmp_path / "c.toml").write_text(
+        f'[auth.issuers.ci]\nissuer = "ci"\naudience = ["godwit"]\nkey_file = "{tmp_path / "keys.json"}"\n'
+    )
+    for command in (["config", "check"], ["serve", "--listen", "127.0.0.1:0", "--data-dir", tmp_path / "data"]):
+        refused = run(*command, "--config", tmp_path / "c.toml")
+        assert refused.returncode == 64, refused.stderr
+        assert "auth.issuers.ci.key_file" in refused.stderr
+        assert "holds no public key" in refused.stderr

@@ -49,6 +49,14 @@ struct Trusted {
     keyring: Arc<Keyring>,
 }
 
+/// Checks what can be checked of the configured issuers without asking them: files of keys and certificates.
+///
+/// # Errors
+/// [`Error::Issuer`] when a file cannot be read or used.
+pub fn check_issuers(config: &Config) -> Result<()> {
+    Issuers::open(config).map(|_| ())
+}
+
 impl Issuers {
     /// The configured issuers. Reads key files; fetches nothing.
     ///

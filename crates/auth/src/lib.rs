@@ -24,6 +24,7 @@ mod users;
 pub use authenticator::{Authenticated, Authenticator, Login};
 pub use error::{Error, Result};
 pub use identity::{ANONYMOUS, Identity, Intent, Permit, Via};
+pub use issuers::check_issuers;
 pub use password::{check_password_hash, hash_password};
 pub use token::BearerToken;
 pub use users::FirstStart;

@@ -2,6 +2,7 @@
 
 mod auth {
     mod attacks;
+    mod claims;
     mod fetching;
     mod keys;
     mod mapping;

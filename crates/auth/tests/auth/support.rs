@@ -7,7 +7,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use godwit_auth::{Authenticator, Error, Identity};
+use godwit_auth::{Authenticator, Error, Identity, Via};
 use godwit_config::{Config, Issuer};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto, jwk::Jwk};
 use ring::{
@@ -166,6 +166,21 @@ pub(crate) async fn call(authenticator: &Authenticator, token: &str) -> Result<I
     let called = authenticator.authenticate(Some(&header)).await?;
     assert_eq!(called.refreshed, None);
     Ok(called.identity)
+}
+
+/// A token that opens nothing, by no way.
+pub(crate) async fn refused(authenticator: &Authenticator, what: &str, token: &str) {
+    let called = call(authenticator, token).await;
+    assert_eq!(called, Err(Error::Unauthenticated), "{what}: {token}");
+    let header = format!("Bearer {token}");
+    let login = authenticator.login(Some(&header)).await;
+    assert_eq!(login.err(), Some(Error::Unauthenticated), "{what}: {token}");
+}
+
+/// The control: what the attacks change is the only thing that is wrong with them.
+pub(crate) async fn accepted(authenticator: &Authenticator, token: &str) {
+    let identity = call(authenticator, token).await.unwrap();
+    assert_eq!((identity.user(), identity.via()), ("sso:ann", Via::Issuer));
 }
 
 /// How a stand-in for an issuer answers at a path.
