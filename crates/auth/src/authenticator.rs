@@ -1,12 +1,20 @@
 mod certificate;
 
-use std::{fmt, path::Path, sync::Arc, time::SystemTime};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::Path,
+    sync::Arc,
+    time::SystemTime,
+};
 
 use godwit_config::{AuthMode, Config};
 
 use crate::{
+    access::ADMIN,
     certificates::Certificates,
     credentials::{Basic, Credentials},
+    directory::Directory,
     error::{Error, Result},
     identity::{ANONYMOUS, Identity, Intent, Permit, Via},
     issuers::{Foreign, Issuers},
@@ -14,7 +22,7 @@ use crate::{
     password::{Argon2id, Check},
     storage::Storage,
     token::{BearerToken, Tokens, Verified},
-    users::{FirstStart, Users},
+    users::{DEFAULT_ADMIN, FirstStart, Users},
 };
 
 const MAC_KEY_FILE: &str = "mac.key";
@@ -30,6 +38,7 @@ pub struct Authenticator {
     issuers: Issuers,
     certificates: Certificates,
     mac_key: [u8; 32],
+    directory: Arc<Directory>,
 }
 
 /// A login that succeeded.
@@ -85,6 +94,7 @@ impl Authenticator {
             issuers,
             certificates: Certificates::new(&config.tls),
             mac_key,
+            directory: Arc::new(Directory::new(configured_roles(config))),
         };
         Ok((authenticator, first_start))
     }
@@ -158,7 +168,18 @@ impl Authenticator {
             let user = identity.user().to_owned();
             return Err(Error::Denied { user });
         }
-        Ok(Permit::new(identity.clone(), intent))
+        let access = self.directory.current();
+        let authority = match self.mode {
+            AuthMode::Off => access.authority_of_admin(identity.user()),
+            AuthMode::Password => access.authority(identity.user(), identity.roles()),
+        };
+        Ok(Permit::new(identity.clone(), intent, Arc::new(authority)))
+    }
+
+    /// Users, roles and grants.
+    #[must_use]
+    pub fn directory(&self) -> &Arc<Directory> {
+        &self.directory
     }
 
     /// The key for what the server seals: tickets, handles and cookies.
@@ -275,6 +296,21 @@ impl fmt::Debug for Authenticator {
             .field("users", users)
             .finish_non_exhaustive()
     }
+}
+
+/// The roles that the configuration gives to its users. The admin has the role `admin`.
+fn configured_roles(config: &Config) -> BTreeMap<String, BTreeSet<String>> {
+    let users = config.users.iter();
+    let mut roles: BTreeMap<_, BTreeSet<_>> = users
+        .map(|(name, user)| (name.clone(), user.roles.iter().cloned().collect()))
+        .collect();
+    let admin = &config.admin;
+    let has_password = admin.password.is_some() || admin.password_file.is_some();
+    if has_password || admin.user.is_some() || config.users.is_empty() {
+        let name = admin.user.as_deref().unwrap_or(DEFAULT_ADMIN).to_owned();
+        roles.entry(name).or_default().insert(ADMIN.to_owned());
+    }
+    roles
 }
 
 fn open_mac_key(storage: &Storage) -> Result<[u8; 32]> {

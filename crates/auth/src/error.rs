@@ -45,6 +45,15 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// Other servers changed users and grants at the same time, again and again.
+    #[error("users and grants are being changed by other servers at the same time; try again")]
+    Contended,
+    /// The place that keeps users and grants cannot be reached.
+    #[error("users and grants cannot be read or changed now: {why}")]
+    Unavailable {
+        /// What went wrong.
+        why: String,
+    },
     /// A fault of the server.
     #[error("internal error: {why}")]
     Internal {

@@ -1,5 +1,7 @@
 use std::{sync::Arc, time::SystemTime};
 
+use crate::access::Authority;
+
 /// The user that everyone is when `auth.mode` is `off`.
 pub const ANONYMOUS: &str = "anonymous";
 
@@ -46,10 +48,11 @@ pub enum Intent {
 }
 
 /// Proof that [`Authenticator::authorize`](crate::Authenticator::authorize) allowed an intent. Nothing else makes one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Permit {
     identity: Identity,
     intent: Intent,
+    authority: Arc<Authority>,
 }
 
 impl Identity {
@@ -107,8 +110,18 @@ impl Identity {
 }
 
 impl Permit {
-    pub(crate) fn new(identity: Identity, intent: Intent) -> Self {
-        Self { identity, intent }
+    pub(crate) fn new(identity: Identity, intent: Intent, authority: Arc<Authority>) -> Self {
+        Self {
+            identity,
+            intent,
+            authority,
+        }
+    }
+
+    /// What the caller may do with what there is.
+    #[must_use]
+    pub fn authority(&self) -> &Arc<Authority> {
+        &self.authority
     }
 
     /// Who is allowed.

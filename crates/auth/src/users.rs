@@ -12,7 +12,7 @@ use crate::{
 };
 
 const FILE: &str = "admin.json";
-const DEFAULT_ADMIN: &str = "admin";
+pub(crate) const DEFAULT_ADMIN: &str = "admin";
 
 /// What a start made that has to be shown to the operator, once.
 #[derive(Debug, Clone, PartialEq, Eq)]

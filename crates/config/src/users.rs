@@ -14,6 +14,13 @@ pub struct User {
         example = &"$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IDE2Qg$PZtICKp4kOGR8vd21ACm1sHZlvT3zSeeZoFTx5oXZPk"
     )]
     pub password_hash: Secret,
+
+    /// The roles that the user has: `admin`, or roles that `CREATE ROLE` made.
+    /// Without any, the user sees nothing until something is granted.
+    /// Default: none.
+    #[serde(default)]
+    #[schemars(example = &["admin"])]
+    pub roles: Vec<String>,
 }
 
 /// Whether a text can be a user's name: it travels in front of a colon in Basic credentials, and in logs.

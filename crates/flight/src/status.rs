@@ -125,7 +125,8 @@ fn auth(error: &Auth) -> Code {
     match error {
         Auth::Unauthenticated => Code::Unauthenticated,
         Auth::Denied { .. } => Code::PermissionDenied,
-        Auth::Busy | Auth::IssuerAway { .. } => Code::Unavailable,
+        Auth::Busy | Auth::IssuerAway { .. } | Auth::Unavailable { .. } => Code::Unavailable,
+        Auth::Contended => Code::Aborted,
         Auth::Issuer { .. }
         | Auth::Password { .. }
         | Auth::Storage { .. }

@@ -41,5 +41,6 @@ pub use maintenance::{Budget, Cleaned, Compacted, Expired, Expiry, Maintained, S
 pub use restore::Restored;
 pub use snapshot::{LakeTable, Snapshot};
 pub use state::{Column, Key, Schema, SnapshotInfo, State, Table, View};
+pub use storage::{chain, open_bucket};
 pub use transaction::{Commented, Definition, NewColumn, NewTable, Savepoint, Transaction};
 pub use writer::{TableWriter, Written};

@@ -19,9 +19,13 @@ impl House {
     fn new() -> Self {
         let mut config = Config::default();
         let password_hash = Secret::new(cheap_hash("s3cret"));
-        config
-            .users
-            .insert("ann".to_owned(), User { password_hash });
+        config.users.insert(
+            "ann".to_owned(),
+            User {
+                password_hash,
+                roles: Vec::new(),
+            },
+        );
         let data = tempfile::tempdir().unwrap();
         Self { data, config }
     }

@@ -73,7 +73,13 @@ fn users() -> Users {
     let mut config = Config::default();
     for (name, password) in [("ann", "a"), ("bob", "b")] {
         let password_hash = Secret::new(cheap_hash(password));
-        config.users.insert(name.to_owned(), User { password_hash });
+        config.users.insert(
+            name.to_owned(),
+            User {
+                password_hash,
+                roles: Vec::new(),
+            },
+        );
     }
     Users::open(&config, &Storage::open(data.path()).unwrap())
         .unwrap()

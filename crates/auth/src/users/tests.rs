@@ -20,9 +20,13 @@ impl House {
 
     fn with_user(mut self, name: &str, hash: &str) -> Self {
         let password_hash = Secret::new(hash);
-        self.config
-            .users
-            .insert(name.to_owned(), User { password_hash });
+        self.config.users.insert(
+            name.to_owned(),
+            User {
+                password_hash,
+                roles: Vec::new(),
+            },
+        );
         self
     }
 

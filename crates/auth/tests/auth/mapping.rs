@@ -135,6 +135,24 @@ async fn roles_are_those_that_the_map_names() {
 }
 
 #[tokio::test]
+async fn roles_of_a_token_count_while_it_is_used() {
+    let mut one = One::new();
+    one.issuer().roles_claim = Some("groups".to_owned());
+    one.issuer().role_map = [("ops".to_owned(), "admin".to_owned())].into();
+    let authenticator = one.house.start();
+    for (groups, admin) in [
+        (json!(["ops"]), true),
+        (json!(["admin"]), false),
+        (json!([]), false),
+    ] {
+        let token = one.signer.token(&claims_with(&json!({"groups": groups})));
+        let identity = call(&authenticator, &token).await.unwrap();
+        let permit = authenticator.authorize(&identity, Intent::Query).unwrap();
+        assert_eq!(permit.authority().is_admin(), admin, "{groups}");
+    }
+}
+
+#[tokio::test]
 async fn tokens_of_one_login_share_a_session() {
     let one = One::new();
     let first = one.session(&json!({"sid": "s1", "jti": "1"})).await;

@@ -17,6 +17,7 @@ use object_store::{
 };
 
 use crate::listing::DataFile;
+use crate::object::PinnedObject;
 use crate::{Error, blame};
 
 /// A table's files as they were when it was resolved. What is read later must still be that.
@@ -24,6 +25,8 @@ use crate::{Error, blame};
 pub(crate) struct Pins {
     table: String,
     files: HashMap<Location, Pin>,
+    /// The store, where the files are not on the disk.
+    object: Option<Arc<PinnedObject>>,
 }
 
 #[derive(Debug)]
@@ -34,7 +37,8 @@ struct Pin {
 }
 
 impl Pins {
-    pub(crate) fn new<'a>(table: &str, files: impl Iterator<Item = &'a DataFile>) -> Self {
+    pub(crate) fn new<'a>(table: &str, files: impl Iterator<Item = &'a DataFile> + Clone) -> Self {
+        let object = files.clone().find_map(|file| file.object.clone());
         let pin = |file: &DataFile| {
             let pin = Pin {
                 path: file.path.clone(),
@@ -46,11 +50,19 @@ impl Pins {
         Self {
             table: table.to_owned(),
             files: files.map(pin).collect(),
+            object,
         }
     }
 
     /// Puts the file's path into an error of a scan. A file that has changed is the reason for whatever came up.
     pub(crate) fn explain(&self, location: &Location, error: DataFusionError) -> DataFusionError {
+        if let Some(said) = self
+            .object
+            .as_ref()
+            .and_then(|object| object.take_failure())
+        {
+            return said.into();
+        }
         match (self.verify(location), self.files.get(location)) {
             (Err(changed), _) => changed.into(),
             (Ok(()), Some(pin)) => blame::file(&pin.path, error),
@@ -58,8 +70,23 @@ impl Pins {
         }
     }
 
-    /// Fails when the file is not what it was.
+    /// The store that the files are read through; `disk` when that is where they are.
+    pub(crate) fn store(self: &Arc<Self>, disk: Arc<dyn ObjectStore>) -> PinnedStore {
+        let inner = match &self.object {
+            Some(object) => Arc::clone(object) as Arc<dyn ObjectStore>,
+            None => disk,
+        };
+        PinnedStore {
+            inner,
+            pins: Arc::clone(self),
+        }
+    }
+
+    /// Fails when the file is not what it was. An object cannot be: every request for it says which one is meant.
     pub(crate) fn verify(&self, location: &Location) -> Result<(), Error> {
+        if self.object.is_some() {
+            return Ok(());
+        }
         let Some(pin) = self.files.get(location) else {
             return Ok(());
         };
@@ -104,12 +131,6 @@ impl Pins {
 pub(crate) struct PinnedStore {
     inner: Arc<dyn ObjectStore>,
     pins: Arc<Pins>,
-}
-
-impl PinnedStore {
-    pub(crate) fn new(inner: Arc<dyn ObjectStore>, pins: Arc<Pins>) -> Self {
-        Self { inner, pins }
-    }
 }
 
 impl fmt::Display for PinnedStore {

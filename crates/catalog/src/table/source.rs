@@ -18,7 +18,7 @@ use datafusion_datasource::morsel::Morselizer;
 use object_store::ObjectStore;
 
 use super::morsel::GuardedMorselizer;
-use super::pin::{PinnedStore, Pins};
+use super::pin::Pins;
 
 /// A DataFusion file source that reads nothing but pinned files and names the file in every error.
 struct GuardedSource {
@@ -37,7 +37,7 @@ impl GuardedSource {
     }
 
     fn pinned(&self, store: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
-        Arc::new(PinnedStore::new(store, Arc::clone(&self.pins)))
+        Arc::new(self.pins.store(store))
     }
 }
 

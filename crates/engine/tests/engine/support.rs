@@ -193,7 +193,13 @@ pub(crate) async fn permit_for(config: &Config, user: Option<&str>) -> Permit {
         config.auth.mode = AuthMode::Password;
         let password_hash = godwit_auth::hash_password("correct horse battery").unwrap();
         let password_hash = godwit_config::Secret::new(password_hash);
-        config.users.insert(user.to_owned(), User { password_hash });
+        config.users.insert(
+            user.to_owned(),
+            User {
+                password_hash,
+                roles: vec!["admin".to_owned()],
+            },
+        );
         format!(
             "Basic {}",
             BASE64_STANDARD.encode(format!("{user}:correct horse battery"))

@@ -95,6 +95,13 @@ fn table() -> Vec<(Error, Code)> {
             Code::Internal,
         ),
         (
+            Auth::Unavailable {
+                why: "w".to_owned(),
+            },
+            Code::Unavailable,
+        ),
+        (Auth::Contended, Code::Aborted),
+        (
             Auth::Password {
                 what: "auth".to_owned(),
                 why: "secret cause".to_owned(),

@@ -122,7 +122,13 @@ pub(crate) fn basic(user: &str) -> String {
 static USERS: LazyLock<BTreeMap<String, User>> = LazyLock::new(|| {
     let user = |name: &str| {
         let password_hash = Secret::new(hash_password(&format!("{name}{name}")).unwrap());
-        (name.to_owned(), User { password_hash })
+        (
+            name.to_owned(),
+            User {
+                password_hash,
+                roles: vec!["admin".to_owned()],
+            },
+        )
     };
     [user("alice"), user("bob")].into()
 });
