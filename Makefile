@@ -87,10 +87,10 @@ matrix: tests-ready ## write the client matrix anew: docs/clients.md and the tab
 	@GODWIT_TEST_BLESS=1 "$(VENV)/bin/python" -m pytest -q -p no:cacheprovider tests/matrix/test_cells.py
 
 # What the client tests need beside the server: their Python packages, the clients in Java and in Go, a browser and its
-# packages.
+# packages, an OpenID provider.
 .PHONY: tests-ready
 tests-ready: $(VENV)/installed $(DBAPI)/installed tests/jdbc/target/installed tests/matrix/go/target/installed
-tests-ready: tests/browser/node_modules/installed
+tests-ready: tests/browser/node_modules/installed tests/oidc/node_modules/installed
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
 		|| { echo "the tests need Chromium and its driver, Debian's packages chromium and chromium-driver" >&2; exit 1; }
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
@@ -120,7 +120,7 @@ tests/jdbc/target/installed: tests/jdbc/pom.xml $(shell find tests/jdbc/src -nam
 	@$(PHASE) "Java clients" bash -c '$(MAVEN) --offline process-classes >/dev/null 2>&1 || $(MAVEN) process-classes'
 	@touch $@
 
-tests/browser/node_modules/installed: tests/browser/package.json tests/browser/package-lock.json
+tests/%/node_modules/installed: tests/%/package.json tests/%/package-lock.json
 	@command -v npm >/dev/null || { echo "the tests need Node.js with npm" >&2; exit 1; }
-	@$(PHASE) "browser packages" npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund --loglevel=error
+	@$(PHASE) "packages of tests/$*" npm ci --prefix tests/$* --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

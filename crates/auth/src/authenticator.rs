@@ -1,3 +1,5 @@
+mod certificate;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -10,10 +12,12 @@ use godwit_config::{AuthMode, Config};
 
 use crate::{
     access::ADMIN,
+    certificates::Certificates,
     credentials::{Basic, Credentials},
     directory::Directory,
     error::{Error, Result},
     identity::{ANONYMOUS, Identity, Intent, Permit, Via},
+    issuers::{Foreign, Issuers},
     logins::Logins,
     password::{Argon2id, Check},
     storage::Storage,
@@ -31,6 +35,8 @@ pub struct Authenticator {
     users: Users,
     logins: Logins,
     tokens: Tokens,
+    issuers: Issuers,
+    certificates: Certificates,
     mac_key: [u8; 32],
     directory: Arc<Directory>,
 }
@@ -59,7 +65,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// [`Error::Storage`] when a file cannot be read, made or trusted; [`Error::Password`] when a configured password or
-    /// hash cannot be used.
+    /// hash cannot be used, [`Error::Issuer`] when an issuer of tokens cannot.
     pub fn start(config: &Config, data_dir: &Path) -> Result<(Self, FirstStart)> {
         Self::start_with(config, data_dir, Arc::new(Argon2id))
     }
@@ -76,22 +82,34 @@ impl Authenticator {
             AuthMode::Password => Users::open(config, &storage)?,
             AuthMode::Off => (Users::none()?, FirstStart::None),
         };
+        let issuers = match config.auth.mode {
+            AuthMode::Password => Issuers::open(config)?,
+            AuthMode::Off => Issuers::none(),
+        };
         let authenticator = Self {
             mode: config.auth.mode,
             users,
             logins: Logins::new(&config.auth, check),
             tokens,
+            issuers,
+            certificates: Certificates::new(&config.tls),
             mac_key,
             directory: Arc::new(Directory::new(configured_roles(config))),
         };
         Ok((authenticator, first_start))
     }
 
+    /// Fetches the keys of trusted issuers now and keeps them fresh, in tasks of the current runtime that end with this
+    /// value.
+    pub fn keep_fresh(&self) {
+        self.issuers.keep_fresh();
+    }
+
     /// Judges the authorization header of a handshake, and gives a token for it. A name and a password begin a new
     /// session; a token keeps its session.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] or [`Error::Busy`].
+    /// [`Error::Unauthenticated`], [`Error::Busy`] or [`Error::IssuerAway`].
     pub async fn login(&self, authorization: Option<&str>) -> Result<Login> {
         let credentials = authorization.and_then(Credentials::decode);
         let now = SystemTime::now();
@@ -107,7 +125,7 @@ impl Authenticator {
                 let Authenticated {
                     identity,
                     refreshed,
-                } = self.bearer(token, now)?;
+                } = self.bearer(token, now).await?;
                 let token = refreshed.unwrap_or_else(|| BearerToken::received(token));
                 Ok(Login {
                     identity,
@@ -120,7 +138,7 @@ impl Authenticator {
     /// Judges the authorization header of any other call.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] or [`Error::Busy`].
+    /// [`Error::Unauthenticated`], [`Error::Busy`] or [`Error::IssuerAway`].
     pub async fn authenticate(&self, authorization: Option<&str>) -> Result<Authenticated> {
         let credentials = authorization.and_then(Credentials::decode);
         let now = SystemTime::now();
@@ -129,20 +147,22 @@ impl Authenticator {
         }
         match credentials.ok_or(Error::Unauthenticated)? {
             Credentials::Basic(basic) => self.basic(&basic).await,
-            Credentials::Bearer(token) => self.bearer(token, now),
+            Credentials::Bearer(token) => self.bearer(token, now).await,
         }
     }
 
     /// Decides whether a caller may do something.
     ///
     /// # Errors
-    /// [`Error::Denied`] when the user no longer exists.
+    /// [`Error::Denied`] when the user no longer exists, or the issuer's token has expired.
     pub fn authorize(&self, identity: &Identity, intent: Intent) -> Result<Permit> {
         let known = match self.mode {
             AuthMode::Off => identity.via() == Via::Anonymous,
-            AuthMode::Password => {
-                identity.via() != Via::Anonymous && self.users.exists(identity.user())
-            }
+            AuthMode::Password => match identity.via() {
+                Via::Anonymous => false,
+                Via::Issuer => identity.holds(SystemTime::now()),
+                Via::Basic | Via::Bearer | Via::Certificate => self.users.exists(identity.user()),
+            },
         };
         if !known {
             let user = identity.user().to_owned();
@@ -151,7 +171,7 @@ impl Authenticator {
         let access = self.directory.current();
         let authority = match self.mode {
             AuthMode::Off => access.authority_of_admin(identity.user()),
-            AuthMode::Password => access.authority(identity.user(), &[]),
+            AuthMode::Password => access.authority(identity.user(), identity.roles()),
         };
         Ok(Permit::new(identity.clone(), intent, Arc::new(authority)))
     }
@@ -188,7 +208,10 @@ impl Authenticator {
         })
     }
 
-    fn bearer(&self, token: &str, now: SystemTime) -> Result<Authenticated> {
+    async fn bearer(&self, token: &str, now: SystemTime) -> Result<Authenticated> {
+        if let Some(foreign) = self.issuers.verify(token, now).await {
+            return foreign.map(Authenticated::from);
+        }
         let verified = self.tokens.verify(token, now);
         let verified = verified
             .filter(|v| self.users.exists(&v.user))
@@ -252,6 +275,16 @@ impl Authenticator {
         let Verified { user, session, due } = verified;
         due.then(|| self.tokens.issue(user, *session, now))
             .transpose()
+    }
+}
+
+impl From<Foreign> for Authenticated {
+    fn from(foreign: Foreign) -> Self {
+        let identity = Identity::new(foreign.user, Some(foreign.session), Via::Issuer);
+        Self {
+            identity: identity.with_roles(foreign.roles).until(foreign.expires),
+            refreshed: None,
+        }
     }
 }
 

@@ -15,6 +15,20 @@ pub enum Error {
     /// Too many passwords wait to be checked.
     #[error("too many logins at the same time; try again")]
     Busy,
+    /// Who issued the token is trusted, and its keys are not known yet.
+    #[error("the keys of the issuer \"{issuer}\" cannot be fetched now; try again")]
+    IssuerAway {
+        /// The issuer's name in the configuration.
+        issuer: String,
+    },
+    /// A trusted issuer cannot be used as it is configured.
+    #[error("{what}: {why}")]
+    Issuer {
+        /// The configuration key.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A password, or a hash of one, cannot be used.
     #[error("{what}: {why}")]
     Password {
@@ -61,6 +75,13 @@ impl Error {
 
     pub(crate) fn password(what: impl Into<String>, why: impl ToString) -> Self {
         Self::Password {
+            what: what.into(),
+            why: why.to_string(),
+        }
+    }
+
+    pub(crate) fn issuer(what: impl Into<String>, why: impl ToString) -> Self {
+        Self::Issuer {
             what: what.into(),
             why: why.to_string(),
         }

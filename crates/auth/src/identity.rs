@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use crate::access::Authority;
 
@@ -11,6 +11,8 @@ pub struct Identity {
     user: Arc<str>,
     session: Option<[u8; 16]>,
     via: Via,
+    roles: Arc<[Arc<str>]>,
+    expires: Option<SystemTime>,
 }
 
 /// How the caller proved it.
@@ -18,6 +20,10 @@ pub struct Identity {
 pub enum Via {
     /// A token that this server signed.
     Bearer,
+    /// A token of a trusted issuer. The user need not be one of ours.
+    Issuer,
+    /// The certificate of the connection.
+    Certificate,
     /// A user name and a password.
     Basic,
     /// Not at all: `auth.mode` is `off`.
@@ -55,7 +61,26 @@ impl Identity {
             user: user.into(),
             session,
             via,
+            roles: Arc::default(),
+            expires: None,
         }
+    }
+
+    /// The same caller with roles that the proof carries.
+    pub(crate) fn with_roles(mut self, roles: Arc<[Arc<str>]>) -> Self {
+        self.roles = roles;
+        self
+    }
+
+    /// The same caller, known until then.
+    pub(crate) fn until(mut self, expires: SystemTime) -> Self {
+        self.expires = Some(expires);
+        self
+    }
+
+    /// Whether the proof still holds.
+    pub(crate) fn holds(&self, now: SystemTime) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
     }
 
     /// The user's name.
@@ -69,6 +94,12 @@ impl Identity {
     #[must_use]
     pub fn session(&self) -> Option<[u8; 16]> {
         self.session
+    }
+
+    /// Roles that the proof itself carries, besides those that the user has here: of a token of a trusted issuer.
+    #[must_use]
+    pub fn roles(&self) -> &[Arc<str>] {
+        &self.roles
     }
 
     /// How the caller proved it.

@@ -5,16 +5,19 @@
 //!
 //! In reading order: [`Authenticator`], the one entrance; `credentials` (what an authorization header says), `users`
 //! (who may enter, and the first admin), `logins` and `cache` (checking passwords without being overrun by it),
-//! `password` (Argon2id), `token` (signed tokens), `storage` (files that hold secrets), [`Identity`] and [`Permit`];
+//! `password` (Argon2id), `token` (signed tokens), `issuers` (signed tokens of others),
+//! `certificates` (whose a client's certificate is), `storage` (files that hold secrets), [`Identity`] and [`Permit`];
 //! [`access`] (roles, grants, row policies, column masks) and [`Directory`] (where they are kept).
 
 pub mod access;
 mod authenticator;
 mod cache;
+mod certificates;
 mod credentials;
 mod directory;
 mod error;
 mod identity;
+mod issuers;
 mod logins;
 mod password;
 mod storage;
@@ -25,6 +28,7 @@ pub use authenticator::{Authenticated, Authenticator, Login};
 pub use directory::{Change, Directory, Store, Stored};
 pub use error::{Error, Result};
 pub use identity::{ANONYMOUS, Identity, Intent, Permit, Via};
+pub use issuers::check_issuers;
 pub use password::{check_password_hash, hash_password};
 pub use token::BearerToken;
 pub use users::FirstStart;

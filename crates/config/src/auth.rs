@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Issuer;
 use crate::value::{DurationText, duration};
 
 /// Section `auth`.
@@ -33,6 +35,10 @@ pub struct Auth {
     #[serde(with = "duration")]
     #[schemars(with = "DurationText", extend("x-maximum" = "1d"))]
     pub login_cache_ttl: Duration,
+
+    /// Issuers of tokens that are trusted besides our own, each a table `[auth.issuers.NAME]`.
+    /// Default: none.
+    pub issuers: BTreeMap<String, Issuer>,
 }
 
 /// Whether callers must prove who they are.
@@ -52,6 +58,7 @@ impl Default for Auth {
             token_ttl: Duration::from_hours(12),
             login_concurrency: 2,
             login_cache_ttl: Duration::from_mins(5),
+            issuers: BTreeMap::new(),
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::keys::{self, Key, Level, Node};
 
 const WIDTH: usize = 100;
 /// Names for the entries of the sections that the operator fills.
-const NAMES: [(&str, &str); 2] = [("users", "ada"), ("mounts", "sales")];
+const NAMES: [(&str, &str); 3] = [("users", "ada"), ("mounts", "sales"), ("issuers", "sso")];
 
 /// A configuration file with every key at its default, each with its description; keys that have no default are there
 /// as comments. The file in `config/` is this text.
@@ -24,17 +24,25 @@ pub fn example_toml() -> String {
                 comment(&mut text, &level.about);
                 line(&mut text, &format!("[{name}]"));
                 members(&mut text, level, false);
+                for (below, node) in &level.members {
+                    if let Node::Entries { about, entry } = node {
+                        text.push('\n');
+                        entries(&mut text, &format!("{name}."), below, (about, entry));
+                    }
+                }
             }
-            Node::Entries { about, entry } => {
-                comment(&mut text, about);
-                let example = NAMES.iter().find(|(section, _)| section == name);
-                let example = example.map_or("name", |(_, example)| example);
-                line(&mut text, &format!("#[{name}.{example}]"));
-                members(&mut text, entry, true);
-            }
+            Node::Entries { about, entry } => entries(&mut text, "", name, (about, entry)),
         }
     }
     text
+}
+
+fn entries(text: &mut String, above: &str, name: &str, (about, entry): (&str, &Level)) {
+    comment(text, about);
+    let example = NAMES.iter().find(|(section, _)| *section == name);
+    let example = example.map_or("name", |(_, example)| example);
+    line(text, &format!("#[{above}{name}.{example}]"));
+    members(text, entry, true);
 }
 
 fn members(text: &mut String, level: &Level, commented: bool) {

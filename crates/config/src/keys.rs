@@ -7,8 +7,8 @@ use toml::Value;
 
 use crate::value::Kind;
 use crate::{
-    Admin, Auth, Config, Copy, Lake, Log, Memory, Mount, Query, Results, Sessions, Shutdown,
-    Statements, Tickets, Tls, User, Web, Wire, fields,
+    Admin, Auth, Config, Copy, Issuer, Lake, Log, Memory, Mount, Query, Results, Sessions,
+    Shutdown, Statements, Tickets, Tls, User, Web, Wire, fields,
 };
 
 /// One level of the configuration: the top, a section, or an entry of a section that the operator names.
@@ -77,6 +77,12 @@ pub(crate) fn find(path: &[String]) -> Found<'static> {
         }
     }
     Found::Section(level)
+}
+
+/// The path of the entry that a path is in or is, of a section whose entries the operator names.
+pub(crate) fn entry_of(path: &[String]) -> Option<&[String]> {
+    let section = (1..path.len()).find(|end| matches!(find(&path[..*end]), Found::Entries))?;
+    Some(&path[..=section])
 }
 
 /// The names that are known below a path.
@@ -156,6 +162,7 @@ impl Level {
 fn order(name: &str) -> &'static [&'static str] {
     match name {
         "auth" => fields::names::<Auth>(),
+        "issuers" => fields::names::<Issuer>(),
         "admin" => fields::names::<Admin>(),
         "users" => fields::names::<User>(),
         "tls" => fields::names::<Tls>(),
@@ -203,7 +210,10 @@ fn node(name: &str, schema: &Json) -> Node {
     if schema.get("properties").is_some() {
         return Node::Section(level(schema, order(name)));
     }
-    if let Some(entry @ Json::Object(_)) = schema.get("additionalProperties") {
+    let texts = |entry: &Json| entry.get("type").is_some_and(|name| name == "string");
+    if let Some(entry @ Json::Object(_)) = schema.get("additionalProperties")
+        && !texts(entry)
+    {
         let forms = entry.get("anyOf").and_then(Json::as_array);
         let table = forms
             .into_iter()

@@ -1,5 +1,8 @@
 //! Rules between keys. A rule is only applied when all keys that it is about were read without a problem.
 
+mod clients;
+mod issuers;
+
 use std::path::Path;
 
 use crate::load::{Settings, show};
@@ -81,8 +84,10 @@ impl Report {
 pub(crate) fn rules(config: &Config, report: &mut Report) {
     exposure(config, report);
     certificate(config, report);
+    clients::rules(config, report);
     admin(config, report);
     users(config, report);
+    issuers::rules(config, report);
     mounts(config, report);
     limits(config, report);
     lake(config, report);

@@ -1,14 +1,18 @@
+use std::io;
 use std::time::Duration;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
-use futures::{FutureExt, StreamExt};
-use tokio::net::TcpListener;
+use futures::stream::BoxStream;
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use tokio::net::{TcpListener, TcpStream};
+use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic_web::GrpcWebLayer;
 
+use crate::connection::Connection;
 use crate::layers::{Layers, Origins, cors};
-use crate::{Error, Flight, Result};
+use crate::tls::handshakes;
+use crate::{Error, Flight, Result, Tls};
 
 /// HTTP/2 windows: what a client may send before the server has read it, a stream and a connection. Large, because the
 /// time of an upload over a distant link is what they bound.
@@ -24,30 +28,14 @@ const CALLS_PER_CONNECTION: usize = 256;
 /// A connection that does not answer a ping is given up, so that its queries end.
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_WAIT: Duration = Duration::from_secs(20);
-const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
 /// After a failed accept, for want of file descriptors for example, the next is not tried at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// A certificate chain and its private key, both PEM.
-#[derive(Clone)]
-pub struct Tls {
-    /// The server's certificate and those up to its root.
-    pub certificate_pem: Vec<u8>,
-    /// The private key.
-    pub key_pem: Vec<u8>,
-}
-
-impl std::fmt::Debug for Tls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Tls(…)")
-    }
-}
 
 /// Serves on a listener that is bound already, until `shutdown` is ready: then no connection and no call is taken any
 /// more, those that run get the grace to end, and after it the function returns whatever is left of them.
 ///
 /// # Errors
-/// [`Error::Serve`] when the certificate or its key cannot be used, or the listener fails.
+/// [`Error::Serve`] when the listener fails.
 pub async fn serve(
     flight: Flight,
     listener: TcpListener,
@@ -55,7 +43,7 @@ pub async fn serve(
     grace: Duration,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<()> {
-    let mut server = Server::builder()
+    let server = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(LARGEST_FRAME)
@@ -64,13 +52,6 @@ pub async fn serve(
         .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
         .http2_keepalive_interval(Some(PING_EVERY))
         .http2_keepalive_timeout(Some(PING_WAIT));
-    if let Some(tls) = tls {
-        let identity = Identity::from_pem(tls.certificate_pem, tls.key_pem);
-        let config = ServerTlsConfig::new()
-            .identity(identity)
-            .timeout(TLS_HANDSHAKE);
-        server = server.tls_config(config).map_err(failed)?;
-    }
     let largest_request = flight.options.max_request_bytes;
     let (web, allowed_origins) = (flight.options.web, flight.options.allowed_origins.clone());
     let layers = Layers::new(flight.clone());
@@ -86,6 +67,7 @@ pub async fn serve(
         }
         accepted
     });
+    let incoming = connections(tls, incoming);
     let stopping = tokio_util::sync::CancellationToken::new();
     let signal = {
         let stopping = stopping.clone();
@@ -121,6 +103,19 @@ pub async fn serve(
             tracing::warn!(grace_s = grace.as_secs_f64(), "connections are left open after the grace period");
             Ok(())
         }
+    }
+}
+
+/// The connections that come in, those with TLS once their handshake is done.
+fn connections(
+    tls: Option<Tls>,
+    incoming: impl Stream<Item = io::Result<TcpStream>> + Send + 'static,
+) -> BoxStream<'static, io::Result<Connection>> {
+    match tls {
+        None => incoming.map_ok(Connection::Plain).boxed(),
+        Some(tls) => handshakes(tls, incoming)
+            .map_ok(|stream| Connection::Encrypted(Box::new(stream)))
+            .boxed(),
     }
 }
 

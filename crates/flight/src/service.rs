@@ -91,7 +91,8 @@ impl FlightService for Flight {
         request: Request<Streaming<HandshakeRequest>>,
     ) -> Result<Response<Self::HandshakeStream>, Status> {
         let id = Call::query_id(&request);
-        answer(id, rpc::handshake::run(self, request.metadata())).await
+        let (metadata, extensions) = (request.metadata(), request.extensions());
+        answer(id, rpc::handshake::run(self, metadata, extensions)).await
     }
 
     async fn list_flights(

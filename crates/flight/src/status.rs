@@ -125,9 +125,12 @@ fn auth(error: &Auth) -> Code {
     match error {
         Auth::Unauthenticated => Code::Unauthenticated,
         Auth::Denied { .. } => Code::PermissionDenied,
-        Auth::Busy | Auth::Unavailable { .. } => Code::Unavailable,
+        Auth::Busy | Auth::IssuerAway { .. } | Auth::Unavailable { .. } => Code::Unavailable,
         Auth::Contended => Code::Aborted,
-        Auth::Password { .. } | Auth::Storage { .. } | Auth::Internal { .. } => Code::Internal,
+        Auth::Issuer { .. }
+        | Auth::Password { .. }
+        | Auth::Storage { .. }
+        | Auth::Internal { .. } => Code::Internal,
     }
 }
 

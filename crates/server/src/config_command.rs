@@ -7,6 +7,7 @@ use crate::tls;
 /// Says that a configuration is right. That it could be read is the caller's proof for nearly everything.
 pub(crate) fn check(config: &Config) -> Result<()> {
     tls::check(&config.tls)?;
+    godwit_auth::check_issuers(config)?;
     say("the configuration is valid");
     Ok(())
 }

@@ -77,7 +77,9 @@ impl From<godwit_auth::Error> for Error {
     fn from(error: godwit_auth::Error) -> Self {
         match error {
             godwit_auth::Error::Storage { path, why } => Self::DataDir { path, why },
-            error @ godwit_auth::Error::Password { .. } => Self::Usage(error.to_string()),
+            error @ (godwit_auth::Error::Password { .. } | godwit_auth::Error::Issuer { .. }) => {
+                Self::Usage(error.to_string())
+            }
             error => Self::internal(error),
         }
     }

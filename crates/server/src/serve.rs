@@ -34,6 +34,7 @@ pub(crate) fn serve(
     ready: impl FnOnce(SocketAddr, Option<&Encryption>),
 ) -> Result<()> {
     let encryption = tls::load(&config.tls, data_dir.path())?;
+    let (encryption, watch) = encryption.unzip();
     if let Some(encryption) = &encryption {
         note(format_args!(
             "tls certificate sha256 fingerprint {}",
@@ -45,6 +46,9 @@ pub(crate) fn serve(
     // Engine and server are dropped on this thread, off the runtime: the engine's own runtime must not be dropped on it.
     let tls = encryption.as_ref().map(|encryption| encryption.tls.clone());
     let started = runtime.block_on(start::server(config, authenticator, tls))?;
+    if let Some(watch) = watch {
+        runtime.spawn(watch.run());
+    }
     tracing::info!(address = %started.address, data_dir = %data_dir.path().display(), "serving");
     say(address::ready_line(started.address, encryption.is_some()));
     ready(started.address, encryption.as_ref());

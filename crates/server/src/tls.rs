@@ -1,15 +1,18 @@
-//! The certificate: from files, or made once and kept.
+//! The certificate: from files, or made once and kept; who may issue those of clients; and what happens when files change.
 
+mod acceptor;
 mod pair;
 mod self_signed;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
 use godwit_config::{Tls, TlsMode};
-use tonic::transport::{Identity, Server, ServerTlsConfig};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use acceptor::Material;
 use pair::Pair;
+pub(crate) use watch::Watch;
 
 /// What the server needs to encrypt.
 pub(crate) struct Encryption {
@@ -21,48 +24,46 @@ pub(crate) struct Encryption {
     pub(crate) self_signed: Option<PathBuf>,
 }
 
-/// Reads the certificate that the configuration asks for, or makes it; `None` with TLS off.
-pub(crate) fn load(tls: &Tls, data_dir: &Path) -> Result<Option<Encryption>> {
-    match tls.mode {
-        TlsMode::Off => Ok(None),
-        TlsMode::Files => Ok(files(tls)?.map(|pair| encryption(pair, None))),
-        TlsMode::Auto => {
-            let pair = self_signed::open(data_dir)?;
-            // Absolute, so that it can be pasted wherever a client runs on this machine.
-            let path = std::path::absolute(&pair.cert_path).unwrap_or(pair.cert_path.clone());
-            Ok(Some(encryption(pair, Some(path))))
-        }
-    }
-}
-
-/// Reads the certificate if it comes from files, without making anything.
-pub(crate) fn check(tls: &Tls) -> Result<()> {
-    files(tls).map(|_| ())
-}
-
-fn files(tls: &Tls) -> Result<Option<Pair>> {
-    match (tls.mode, &tls.cert_file, &tls.key_file) {
-        (TlsMode::Files, Some(cert), Some(key)) => Pair::read(cert, key).map(Some),
-        _ => Ok(None),
-    }
-}
-
-fn encryption(pair: Pair, self_signed: Option<PathBuf>) -> Encryption {
-    Encryption {
-        fingerprint: pair.fingerprint(),
-        tls: godwit_flight::Tls {
-            certificate_pem: pair.cert_pem,
-            key_pem: pair.key_pem,
-        },
+/// Reads the certificate that the configuration asks for, or makes it; `None` with TLS off. The second half has to run
+/// beside the server.
+pub(crate) fn load(tls: &Tls, data_dir: &Path) -> Result<Option<(Encryption, Watch)>> {
+    let (pair, own) = match tls.mode {
+        TlsMode::Off => return Ok(None),
+        TlsMode::Files => (files(tls)?, false),
+        TlsMode::Auto => (self_signed::open(data_dir)?, true),
+    };
+    // Absolute, so that it can be pasted wherever a client runs on this machine.
+    let path = || std::path::absolute(&pair.cert_path).unwrap_or(pair.cert_path.clone());
+    let self_signed = own.then(path);
+    let material = Material::read(pair, tls)?;
+    let encryption = Encryption {
+        tls: godwit_flight::Tls::new(material.config()?),
+        fingerprint: material.pair.fingerprint(),
         self_signed,
+    };
+    let watch = Watch {
+        tls: encryption.tls.clone(),
+        settings: tls.clone(),
+        seen: Ok(material.digest()),
+        own: own.then_some(material.pair),
+    };
+    Ok(Some((encryption, watch)))
+}
+
+/// Reads all that comes from the operator's files, without making anything.
+pub(crate) fn check(tls: &Tls) -> Result<()> {
+    match tls.mode {
+        TlsMode::Off => Ok(()),
+        TlsMode::Files => Material::read(files(tls)?, tls)?.config().map(|_| ()),
+        TlsMode::Auto => acceptor::check(tls),
     }
 }
 
-/// Why the TLS library refuses a pair, if it does.
-fn refusal(pair: &Pair) -> Option<String> {
-    let identity = Identity::from_pem(&pair.cert_pem, &pair.key_pem);
-    let config = ServerTlsConfig::new().identity(identity);
-    let error = Server::builder().tls_config(config).err()?;
-    let cause = std::error::Error::source(&error).map(ToString::to_string);
-    Some(cause.unwrap_or_else(|| error.to_string()))
+fn files(tls: &Tls) -> Result<Pair> {
+    match (&tls.cert_file, &tls.key_file) {
+        (Some(cert), Some(key)) => Pair::read(cert, key),
+        _ => Err(Error::Usage(
+            "tls: cert_file and key_file are missing".to_owned(),
+        )),
+    }
 }

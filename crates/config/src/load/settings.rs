@@ -60,13 +60,11 @@ impl Settings {
         }
     }
 
-    /// Notes that an entry of `users` or `mounts` exists, even if it is empty.
+    /// Notes that an entry of `users`, `mounts` or the like exists, even if it is empty.
     pub(crate) fn mention(&mut self, path: &[String], origin: &Origin) {
-        if let [section, name, ..] = path
-            && matches!(keys::find(&path[..1]), Found::Entries)
-        {
+        if let Some(entry) = keys::entry_of(path) {
             self.entries
-                .entry(vec![section.clone(), name.clone()])
+                .entry(entry.to_vec())
                 .or_insert_with(|| origin.clone());
         }
     }
@@ -237,14 +235,14 @@ pub(crate) fn one_line(text: &str) -> String {
 
 /// Fills the keys that the entry of this path must have with their examples.
 fn place_required(table: &mut Table, path: &[String]) {
-    if path.len() < 2 {
+    let Some(entry) = keys::entry_of(path) else {
         return;
-    }
-    let Found::Entry(level) = keys::find(&path[..2]) else {
+    };
+    let Found::Entry(level) = keys::find(entry) else {
         return;
     };
     for name in &level.required {
-        let path = [&path[..2], std::slice::from_ref(name)].concat();
+        let path = [entry, std::slice::from_ref(name)].concat();
         if let Found::Key(key) = keys::find(&path)
             && let Some(example) = &key.example
         {

@@ -9,7 +9,9 @@ use super::{duration, size};
 pub(crate) enum Kind {
     Bool,
     Text,
+    TextOrEmpty,
     Texts,
+    Map,
     Character,
     Address,
     Choice(Vec<String>),
@@ -38,9 +40,11 @@ impl Kind {
             (Some("duration"), _) => Self::Duration(Bounds::of(schema, nanoseconds)),
             (Some("size"), _) => Self::Size(Bounds::of(schema, bytes)),
             (Some("size-or-auto"), _) => Self::SizeOrAuto(Bounds::of(schema, bytes)),
+            (Some("text-or-empty"), _) => Self::TextOrEmpty,
             (Some("count-or-auto"), _) => Self::CountOrAuto(Bounds::of(schema, number)),
             (_, Some("boolean")) => Self::Bool,
             (_, Some("array")) => Self::Texts,
+            (_, Some("object")) => Self::Map,
             (_, Some("integer")) => Self::Integer(Bounds::of(schema, number)),
             _ if schema.get("maxLength") == Some(&Json::from(1)) => Self::Character,
             _ => Self::Text,
@@ -52,6 +56,8 @@ impl Kind {
         match self {
             Self::Bool => "true or false".to_owned(),
             Self::Text => "a text that is not empty".to_owned(),
+            Self::TextOrEmpty => "a text".to_owned(),
+            Self::Map => r#"a table of texts that are not empty, such as { a = "b" }"#.to_owned(),
             Self::Texts => "a list of texts that are not empty".to_owned(),
             Self::Character => "a single ASCII character".to_owned(),
             Self::Address => {
@@ -104,6 +110,12 @@ impl Kind {
         match self {
             Self::Bool | Self::Address | Self::Choice(_) => true,
             Self::Text => text.is_some_and(|text| !text.is_empty() && !text.contains('\0')),
+            Self::TextOrEmpty => text.is_some_and(|text| !text.contains('\0')),
+            Self::Map => value.as_table().is_some_and(|texts| {
+                let filled = |text: &str| !text.is_empty() && !text.contains('\0');
+                let mut texts = texts.iter();
+                texts.all(|(key, value)| filled(key) && value.as_str().is_some_and(filled))
+            }),
             Self::Texts => value.as_array().is_some_and(|texts| {
                 let mut texts = texts.iter().map(Value::as_str);
                 texts.all(|text| text.is_some_and(|text| !text.is_empty()))

@@ -139,3 +139,38 @@ fn other_variables_are_none_of_ours() {
         .env("GODWIT_BENCH_ROWS", "x")
         .config();
 }
+
+#[test]
+fn issuers_have_their_defaults_and_keep_their_names() {
+    let config = Layers::default()
+        .file(
+            r#"
+            [auth.issuers.sso]
+            issuer = "https://login.example.com"
+            audience = ["godwit"]
+            [auth.issuers.CI-2]
+            issuer = "http://[::1]:8080/ci"
+            audience = ["godwit", "other"]
+            jwks_url = "http://localhost:8080/keys?all=1"
+            algorithms = ["ES256"]
+            user_claim = "preferred_username"
+            user_prefix = ""
+            roles_claim = "realm_access.roles"
+            clock_skew = "0s"
+            [auth.issuers.CI-2.role_map]
+            "data analyst" = "reader"
+            ops = "admin"
+            "#,
+        )
+        .config();
+    let sso = &config.auth.issuers["sso"];
+    assert_eq!(sso.user_claim, "sub");
+    assert_eq!(sso.algorithms.len(), 9);
+    assert_eq!((&sso.user_prefix, &sso.jwks_url), (&None, &None));
+    assert_eq!(sso.clock_skew, Duration::from_secs(30));
+    assert_eq!(sso.max_fetch_bytes, 256 << 10);
+    let ci = &config.auth.issuers["CI-2"];
+    assert_eq!(ci.user_prefix.as_deref(), Some(""));
+    assert_eq!(ci.role_map["data analyst"], "reader");
+    assert_eq!(ci.audience.len(), 2);
+}

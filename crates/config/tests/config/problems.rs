@@ -104,7 +104,7 @@ fn sections_and_values_are_not_mixed_up() {
             r#"godwit.toml:1: listen = { port = 1 }: must be an IP address and a port, such as "127.0.0.1:8815" or "[::1]:0""#,
             r#"godwit.toml:2: log = "json": must be a section, [log]"#,
             r#"godwit.toml:3: mounts = ["/data"]: must be a section, [mounts]"#,
-            "godwit.toml:6: tls.files: unknown key; known here: mode, cert_file, key_file, allow_plaintext_off_loopback",
+            "godwit.toml:6: tls.files: unknown key; known here: mode, cert_file, key_file, client_auth, client_ca, client_name, client_map, reload_interval, allow_plaintext_off_loopback",
             "godwit.toml:5: users.ada = (hidden): must be a section, [users.ada]",
         ]
     );

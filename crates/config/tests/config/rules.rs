@@ -243,3 +243,117 @@ fn the_lake_has_a_place_and_a_catalog() {
     assert!(config.lake.snapshot_retention.is_some());
     assert!(!format!("{config:?}").contains("hunter2"));
 }
+
+#[test]
+fn issuers_of_tokens() {
+    const HEAD: &str = "[auth.issuers.sso]\nissuer = \"https://a\"\naudience = [\"godwit\"]\n";
+    for (file, says) in [
+        (
+            format!("{HEAD}algorithms = [\"HS256\"]"),
+            "auth.issuers.sso.algorithms = [\"HS256\"]: must be one or more of RS256",
+        ),
+        (
+            format!("{HEAD}algorithms = [\"none\"]"),
+            "must be one or more of RS256",
+        ),
+        (
+            format!("{HEAD}algorithms = []"),
+            "must be one or more of RS256",
+        ),
+        (
+            format!("{HEAD}jwks_url = \"http://keys.test/\""),
+            "must be a URL that begins with https://",
+        ),
+        (
+            format!("{HEAD}jwks_url = \"http://127.0.0.1@keys.test/\""),
+            "must be a URL",
+        ),
+        (
+            format!("{HEAD}jwks_url = \"http://localhost.keys.test/\""),
+            "must be a URL",
+        ),
+        (
+            format!("{HEAD}jwks_url = \"http://10.0.0.1/\""),
+            "must be a URL",
+        ),
+        (
+            format!("{HEAD}jwks_url = \"file:///keys\""),
+            "must be a URL",
+        ),
+        (format!("{HEAD}jwks_url = \"https://\""), "must be a URL"),
+        (
+            format!("{HEAD}key_file = \"/no/such/keys\""),
+            "auth.issuers.sso.key_file = \"/no/such/keys\": must be a file that can be read",
+        ),
+        (
+            format!("{HEAD}ca_file = \"/no/such/ca\""),
+            "must be a file that can be read",
+        ),
+        (
+            format!("{HEAD}user_prefix = \"a\\nb\""),
+            "must be at most 64 bytes without control characters",
+        ),
+        (
+            format!("{HEAD}role_map = {{ a = \"b\" }}"),
+            "is only read together with roles_claim",
+        ),
+        (
+            format!("{HEAD}roles_claim = \"groups\""),
+            "is only read together with role_map",
+        ),
+        (
+            format!("{HEAD}roles_claim = \"groups\"\nrole_map = {{ a = 1 }}"),
+            "must be a table of texts",
+        ),
+        (
+            format!("{HEAD}roles_claim = \"groups\"\nrole_map = {{ a = \"\" }}"),
+            "must be a table of texts",
+        ),
+        (
+            format!("{HEAD}[auth.issuers.\"a:b\"]\nissuer = \"https://b\"\naudience = [\"x\"]"),
+            "auth.issuers.\"a:b\": the name must be 1 to 32",
+        ),
+        (
+            format!("{HEAD}[auth.issuers.two]\nissuer = \"https://a\"\naudience = [\"x\"]"),
+            "must not be that of auth.issuers.sso too",
+        ),
+        (
+            "[auth.issuers.sso]\nissuer = \"godwit\"\naudience = [\"x\"]\njwks_url = \"https://k\""
+                .to_owned(),
+            "must not be \"godwit\"",
+        ),
+        (
+            "[auth.issuers.sso]\nissuer = \"accounts\"\naudience = [\"x\"]".to_owned(),
+            "unless jwks_url or key_file says where its keys are",
+        ),
+        (
+            "[auth.issuers.sso]\nissuer = \"https://a\"\naudience = []".to_owned(),
+            "must be at least one text",
+        ),
+        (
+            "[auth.issuers.sso]\nissuer = \"https://a\"".to_owned(),
+            "auth.issuers.sso.audience: missing; the key is required",
+        ),
+        (
+            format!("{HEAD}audiance = \"x\""),
+            "did you mean auth.issuers.sso.audience?",
+        ),
+    ] {
+        let problem = only(&file);
+        assert!(problem.contains(says), "{file}\n{problem}");
+    }
+    let off = format!("[auth]\nmode = \"off\"\n{HEAD}");
+    assert!(only(&off).contains("is only read when auth.mode is \"password\""));
+    let problems = Layers::default().file("auth.issuers = 1").problems();
+    assert_eq!(
+        problems,
+        ["godwit.toml:1: auth.issuers = 1: must be a section, [auth.issuers]"]
+    );
+    let problems = Layers::default()
+        .file("auth.issuers.sso = \"https://a\"")
+        .problems();
+    assert_eq!(
+        problems,
+        ["godwit.toml:1: auth.issuers.sso = \"https://a\": must be a section, [auth.issuers.sso]"]
+    );
+}

@@ -1,13 +1,14 @@
 use std::task::{Context, Poll};
 
-use godwit_auth::BearerToken;
+use godwit_auth::{Authenticated, BearerToken, Identity};
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{Extensions, HeaderMap, HeaderValue, Request, Response};
 use tonic::body::Body;
 use tower::Service;
 
 use super::{Answer, Inner, rpc, succeeds, take_ready};
 use crate::Flight;
+use crate::connection::Peer;
 use crate::status::{QueryId, status};
 
 /// Lets nobody pass without an identity, except to the handshake, which is where one is asked for.
@@ -40,11 +41,8 @@ impl<S: Inner> Service<Request<Body>> for Authenticate<S> {
         let flight = self.flight.clone();
         Box::pin(async move {
             let authorization = authorization(request.headers());
-            let caller = flight
-                .authenticator
-                .authenticate(authorization.as_deref())
-                .await;
-            let caller = match caller {
+            let certified = certified(&flight, request.extensions());
+            let caller = match identify(&flight, certified, authorization.as_deref()).await {
                 Ok(caller) => caller,
                 Err(refused) => {
                     let id = request.extensions().get().copied();
@@ -71,6 +69,35 @@ impl<S: Inner> Service<Request<Body>> for Authenticate<S> {
             }
             Ok(response)
         })
+    }
+}
+
+/// Who calls, by the header of the call, by the certificate of the connection, or by both where they agree.
+async fn identify(
+    flight: &Flight,
+    certified: godwit_auth::Result<Option<Identity>>,
+    authorization: Option<&str>,
+) -> godwit_auth::Result<Authenticated> {
+    match (certified?, authorization) {
+        (Some(identity), None) => Ok(identity.into()),
+        (certified, authorization) => {
+            let caller = flight.authenticator.authenticate(authorization).await?;
+            caller.agreeing(certified.as_ref())
+        }
+    }
+}
+
+/// Who the client is by the certificate of its connection.
+pub(crate) fn certified(
+    flight: &Flight,
+    extensions: &Extensions,
+) -> godwit_auth::Result<Option<Identity>> {
+    let certificates = extensions
+        .get::<Peer>()
+        .and_then(|peer| peer.certificates.as_ref());
+    match certificates.and_then(|all| all.first()) {
+        Some(own) => flight.authenticator.certified(own),
+        None => Ok(None),
     }
 }
 

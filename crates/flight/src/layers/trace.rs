@@ -11,6 +11,7 @@ use tower::Service;
 use tracing::{Instrument, Span, field};
 
 use super::{Answer, Inner, rpc, take_ready};
+use crate::connection::Peer;
 use crate::status::QueryId;
 
 /// Gives each call its id and its span, and one line in the log when it has ended, with its code. A call ends with its
@@ -37,6 +38,10 @@ impl<S: Inner> Service<Request<Body>> for Trace<S> {
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let mut inner = take_ready(&mut self.inner);
+        // Where gRPC servers have it, whatever the connection.
+        if let Some(peer) = request.extensions().get::<Peer>().cloned() {
+            request.extensions_mut().insert(peer.tcp);
+        }
         let id = QueryId::random();
         request.extensions_mut().insert(id);
         let name = rpc(request.uri().path());

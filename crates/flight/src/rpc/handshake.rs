@@ -1,9 +1,11 @@
 use futures::{StreamExt, stream};
+use http::Extensions;
 use tonic::Response;
 use tonic::metadata::{MetadataMap, MetadataValue};
 
 use arrow_flight::HandshakeResponse;
 
+use crate::layers::certified;
 use crate::service::Answers;
 use crate::{Flight, Result};
 
@@ -17,10 +19,17 @@ use crate::{Flight, Result};
 pub(crate) async fn run(
     flight: &Flight,
     metadata: &MetadataMap,
+    extensions: &Extensions,
 ) -> Result<Response<Answers<HandshakeResponse>>> {
     let authorization = metadata.get("authorization");
     let authorization = authorization.and_then(|value| value.to_str().ok());
-    let login = flight.authenticator.login(authorization).await?;
+    let login = match (certified(flight, extensions)?, authorization) {
+        (Some(identity), None) => flight.authenticator.login_certified(&identity)?,
+        (certified, authorization) => {
+            let login = flight.authenticator.login(authorization).await?;
+            login.agreeing(certified.as_ref())?
+        }
+    };
     tracing::Span::current().record("user", login.identity.user());
     let mut response = Response::new(stream::empty().boxed());
     if let Some(token) = login.token {

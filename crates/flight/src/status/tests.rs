@@ -86,6 +86,14 @@ fn table() -> Vec<(Error, Code)> {
         (Auth::Unauthenticated, Code::Unauthenticated),
         (Auth::Denied { user: text() }, Code::PermissionDenied),
         (Auth::Busy, Code::Unavailable),
+        (Auth::IssuerAway { issuer: text() }, Code::Unavailable),
+        (
+            Auth::Issuer {
+                what: "auth".to_owned(),
+                why: "secret cause".to_owned(),
+            },
+            Code::Internal,
+        ),
         (
             Auth::Unavailable {
                 why: "w".to_owned(),

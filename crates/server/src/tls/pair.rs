@@ -1,5 +1,6 @@
 use std::fmt::Write;
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use ring::digest::{SHA256, digest};
@@ -8,10 +9,15 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::error::{Error, Result};
 
+/// Larger than any file of certificates or keys, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+
 /// A certificate chain and its private key that were found to fit each other.
+#[derive(Clone)]
 pub(crate) struct Pair {
     pub(super) cert_path: PathBuf,
     pub(super) cert_pem: Vec<u8>,
+    pub(super) key_path: PathBuf,
     pub(super) key_pem: Vec<u8>,
     certificate: CertificateDer<'static>,
 }
@@ -40,16 +46,12 @@ impl Pair {
         let pair = Self {
             cert_path: cert_path.to_owned(),
             cert_pem,
+            key_path: key_path.to_owned(),
             key_pem,
             certificate,
         };
-        match super::refusal(&pair) {
-            None => Ok(pair),
-            Some(why) => Err(wrong(
-                cert_path,
-                format!("cannot be used with the key {}: {why}", key_path.display()),
-            )),
-        }
+        pair.fit()?;
+        Ok(pair)
     }
 
     /// SHA-256 of the server's own certificate, as `openssl x509 -fingerprint -sha256` writes it.
@@ -65,10 +67,18 @@ impl Pair {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|why| wrong(path, why))
+/// A file, unless it is too large to be what it should be.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
+    let file = File::open(path).map_err(|why| wrong(path, why))?;
+    let mut content = Vec::new();
+    let read = file.take(MAX_FILE + 1).read_to_end(&mut content);
+    if read.map_err(|why| wrong(path, why))? as u64 > MAX_FILE {
+        return Err(wrong(path, format!("larger than {MAX_FILE} bytes")));
+    }
+    Ok(content)
 }
 
-fn wrong(path: &Path, why: impl std::fmt::Display) -> Error {
+/// What is wrong with a file.
+pub(super) fn wrong(path: &Path, why: impl std::fmt::Display) -> Error {
     Error::Usage(format!("tls: {}: {why}", path.display()))
 }
