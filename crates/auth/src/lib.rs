@@ -9,6 +9,7 @@
 
 mod authenticator;
 mod cache;
+mod claim;
 mod credentials;
 mod error;
 mod identity;
@@ -19,6 +20,7 @@ mod token;
 mod users;
 
 pub use authenticator::{Authenticated, Authenticator, Login};
+pub use claim::Claim;
 pub use error::{Error, Result};
 pub use identity::{ANONYMOUS, Identity, Intent, Permit, Via};
 pub use password::{check_password_hash, hash_password};

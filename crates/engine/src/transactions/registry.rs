@@ -2,6 +2,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use godwit_audit::Auditor;
 use godwit_config::Config;
 use godwit_protocol::{SessionId, TransactionId};
 
@@ -17,6 +18,7 @@ const REMEMBERED: usize = 1024;
 pub(crate) struct Transactions {
     max: usize,
     idle_timeout: Duration,
+    auditor: Auditor,
     inner: Mutex<Inner>,
 }
 
@@ -43,10 +45,11 @@ pub(crate) enum Found {
 }
 
 impl Transactions {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, auditor: Auditor) -> Self {
         Self {
             max: config.lake.max_transactions,
             idle_timeout: config.lake.transaction_idle_timeout,
+            auditor,
             inner: Mutex::default(),
         }
     }
@@ -73,7 +76,8 @@ impl Transactions {
             )));
         }
         let lake = &session.shared().lake;
-        let open = Arc::new(Open::new(session.user(), session.id(), lake, kind));
+        let auditor = self.auditor.clone();
+        let open = Arc::new(Open::new(session.user(), session.id(), lake, kind).noted_by(auditor));
         inner.open.insert(open.id(), Arc::clone(&open));
         Ok(open)
     }

@@ -1,14 +1,15 @@
 use std::task::{Context, Poll};
 
-use godwit_auth::BearerToken;
+use godwit_auth::{Authenticated, BearerToken};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use tonic::body::Body;
 use tower::Service;
 
 use super::{Answer, Inner, rpc, succeeds, take_ready};
-use crate::Flight;
+use crate::audit::{Attempt, address};
 use crate::status::{QueryId, status};
+use crate::{Error, Flight};
 
 /// Lets nobody pass without an identity, except to the handshake, which is where one is asked for.
 #[derive(Debug, Clone)]
@@ -39,18 +40,18 @@ impl<S: Inner> Service<Request<Body>> for Authenticate<S> {
         }
         let flight = self.flight.clone();
         Box::pin(async move {
+            let id = request.extensions().get().copied();
+            let id = id.unwrap_or_else(QueryId::random);
             let authorization = authorization(request.headers());
-            let caller = flight
-                .authenticator
-                .authenticate(authorization.as_deref())
-                .await;
-            let caller = match caller {
+            let attempt = Attempt {
+                call: rpc(request.uri().path()),
+                id,
+                address: address(request.extensions()),
+                authorization: authorization.as_deref(),
+            };
+            let caller = match authenticated(&flight, attempt).await {
                 Ok(caller) => caller,
-                Err(refused) => {
-                    let id = request.extensions().get().copied();
-                    let id = id.unwrap_or_else(QueryId::random);
-                    return Ok(status(&refused.into(), id).into_http());
-                }
+                Err(refused) => return Ok(status(&refused, id).into_http()),
             };
             tracing::Span::current().record("user", caller.identity.user());
             // Nothing behind this line needs the credentials, so nothing can leak them.
@@ -72,6 +73,16 @@ impl<S: Inner> Service<Request<Body>> for Authenticate<S> {
             Ok(response)
         })
     }
+}
+
+/// Finds out who calls, and has it noted.
+async fn authenticated(flight: &Flight, attempt: Attempt<'_>) -> Result<Authenticated, Error> {
+    flight.notes.check()?;
+    let authenticator = &flight.authenticator;
+    let caller = authenticator.authenticate(attempt.authorization).await;
+    let identity = caller.as_ref().map(|caller| &caller.identity);
+    flight.notes.login(&attempt, identity);
+    Ok(caller?)
 }
 
 /// The header that hands a token to a client.

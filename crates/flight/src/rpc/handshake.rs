@@ -1,10 +1,14 @@
+use std::net::SocketAddr;
+
 use futures::{StreamExt, stream};
 use tonic::Response;
 use tonic::metadata::{MetadataMap, MetadataValue};
 
 use arrow_flight::HandshakeResponse;
 
+use crate::audit::Attempt;
 use crate::service::Answers;
+use crate::status::QueryId;
 use crate::{Flight, Result};
 
 /// Credentials for a token, in the initial headers, where every client looks for it.
@@ -13,14 +17,26 @@ use crate::{Flight, Result};
 /// they send or end their stream. So it is answered at once, without a message.
 ///
 /// # Errors
-/// UNAUTHENTICATED.
+/// UNAUTHENTICATED; UNAVAILABLE when it could not be noted.
 pub(crate) async fn run(
     flight: &Flight,
+    id: QueryId,
+    address: Option<SocketAddr>,
     metadata: &MetadataMap,
 ) -> Result<Response<Answers<HandshakeResponse>>> {
     let authorization = metadata.get("authorization");
     let authorization = authorization.and_then(|value| value.to_str().ok());
-    let login = flight.authenticator.login(authorization).await?;
+    flight.notes.check()?;
+    let attempt = Attempt {
+        call: "Handshake",
+        id,
+        address,
+        authorization,
+    };
+    let login = flight.authenticator.login(authorization).await;
+    let identity = login.as_ref().map(|login| &login.identity);
+    flight.notes.login(&attempt, identity);
+    let login = login?;
     tracing::Span::current().record("user", login.identity.user());
     let mut response = Response::new(stream::empty().boxed());
     if let Some(token) = login.token {
