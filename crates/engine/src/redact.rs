@@ -17,7 +17,7 @@ const HIDDEN: &str = "?";
 const SHORTEST: usize = 4;
 /// What stands for the rest of a text.
 const REST: &str = "…";
-/// Without one of these in it a text holds no password that could be told for one.
+/// Without one of these in it a text holds no password that could be told for one. The last is of no use in comments.
 const SIGNS: [&str; 4] = ["passw", "pwd", "identified", "user"];
 /// Names of passwords.
 const PASSWORDS: [&str; 4] = ["password", "passwd", "pwd", "identified"];
@@ -76,10 +76,14 @@ impl Redaction {
             hides: false,
             secrets: Vec::new(),
         };
-        let signs = may_hold_password(sql);
+        let signs = has_any(sql, &SIGNS);
         let tokens = (self.literals || signs).then(|| tokenize(&sql[..end]));
         let from = tokens.as_ref().filter(|_| signs);
-        let from = from.and_then(|(tokens, _)| secret_from(tokens));
+        let from = from.and_then(|(tokens, is_whole)| {
+            let hides =
+                has_secret_comment(tokens) || !is_whole && has_any(&rest_of(sql, tokens), &SIGNS);
+            secret_from(tokens).or_else(|| hides.then_some(tokens.len()))
+        });
         match tokens {
             Some((tokens, is_whole)) if self.literals || from.is_some() => {
                 let from = from.unwrap_or(tokens.len());
@@ -250,12 +254,22 @@ fn is_any(word: &Word, names: &[&str]) -> bool {
         .any(|name| word.value.eq_ignore_ascii_case(name))
 }
 
-fn may_hold_password(text: &str) -> bool {
-    let has = |sign: &str| {
+/// Whether a comment mentions a password, which it may then hold.
+fn has_secret_comment(tokens: &[TokenWithSpan]) -> bool {
+    tokens.iter().any(|token| match &token.token {
+        Token::Whitespace(
+            Whitespace::SingleLineComment { comment, .. } | Whitespace::MultiLineComment(comment),
+        ) => has_any(comment, &SIGNS[..3]),
+        _ => false,
+    })
+}
+
+/// Whether one of these is in a text, in whatever case.
+fn has_any(text: &str, signs: &[&str]) -> bool {
+    signs.iter().any(|sign| {
         let mut parts = text.as_bytes().windows(sign.len());
         parts.any(|part| part.eq_ignore_ascii_case(sign.as_bytes()))
-    };
-    SIGNS.iter().any(|sign| has(sign))
+    })
 }
 
 #[cfg(test)]
@@ -352,6 +366,8 @@ mod tests {
                 "update users set password = ? where id = ?",
             ),
             ("set password = 'hunter2'", "set password = ?"),
+            ("drop user ada -- Password: hunter2", "drop user ada  "),
+            ("select 1 /* password 'hunter2'", "select ? …"),
         ] {
             assert_eq!(shown(false, sql), text);
             assert!(!shown(true, sql).contains("hunter2"), "{sql}");
