@@ -7,8 +7,8 @@ use godwit_audit::{Auditor, Ended, Event, Outcome, Statement};
 use godwit_config::Config;
 use godwit_protocol::{SessionId, StatementId};
 
-use crate::redact::{Redaction, Shown, redact_log};
 use crate::session::{Caller, Session};
+use crate::shown::{Redaction, Shown, redact_log};
 use crate::{Engine, Error, Result};
 
 /// Notes what statements do. A clone is cheap.

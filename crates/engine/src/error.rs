@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use godwit_protocol::StatementId;
 
-use crate::redact::shown_in_log;
+use crate::shown::shown_in_log;
 
 mod codes;
 mod translate;
