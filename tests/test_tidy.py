@@ -14,18 +14,20 @@ ROOT = pathlib.Path(__file__).parent.parent
 # Who may name whom (ARCHITECTURE.md): a room's own rooms, and what it must never see.
 ARROWS = {
     "config": set(),
+    "audit": {"config"},
     "protocol": {"config"},
     "auth": {"config"},
     "catalog": {"config", "lake"},
     "planner": set(),
-    "engine": {"auth", "catalog", "config", "lake", "planner", "protocol"},
+    "engine": {"audit", "auth", "catalog", "config", "lake", "planner", "protocol"},
     "lake": {"config"},
-    "flight": {"auth", "config", "engine", "protocol"},
+    "flight": {"audit", "auth", "config", "engine", "protocol"},
     "conformance": {"protocol"},
-    "server": {"auth", "catalog", "config", "conformance", "engine", "flight", "protocol"},
+    "server": {"audit", "auth", "catalog", "config", "conformance", "engine", "flight", "protocol"},
 }
 NEVER = {
     "config": {"tokio", "arrow", "tonic", "datafusion"},
+    "audit": {"tokio", "arrow", "tonic", "datafusion"},
     "protocol": {"tokio", "datafusion", "tonic"},
     "auth": {"tonic", "datafusion"},
     "catalog": {"tonic"},

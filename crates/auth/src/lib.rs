@@ -13,6 +13,7 @@ pub mod access;
 mod authenticator;
 mod cache;
 mod certificates;
+mod claim;
 mod credentials;
 mod directory;
 mod error;
@@ -25,6 +26,7 @@ mod token;
 mod users;
 
 pub use authenticator::{Authenticated, Authenticator, Login};
+pub use claim::Claim;
 pub use directory::{Change, Directory, Store, Stored};
 pub use error::{Error, Result};
 pub use identity::{ANONYMOUS, Identity, Intent, Permit, Via};

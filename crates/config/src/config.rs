@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::mounts::MountForm;
 use crate::value::AddressText;
 use crate::{
-    Admin, Auth, Copy, Lake, Log, Memory, Mount, Query, Results, Sessions, Shutdown, Statements,
-    Tickets, Tls, User, Web, Wire,
+    Admin, Audit, Auth, Copy, Lake, Log, Memory, Mount, Query, Results, Sessions, Shutdown,
+    Statements, Tickets, Tls, User, Web, Wire,
 };
 
 /// The configuration of a Godwit server.
@@ -84,6 +84,9 @@ pub struct Config {
     /// What happens to running queries when the server stops.
     pub shutdown: Shutdown,
 
+    /// Who did what: logins, statements, refusals and changes of rights.
+    pub audit: Audit,
+
     /// Log lines, written to standard error.
     pub log: Log,
 }
@@ -109,6 +112,7 @@ impl Default for Config {
             wire: Wire::default(),
             web: Web::default(),
             shutdown: Shutdown::default(),
+            audit: Audit::default(),
             log: Log::default(),
         }
     }

@@ -7,7 +7,7 @@ use toml::Value;
 
 use crate::value::Kind;
 use crate::{
-    Admin, Auth, Config, Copy, Issuer, Lake, Log, Memory, Mount, Query, Results, Sessions,
+    Admin, Audit, Auth, Config, Copy, Issuer, Lake, Log, Memory, Mount, Query, Results, Sessions,
     Shutdown, Statements, Tickets, Tls, User, Web, Wire, fields,
 };
 
@@ -178,6 +178,7 @@ fn order(name: &str) -> &'static [&'static str] {
         "wire" => fields::names::<Wire>(),
         "web" => fields::names::<Web>(),
         "shutdown" => fields::names::<Shutdown>(),
+        "audit" => fields::names::<Audit>(),
         "log" => fields::names::<Log>(),
         _ => &[],
     }

@@ -14,6 +14,7 @@
 //! what that means. It is the key's documentation, its description in the JSON schema and its comment in the example file.
 
 mod admin;
+mod audit;
 mod auth;
 mod config;
 mod copy;
@@ -44,6 +45,7 @@ mod web;
 mod wire;
 
 pub use admin::Admin;
+pub use audit::{Audit, OnFailure};
 pub use auth::{Auth, AuthMode};
 pub use config::Config;
 pub use copy::Copy;

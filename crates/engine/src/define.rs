@@ -130,7 +130,8 @@ impl Inner {
                 _ => inner.define_now(&job).await,
             }
         });
-        self.run_effect(id, &session, &sql, work).await
+        self.run_effect(id, &session, ("definition", &sql), work)
+            .await
     }
 
     async fn define_now(&self, job: &Job) -> Result<u64> {

@@ -6,6 +6,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use godwit_protocol::StatementId;
 use tokio::sync::oneshot;
 
+use crate::audit::{Facts, Watched};
 use crate::bind::Bound;
 use crate::change::Scope;
 use crate::check::{Change, SettingChange, TransactionStatement, change_of};
@@ -116,10 +117,14 @@ impl Inner {
     ) -> Result<Outcome> {
         match effect {
             Effect::Setting(change) => {
-                session.apply(change).await?;
+                let mut watched = self.watch_small(id, session, "setting", &sql)?;
+                watched.settle(session.apply(change).await)?;
                 Ok(Outcome { rows: 0 })
             }
-            Effect::Transaction(statement) => self.transact(session, id, statement).await,
+            Effect::Transaction(statement) => {
+                let mut watched = self.watch_small(id, session, "transaction", &sql)?;
+                watched.settle(self.transact(session, id, statement).await)
+            }
             Effect::Definition(parameters) => {
                 let job = define::Job {
                     id,
@@ -137,6 +142,19 @@ impl Inner {
         }
     }
 
+    /// Notes the run of an effect that is over at once, and is not listed among those that run.
+    fn watch_small(
+        &self,
+        id: StatementId,
+        session: &Session,
+        kind: &'static str,
+        sql: &Arc<str>,
+    ) -> Result<Watched> {
+        let watch = self.running.watch();
+        watch.check()?;
+        Ok(watch.begin(Facts::of(&id.to_string(), session, kind, sql)))
+    }
+
     /// Runs a change on the query runtime, for no longer than a statement may take. Dropping the future before its end
     /// leaves everything as it was.
     pub(crate) async fn change_tables(self: &Arc<Self>, job: Job) -> Result<Outcome> {
@@ -145,7 +163,7 @@ impl Inner {
         let session = Arc::clone(&job.session);
         let inner = Arc::clone(self);
         let work = Box::pin(async move { inner.change_now(job).await });
-        self.run_effect(id, &session, &sql, work).await
+        self.run_effect(id, &session, ("change", &sql), work).await
     }
 
     /// Runs work that is seen, and ended, as a query is; but what has begun to be committed is not ended by the timeout.
@@ -153,11 +171,13 @@ impl Inner {
         self: &Arc<Self>,
         id: StatementId,
         session: &Session,
-        sql: &Arc<str>,
+        (kind, sql): (&'static str, &Arc<str>),
         work: impl Future<Output = Result<u64>> + Send + 'static,
     ) -> Result<Outcome> {
         let query_id = id.to_string();
-        let record = self.running.begin(query_id.clone(), session.user(), sql)?;
+        let record = self
+            .running
+            .begin(Facts::of(&query_id, session, kind, sql))?;
         let key = record.key();
         let gate = Gate::default();
         let task = self
@@ -222,15 +242,14 @@ async fn recorded(
     mut record: Record,
     work: impl Future<Output = Result<u64>> + Send,
 ) -> Result<u64> {
-    let outcome = work.await;
-    match &outcome {
+    match work.await {
         Ok(rows) => {
-            record.count(usize::try_from(*rows).unwrap_or(usize::MAX), 0);
+            record.count(usize::try_from(rows).unwrap_or(usize::MAX), 0);
             record.finish();
+            Ok(rows)
         }
-        Err(error) => record.fail(error),
+        Err(error) => Err(record.fail(error)),
     }
-    outcome
 }
 
 /// Whether the values that a change needs are bound.

@@ -2,10 +2,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
+use godwit_audit::Auditor;
 use godwit_auth::Permit;
 use godwit_config::Config;
 use godwit_protocol::StatementId;
 
+use crate::audit::Facts;
 use crate::bind::Bound;
 use crate::inner::Inner;
 use crate::statement::Body;
@@ -23,12 +25,13 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Makes the memory pool, the spill directory, the query runtime, the catalog and the sessions.
+    /// Makes the memory pool, the spill directory, the query runtime, the catalog and the sessions. What is run is noted
+    /// by the auditor.
     ///
     /// # Errors
     /// When a directory cannot be made or the configuration asks for something impossible.
-    pub async fn start(config: &Config) -> Result<Self> {
-        let inner = Inner::start(config).await?;
+    pub async fn start(config: &Config, auditor: Auditor) -> Result<Self> {
+        let inner = Inner::start(config, auditor).await?;
         Ok(Self { inner })
     }
 
@@ -49,8 +52,9 @@ impl Engine {
     ) -> Result<Statement> {
         self.admit(session, permit)?;
         let id = StatementId::random();
-        let sql = sql.to_owned();
-        self.plan(session, id, |inner, session| async move {
+        let text: Arc<str> = sql.into();
+        let sql = Arc::clone(&text);
+        self.plan(session, (id, &text), |inner, session| async move {
             inner.describe(&session, id, &sql, None).await
         })
         .await
@@ -68,8 +72,9 @@ impl Engine {
     ) -> Result<Prepared> {
         self.admit(session, permit)?;
         let id = StatementId::random();
-        let sql = sql.to_owned();
-        self.plan(session, id, |inner, session| async move {
+        let text: Arc<str> = sql.into();
+        let sql = Arc::clone(&text);
+        self.plan(session, (id, &text), |inner, session| async move {
             inner.prepare(&session, &sql).await
         })
         .await
@@ -151,7 +156,8 @@ impl Engine {
         id: StatementId,
     ) -> Result<Statement> {
         self.admit(session, permit)?;
-        self.plan(session, id, |inner, session| async move {
+        let text = session.statements().get(id)?.prepared.sql;
+        self.plan(session, (id, &text), |inner, session| async move {
             inner.instantiate(&session, id).await
         })
         .await
@@ -178,14 +184,15 @@ impl Engine {
             statement.check_transaction()?;
             return Ok(statement);
         }
-        let (sql, parameters) = (sql.to_owned(), parameters.map(<[u8]>::to_vec));
+        let text: Arc<str> = sql.into();
+        let (sql, parameters) = (Arc::clone(&text), parameters.map(<[u8]>::to_vec));
         let again = |inner: Arc<Inner>, session: Arc<Session>| async move {
             let session = inner.place_of(&session, origin).await?;
             inner
                 .describe(&session, id, &sql, parameters.as_deref())
                 .await
         };
-        self.plan(session, id, again).await
+        self.plan(session, (id, &text), again).await
     }
 
     /// Runs a query. Dropping the future or the stream cancels it.
@@ -283,9 +290,10 @@ impl Engine {
         self.inner.running.len()
     }
 
-    /// Whether the call may be made at all: by the session's own user, while the server takes work.
+    /// Whether the call may be made at all: by the session's own user, while the server takes work and can note it.
     pub(crate) fn admit(&self, session: &Session, permit: &Permit) -> Result<()> {
         self.inner.running.check_open()?;
+        self.inner.running.watch().check()?;
         if session.user() != permit.user() {
             return Err(Error::Denied {
                 message: "the session belongs to another user".to_owned(),
@@ -296,11 +304,11 @@ impl Engine {
     }
 
     /// Runs planning work on the query runtime, for no longer than a statement may take. It stays in the transaction in
-    /// which it begins.
+    /// which it begins. What fails here never runs, so that it is noted here.
     pub(crate) async fn plan<T, F>(
         &self,
         session: &Arc<Session>,
-        id: StatementId,
+        (id, sql): (StatementId, &Arc<str>),
         work: impl FnOnce(Arc<Inner>, Arc<Session>) -> F,
     ) -> Result<T>
     where
@@ -309,7 +317,10 @@ impl Engine {
     {
         let timeout = session.state().timeout();
         let work = Box::pin(work(Arc::clone(&self.inner), session.pinned()));
-        self.inner.runtime.run(&id.to_string(), timeout, work).await
+        let id = id.to_string();
+        let watch = self.inner.running.watch();
+        let watched = watch.plan(Facts::of(&id, session, "statement", sql));
+        watched.planned(self.inner.runtime.run(&id, timeout, work).await)
     }
 }
 

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use godwit_protocol::StatementId;
 
+use crate::shown::shown_in_log;
+
+mod codes;
 mod translate;
 
 /// Everything that can go wrong between a permitted command and its rows.
@@ -170,7 +173,8 @@ impl Error {
         } else {
             StatementId::random().to_string()
         };
-        tracing::error!(query_id, place, error = %source, "internal error");
+        let cause = source.to_string();
+        tracing::error!(query_id, place, error = %shown_in_log(&cause), "internal error");
         Self::Internal { query_id, source }
     }
 }

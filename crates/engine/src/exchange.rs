@@ -51,8 +51,9 @@ impl Engine {
     ) -> Result<Statement> {
         self.admit(session, permit)?;
         let id = StatementId::random();
-        let sql = sql.to_owned();
-        self.plan(session, id, |inner, session| async move {
+        let text: Arc<str> = sql.into();
+        let sql = Arc::clone(&text);
+        self.plan(session, (id, &text), |inner, session| async move {
             Box::pin(inner.exchange(&session, id, &sql, upload)).await
         })
         .await

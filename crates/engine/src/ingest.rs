@@ -87,7 +87,9 @@ impl Engine {
         let text: Arc<str> = format!("upload into {}", target.table).into();
         let (inner, into) = (Arc::clone(&self.inner), session.joined()?);
         let work = Box::pin(async move { inner.ingest(&into, &target, schema, rows).await });
-        self.inner.run_effect(id, session, &text, work).await
+        self.inner
+            .run_effect(id, session, ("ingest", &text), work)
+            .await
     }
 }
 

@@ -10,12 +10,14 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement as Tree;
 use datafusion::sql::planner::object_name_to_table_reference;
+use godwit_audit::Auditor;
 use godwit_catalog::{CATALOG, Catalog, DEFAULT_SCHEMA, TableKind};
 use godwit_config::Config;
 use godwit_lake::Lake;
 use godwit_protocol::StatementId;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::audit::{Facts, Watch};
 use crate::bind::Bound;
 use crate::cache::PlanCache;
 use crate::change::{Scope, read_only};
@@ -53,7 +55,7 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    pub(crate) async fn start(config: &Config) -> Result<Arc<Self>> {
+    pub(crate) async fn start(config: &Config, auditor: Auditor) -> Result<Arc<Self>> {
         let bounds = Bounds::new(config);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let runtime = QueryRuntime::start(config.query.worker_threads.unwrap_or(cores))?;
@@ -85,8 +87,9 @@ impl Inner {
             lake.clone(),
             base.clone(),
             bounds,
+            auditor.clone(),
         )?);
-        let running = Arc::new(Running::default());
+        let running = Arc::new(Running::new(Watch::new(auditor, config)));
         system::register(&catalog, &lake, &sessions, &running);
         let inner = Arc::new(Self {
             runtime,
@@ -179,9 +182,13 @@ impl Inner {
         progress: Option<Arc<Progress>>,
     ) -> Result<QueryStream> {
         let query_id = statement.id.to_string();
-        let record = self
-            .running
-            .begin(query_id.clone(), statement.user(), &statement.sql)?;
+        let record = self.running.begin(Facts {
+            id: &query_id,
+            user: statement.user(),
+            session: Some(statement.caller().session),
+            kind: plan.kind(),
+            sql: &statement.sql,
+        })?;
         let key = record.key();
         let (sender, receiver) = mpsc::channel(WAITING_BATCHES);
         let (ready, planned) = oneshot::channel();

@@ -10,8 +10,9 @@
 //! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `conform`, `fill`
 //! and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
 //! kept and queries that nobody waits for; `runtime`, `running`, `memory`, `deep` and `cache`,
-//! what it all runs on; `upkeep`, what is done unasked; `metadata` and `system`, what is told about it; [`Error`].
+//! what it all runs on; `upkeep`, what is done unasked; `audit` and `shown`, what is noted of it all; `metadata` and `system`, what is told about it; [`Error`].
 
+mod audit;
 mod bind;
 mod cache;
 mod change;
@@ -41,6 +42,7 @@ mod prepared;
 mod progress;
 mod provider;
 mod query;
+
 mod results;
 mod returning;
 mod run;
@@ -49,6 +51,7 @@ mod runtime;
 mod session;
 mod settings;
 mod show;
+mod shown;
 mod size;
 mod statement;
 mod system;
@@ -67,4 +70,5 @@ pub use prepared::Prepared;
 pub use query::{Canceller, QueryStream};
 pub use results::{Kept, KeptState};
 pub use session::{Session, SessionKey, Sessions};
+pub use shown::shown_in_log;
 pub use statement::{Origin, Outcome, Statement, StatementKind};

@@ -11,7 +11,7 @@ use crate::deep::with_deep_stack;
 use crate::{Error, Result, copy, depth, placeholders};
 
 /// The generic dialect: it takes `?` as a parameter, where PostgreSQL's takes it as an operator.
-static DIALECT: GenericDialect = GenericDialect {};
+pub(crate) static DIALECT: GenericDialect = GenericDialect {};
 
 mod versions;
 

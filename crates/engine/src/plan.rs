@@ -50,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) state: Arc<State>,
     pub(crate) names: Names,
     pub(crate) resolved: Resolved,
+    /// Whether it is over rows that its client uploads.
+    reads_input: bool,
 }
 
 /// A query to be planned.
@@ -157,6 +159,7 @@ impl Planner {
         for (reference, table) in targets {
             resolved.insert(reference, table);
         }
+        let reads_input = input.is_some();
         if let Some(input) = input {
             resolved.set_input(input);
         }
@@ -181,6 +184,7 @@ impl Planner {
             state: Arc::clone(state),
             names,
             resolved,
+            reads_input,
         })
     }
 
@@ -323,6 +327,15 @@ fn translate(error: DataFusionError) -> Error {
 }
 
 impl Plan {
+    /// What kind of statement it is to the audit log.
+    pub(crate) fn kind(&self) -> &'static str {
+        if self.reads_input {
+            "exchange"
+        } else {
+            "query"
+        }
+    }
+
     /// Whether the order of the rows is part of the result.
     pub(crate) fn is_ordered(&self) -> bool {
         let mut node: &LogicalPlan = &self.logical;

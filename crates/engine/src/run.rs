@@ -75,7 +75,7 @@ impl Run {
                 drop(self.record);
             }
             Err(error) => {
-                self.record.fail(&error);
+                let error = self.record.fail(error);
                 match ready {
                     Some(ready) => drop(ready.send(Err(error))),
                     None => drop(self.messages.send(Message::Failed(error)).await),

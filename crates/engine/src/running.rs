@@ -4,19 +4,22 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use godwit_audit::Statement;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use crate::audit::{End, Facts, Watch, Watched};
 use crate::{Error, Result};
 
 /// How much of a statement's text a log line shows.
 const SHOWN_SQL: usize = 200;
 
 /// All running queries of a server.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Running {
     queries: Mutex<Queries>,
     changed: Notify,
+    watch: Watch,
 }
 
 #[derive(Debug, Default)]
@@ -28,9 +31,7 @@ struct Queries {
 
 #[derive(Debug)]
 struct Query {
-    user: Arc<str>,
-    sql: Arc<str>,
-    id: String,
+    statement: Arc<Statement>,
     started: Instant,
     abort: Option<AbortHandle>,
 }
@@ -38,8 +39,7 @@ struct Query {
 /// A running query, as those see it who list them.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
-    pub(crate) id: String,
-    pub(crate) sql: Arc<str>,
+    pub(crate) statement: Arc<Statement>,
     pub(crate) started: Instant,
 }
 
@@ -48,30 +48,30 @@ pub(crate) struct Seen {
 pub(crate) struct Record {
     running: Arc<Running>,
     key: u64,
-    rows: u64,
-    bytes: u64,
-    end: End,
-}
-
-/// How a query ended. Until it says otherwise, it was cancelled.
-#[derive(Debug, Clone)]
-enum End {
-    Cancelled,
-    Finished,
-    Failed(String),
+    watched: Watched,
 }
 
 impl Running {
+    pub(crate) fn new(watch: Watch) -> Self {
+        Self {
+            queries: Mutex::default(),
+            changed: Notify::new(),
+            watch,
+        }
+    }
+
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
     /// Registers a query.
     ///
     /// # Errors
-    /// [`Error::ShuttingDown`].
-    pub(crate) fn begin(
-        self: &Arc<Self>,
-        id: String,
-        user: &str,
-        sql: &Arc<str>,
-    ) -> Result<Record> {
+    /// [`Error::ShuttingDown`]; [`Error::Unavailable`] when it cannot be noted that it runs.
+    pub(crate) fn begin(self: &Arc<Self>, facts: Facts<'_>) -> Result<Record> {
+        self.watch.check()?;
+        self.check_open()?;
+        let watched = self.watch.begin(facts);
         let mut queries = self.lock();
         if queries.closed {
             return Err(Error::ShuttingDown);
@@ -79,19 +79,15 @@ impl Running {
         let key = queries.next;
         queries.next += 1;
         let query = Query {
-            user: user.into(),
-            sql: Arc::clone(sql),
-            id,
-            started: Instant::now(),
+            statement: Arc::clone(&watched.statement),
+            started: watched.started,
             abort: None,
         };
         queries.running.insert(key, query);
         Ok(Record {
             running: Arc::clone(self),
             key,
-            rows: 0,
-            bytes: 0,
-            end: End::Cancelled,
+            watched,
         })
     }
 
@@ -124,11 +120,10 @@ impl Running {
         let of_user = queries
             .running
             .values()
-            .filter(|query| query.user.as_ref() == user);
+            .filter(|query| query.statement.user.as_ref() == user);
         of_user
             .map(|query| Seen {
-                id: query.id.clone(),
-                sql: Arc::clone(&query.sql),
+                statement: Arc::clone(&query.statement),
                 started: query.started,
             })
             .collect()
@@ -167,45 +162,55 @@ impl Record {
     }
 
     pub(crate) fn count(&mut self, rows: usize, bytes: usize) {
-        self.rows += rows as u64;
-        self.bytes += bytes as u64;
+        self.watched.rows += rows as u64;
+        self.watched.bytes += bytes as u64;
     }
 
+    /// Notes that it has come to its end, before its caller can know.
     pub(crate) fn finish(&mut self) {
-        self.end = End::Finished;
+        self.watched.end = End::Finished;
+        self.watched.tell();
     }
 
-    pub(crate) fn fail(&mut self, error: &Error) {
-        self.end = match error {
-            Error::Cancelled => End::Cancelled,
-            other => End::Failed(other.to_string()),
-        };
+    /// Notes why it failed, before its caller can know; the error comes back as it may be shown.
+    pub(crate) fn fail(&mut self, error: Error) -> Error {
+        let error = self.watched.fail(error);
+        self.watched.tell();
+        error
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
+        // Before it is gone from the list: a server that stops waits for that, and then for nothing more to be noted.
+        self.watched.tell();
         let Some(query) = self.running.lock().running.remove(&self.key) else {
             return;
         };
         self.running.changed.notify_waiters();
-        let (rows, bytes) = (self.rows, self.bytes);
-        let milliseconds = u64::try_from(query.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let Query { id, user, sql, .. } = query;
-        match &self.end {
+        let (rows, bytes) = (self.watched.rows, self.watched.bytes);
+        let milliseconds = self.watched.milliseconds();
+        let Statement {
+            query_id: id,
+            user,
+            sql,
+            ..
+        } = query.statement.as_ref();
+        match &self.watched.end {
             End::Finished => {
-                tracing::info!(query_id = id, %user, rows, bytes, milliseconds, "query finished")
+                tracing::info!(query_id = %id, %user, rows, bytes, milliseconds, "query finished")
             }
             End::Cancelled => {
-                tracing::info!(query_id = id, %user, rows, bytes, milliseconds, "query cancelled")
+                tracing::info!(query_id = %id, %user, rows, bytes, milliseconds, "query cancelled")
             }
-            End::Failed(error) => {
-                tracing::info!(query_id = id, %user, rows, bytes, milliseconds, error, "query failed");
+            End::Failed { code, message } => {
+                let error = message.as_deref().unwrap_or(code);
+                tracing::info!(query_id = %id, %user, rows, bytes, milliseconds, error, "query failed");
             }
         }
         // What a statement says may be private; it is shown to those who ask for it.
         tracing::debug!(
-            query_id = id,
+            query_id = %id,
             sql = sql.chars().take(SHOWN_SQL).collect::<String>(),
             "query text"
         );

@@ -1,5 +1,5 @@
-//! The server's own tables that show a caller what is its own: `system.settings`, `system.sessions`, `system.queries`, and
-//! the history of the lake: `system.snapshots`.
+//! The server's own tables that show a caller what is its own: `system.settings`, `system.sessions`, `system.queries`,
+//! `system.audit`, and the history of the lake: `system.snapshots`.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -20,6 +20,7 @@ use crate::running::Running;
 use crate::session::{Caller, Session, SessionKey, Sessions};
 use crate::settings::SETTINGS;
 
+mod audit;
 mod snapshots;
 
 /// Adds the tables to the schema `system`.
@@ -39,6 +40,8 @@ pub(crate) fn register(
         let schema = content.schema();
         catalog.register_system_table(name, Arc::new(SystemTable { content, schema }));
     }
+    let auditor = running.watch().auditor.clone();
+    catalog.register_system_table("audit", Arc::new(audit::AuditTable::new(auditor)));
 }
 
 /// A table whose rows are made for the caller at every scan.
@@ -178,16 +181,23 @@ fn queries_of(caller: &Caller, running: Option<&Running>) -> Vec<ArrayRef> {
         .unwrap_or_default();
     vec![
         Arc::new(StringArray::from_iter_values(
-            own.iter().map(|query| query.id.as_str()),
+            own.iter().map(|query| query.statement.query_id.as_ref()),
         )),
         Arc::new(Float64Array::from_iter_values(
             own.iter()
                 .map(|query| query.started.elapsed().as_secs_f64()),
         )),
         Arc::new(StringArray::from_iter_values(
-            own.iter().map(|query| query.sql.as_ref()),
+            own.iter().map(|query| query.statement.sql.as_ref()),
         )),
     ]
+}
+
+/// Who scans a table.
+fn caller_of(state: &dyn EngineSession) -> Result<Arc<Caller>> {
+    state.config().get_extension::<Caller>().ok_or_else(|| {
+        DataFusionError::Internal("a system table was scanned outside of a session".to_owned())
+    })
 }
 
 #[async_trait]
@@ -207,9 +217,7 @@ impl TableProvider for SystemTable {
         _: &[Expr],
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let caller = state.config().get_extension::<Caller>().ok_or_else(|| {
-            DataFusionError::Internal("a system table was scanned outside of a session".to_owned())
-        })?;
+        let caller = caller_of(state)?;
         let columns = self.content.columns(&caller).await?;
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
         let source = MemorySourceConfig::try_new_exec(

@@ -8,6 +8,8 @@
 
 #[path = "engine/alter.rs"]
 mod alter;
+#[path = "engine/audit.rs"]
+mod audit;
 #[path = "engine/binding.rs"]
 mod binding;
 #[path = "engine/checks.rs"]

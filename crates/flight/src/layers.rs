@@ -43,7 +43,8 @@ impl<S: Inner> Layer<S> for Layers {
     fn layer(&self, inner: S) -> Self::Service {
         let session = session::Sessions::new(inner, self.flight.clone());
         let authenticate = authenticate::Authenticate::new(session, self.flight.clone());
-        trace::Trace::new(framing::Framing::new(authenticate))
+        let shows_messages = !self.flight.options.redact_literals;
+        trace::Trace::new(framing::Framing::new(authenticate), shows_messages)
     }
 }
 

@@ -22,6 +22,10 @@ pub struct FlightOptions {
     pub web: bool,
     /// Origins whose pages may call, or `*`: `web.allowed_origins`.
     pub allowed_origins: Vec<String>,
+    /// How long the same proof of identity on the same connection is one login: `audit.repeat_logins_after`.
+    pub repeat_logins_after: Duration,
+    /// Whether messages of errors, which may quote literals, stay out of the log: `audit.redact_literals`.
+    pub redact_literals: bool,
     /// Whether clients come over TLS, so that cookies need never travel without it: `tls.mode`.
     pub secure_cookies: bool,
 }
@@ -38,6 +42,8 @@ impl From<&Config> for FlightOptions {
             statement_idle_timeout: config.statements.idle_timeout,
             web: config.web.enabled,
             allowed_origins: config.web.allowed_origins.clone(),
+            repeat_logins_after: config.audit.repeat_logins_after,
+            redact_literals: config.audit.redact_literals,
             secure_cookies: config.tls.mode != TlsMode::Off,
         }
     }

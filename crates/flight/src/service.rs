@@ -16,11 +16,12 @@ use godwit_engine::Engine;
 use godwit_protocol::Sealer;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::audit::Notes;
 use crate::call::Call;
 use crate::incoming::Incoming;
 use crate::running::Running;
 use crate::status::{QueryId, status};
-use crate::{Error, FlightOptions, Result, rpc};
+use crate::{Error, FlightOptions, Result, audit, rpc};
 
 /// The Flight service. A clone is cheap and is the same service.
 #[derive(Debug, Clone)]
@@ -30,6 +31,7 @@ pub struct Flight {
     pub(crate) sealer: Sealer,
     pub(crate) options: Arc<FlightOptions>,
     pub(crate) running: Running,
+    pub(crate) notes: Arc<Notes>,
     /// The answer to "all" of CommandGetSqlInfo; it never changes.
     pub(crate) sql_info: Arc<OnceLock<RecordBatch>>,
 }
@@ -46,7 +48,9 @@ impl Flight {
         sealer: Sealer,
         options: FlightOptions,
     ) -> Self {
+        let notes = Notes::new(engine.auditor().clone(), options.repeat_logins_after);
         Self {
+            notes: Arc::new(notes),
             engine,
             authenticator,
             sealer,
@@ -57,11 +61,29 @@ impl Flight {
     }
 }
 
+impl Flight {
+    /// The answer of an RPC by a known caller. What it is refused is noted.
+    fn answer<T>(
+        &self,
+        call: &Call,
+        run: impl Future<Output = Result<T>>,
+    ) -> impl Future<Output = Result<T, Status>> {
+        answer(call.id, run, |error| self.notes.denied(call, error))
+    }
+}
+
 /// The answer of an RPC. A panic, in whatever library, ends this one call and nothing else.
-async fn answer<T>(id: QueryId, run: impl Future<Output = Result<T>>) -> Result<T, Status> {
+async fn answer<T>(
+    id: QueryId,
+    run: impl Future<Output = Result<T>>,
+    note: impl FnOnce(&Error),
+) -> Result<T, Status> {
     let ended = AssertUnwindSafe(run).catch_unwind().await;
     let result = ended.unwrap_or_else(|payload| Err(Error::panicked(payload.as_ref())));
-    result.map_err(|error| status(&error, id))
+    result.map_err(|error| {
+        note(&error);
+        status(&error, id)
+    })
 }
 
 /// The answers of a streaming RPC, guarded in the same way.
@@ -92,7 +114,8 @@ impl FlightService for Flight {
     ) -> Result<Response<Self::HandshakeStream>, Status> {
         let id = Call::query_id(&request);
         let (metadata, extensions) = (request.metadata(), request.extensions());
-        answer(id, rpc::handshake::run(self, metadata, extensions)).await
+        let run = rpc::handshake::run(self, id, metadata, extensions);
+        answer(id, run, |_| {}).await
     }
 
     async fn list_flights(
@@ -101,7 +124,7 @@ impl FlightService for Flight {
     ) -> Result<Response<Self::ListFlightsStream>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::list_flights::run(self, &call, request.into_inner());
-        Box::pin(answer(call.id, run)).await.map(Response::new)
+        Box::pin(self.answer(&call, run)).await.map(Response::new)
     }
 
     async fn get_flight_info(
@@ -110,7 +133,7 @@ impl FlightService for Flight {
     ) -> Result<Response<FlightInfo>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::get_flight_info::run(self, &call, request.into_inner());
-        Box::pin(answer(call.id, run)).await.map(Response::new)
+        Box::pin(self.answer(&call, run)).await.map(Response::new)
     }
 
     async fn poll_flight_info(
@@ -119,7 +142,7 @@ impl FlightService for Flight {
     ) -> Result<Response<PollInfo>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::poll_flight_info::run(self, &call, request.into_inner());
-        Box::pin(answer(call.id, run)).await.map(Response::new)
+        Box::pin(self.answer(&call, run)).await.map(Response::new)
     }
 
     async fn get_schema(
@@ -128,7 +151,7 @@ impl FlightService for Flight {
     ) -> Result<Response<SchemaResult>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::get_schema::run(self, &call, request.into_inner());
-        Box::pin(answer(call.id, run)).await.map(Response::new)
+        Box::pin(self.answer(&call, run)).await.map(Response::new)
     }
 
     async fn do_get(
@@ -137,7 +160,7 @@ impl FlightService for Flight {
     ) -> Result<Response<Self::DoGetStream>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::do_get::run(self, &call, request.into_inner());
-        Box::pin(answer(call.id, run)).await.map(Response::new)
+        Box::pin(self.answer(&call, run)).await.map(Response::new)
     }
 
     async fn do_put(
@@ -145,8 +168,8 @@ impl FlightService for Flight {
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoPutStream>, Status> {
         let call = Call::of(&request)?;
-        let run = rpc::do_put::run(self, &call, Incoming::of(request));
-        Box::pin(answer(call.id, run)).await.map(Response::new)
+        let run = Box::pin(rpc::do_put::run(self, &call, Incoming::of(request)));
+        self.answer(&call, run).await.map(Response::new)
     }
 
     async fn do_action(
@@ -155,7 +178,7 @@ impl FlightService for Flight {
     ) -> Result<Response<Self::DoActionStream>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::do_action::run(self, &call, request.into_inner());
-        answer(call.id, run).await
+        self.answer(&call, run).await
     }
 
     async fn list_actions(
@@ -172,6 +195,6 @@ impl FlightService for Flight {
     ) -> Result<Response<Self::DoExchangeStream>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::do_exchange::run(self, &call, Incoming::of(request));
-        Box::pin(answer(call.id, run)).await.map(Response::new)
+        Box::pin(self.answer(&call, run)).await.map(Response::new)
     }
 }

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use godwit_auth::Error as Auth;
-use godwit_engine::Error as Engine;
+use godwit_engine::{Error as Engine, shown_in_log};
 use godwit_protocol::{Error as Protocol, StatementId};
 use tonic::{Code, Status};
 
@@ -49,7 +49,7 @@ pub(crate) fn status(error: &Error, id: QueryId) -> Status {
         tracing::error!(query_id = %id, engine_query_id = %query_id, "internal error");
         return Status::new(code, error.to_string());
     }
-    tracing::error!(query_id = %id, cause = %Chain(error), "internal error");
+    tracing::error!(query_id = %id, cause = %shown_in_log(&Chain(error).to_string()), "internal error");
     let text = "internal error; the server's log has the cause under this query id";
     Status::new(code, message(text, id))
 }
@@ -94,7 +94,7 @@ pub(crate) fn message(text: &str, id: QueryId) -> String {
     }
 }
 
-fn code(error: &Error) -> Code {
+pub(crate) fn code(error: &Error) -> Code {
     match error {
         Error::Protocol(error) => protocol(error),
         Error::Auth(error) => auth(error),

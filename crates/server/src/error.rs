@@ -85,6 +85,15 @@ impl From<godwit_auth::Error> for Error {
     }
 }
 
+impl From<godwit_audit::Error> for Error {
+    fn from(error: godwit_audit::Error) -> Self {
+        match error {
+            godwit_audit::Error::Storage { path, why } => Self::DataDir { path, why },
+            error @ godwit_audit::Error::Refused => Self::internal(error),
+        }
+    }
+}
+
 impl From<godwit_conformance::Error> for Error {
     fn from(error: godwit_conformance::Error) -> Self {
         match error {

@@ -6,6 +6,7 @@ mod start;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use godwit_audit::Auditor;
 use godwit_config::Config;
 use tokio::runtime::{Builder, Runtime};
 
@@ -21,7 +22,7 @@ const LEFTOVERS: Duration = Duration::from_secs(1);
 
 /// Serves until a signal comes.
 pub(crate) fn run(config: Config) -> Result<()> {
-    telemetry::start(&config.log);
+    telemetry::start(&config.log, config.audit.redact_literals);
     let data_dir = DataDir::open(&config.data_dir)?;
     serve(&config, &data_dir, |_, _| {})
 }
@@ -42,10 +43,11 @@ pub(crate) fn serve(
         ));
     }
     let authenticator = start::authenticator(config, data_dir.path())?;
+    let auditor = Auditor::start(&config.audit, data_dir.path())?;
     let runtime = runtime()?;
     // Engine and server are dropped on this thread, off the runtime: the engine's own runtime must not be dropped on it.
     let tls = encryption.as_ref().map(|encryption| encryption.tls.clone());
-    let started = runtime.block_on(start::server(config, authenticator, tls))?;
+    let started = runtime.block_on(start::server(config, authenticator, auditor.clone(), tls))?;
     if let Some(watch) = watch {
         runtime.spawn(watch.run());
     }
@@ -55,11 +57,13 @@ pub(crate) fn serve(
     let engine = started.engine.clone();
     let ended = runtime.block_on(drain::serve(started, config.shutdown.grace))?;
     if ended == Ended::AtOnce {
-        // A second signal: nothing is waited for, neither threads nor destructors.
+        // A second signal: nothing is waited for, neither threads nor destructors, but for what is to be noted of it.
+        auditor.wait_written(LEFTOVERS);
         std::process::exit(0);
     }
     runtime.shutdown_timeout(LEFTOVERS);
     drop(engine);
+    auditor.close();
     Ok(())
 }
 

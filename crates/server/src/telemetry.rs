@@ -4,7 +4,11 @@ use std::backtrace::Backtrace;
 use std::io;
 
 use godwit_config::{Check, Log, LogFormat};
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterFn, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Says in a configuration report what is wrong with `log.filter`.
 pub(crate) const FILTER_CHECK: Check = Check {
@@ -17,8 +21,18 @@ pub(crate) const FILTER_CHECK: Check = Check {
     },
 };
 
-/// Starts logging. From here on panics are logged too, so that a collector sees them.
-pub(crate) fn start(config: &Log) {
+/// Libraries that log the statements they are given, passwords included.
+const SHOWS_SECRETS: [&str; 1] = ["sqlparser"];
+/// What shows parts of statements below the level `info`.
+const SHOWS_LITERALS: [&str; 3] = [
+    "datafusion",
+    "godwit_lake::stats",
+    "godwit_engine::progress",
+];
+
+/// Starts logging. From here on panics are logged too, so that a collector sees them. Where literals are redacted, those
+/// lines are left out that libraries would put them into.
+pub(crate) fn start(config: &Log, redact_literals: bool) {
     use std::io::IsTerminal;
 
     let filter = EnvFilter::builder().parse_lossy(&config.filter);
@@ -28,12 +42,27 @@ pub(crate) fn start(config: &Log) {
         .with_writer(io::stderr)
         .log_internal_errors(false);
     let started = match config.format {
-        LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => {
+            let lines = builder.with_ansi(io::stderr().is_terminal()).finish();
+            lines.with(quiet(redact_literals)).try_init()
+        }
+        LogFormat::Json => {
+            let lines = builder.json().flatten_event(true).finish();
+            lines.with(quiet(redact_literals)).try_init()
+        }
     };
     if started.is_ok() {
         std::panic::set_hook(Box::new(|panic| {
             tracing::error!(backtrace = %Backtrace::capture(), "{panic}");
         }));
     }
+}
+
+/// Keeps statements out of the log, whatever `log.filter` says.
+fn quiet(redact_literals: bool) -> FilterFn<impl Fn(&Metadata<'_>) -> bool> {
+    filter_fn(move |line| {
+        let is_of = |targets: &[&str]| targets.iter().any(|name| line.target().starts_with(name));
+        let literals = redact_literals && *line.level() > Level::INFO && is_of(&SHOWS_LITERALS);
+        !is_of(&SHOWS_SECRETS) && !literals
+    })
 }

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use super::Results;
 use super::file::{Chunk, ResultFile};
 use super::shared::{Shared, Written};
+use crate::audit::Facts;
 use crate::inner::Inner;
 use crate::query::{Message, WAITING_BATCHES};
 use crate::running::Record;
@@ -23,9 +24,13 @@ const WAIT_FOR_READERS: Duration = Duration::from_secs(5);
 pub(super) fn start(inner: &Inner, shared: Arc<Shared>, part: u32) -> Result<QueryStream> {
     let query_id = shared.id.to_string();
     // Registered, so that a server that stops waits for its end.
-    let record = inner
-        .running
-        .begin(query_id.clone(), &shared.user, &shared.sql)?;
+    let record = inner.running.begin(Facts {
+        id: &query_id,
+        user: &shared.user,
+        session: None,
+        kind: "result",
+        sql: &shared.sql,
+    })?;
     let key = record.key();
     let (sender, receiver) = mpsc::channel(WAITING_BATCHES);
     let reading = Reading::begin(inner, &shared, part);
@@ -167,7 +172,7 @@ impl Reader {
                 let _ = self.messages.send(Message::Finished).await;
             }
             Err(error) => {
-                self.record.fail(&error);
+                let error = self.record.fail(error);
                 let _ = self.messages.send(Message::Failed(error)).await;
             }
         }

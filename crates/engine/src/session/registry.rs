@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use datafusion::execution::SessionState;
+use godwit_audit::Auditor;
 use godwit_catalog::{Catalog, TempTables};
 use godwit_config::Config;
 use godwit_lake::Lake;
@@ -64,6 +65,7 @@ impl Sessions {
         lake: Lake,
         base: SessionState,
         bounds: Bounds,
+        auditor: Auditor,
     ) -> Result<Self> {
         let statements = StoreLimits {
             max: config.statements.max_per_session,
@@ -73,7 +75,7 @@ impl Sessions {
         Ok(Self {
             shared: Arc::new(Shared {
                 catalog,
-                transactions: Transactions::new(config),
+                transactions: Transactions::new(config, auditor),
                 lake,
                 base,
                 unchanged,

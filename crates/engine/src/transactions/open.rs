@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use godwit_audit::Auditor;
 use godwit_catalog::{TempJournal, TempTables};
 use godwit_lake::{Lake, Snapshot, Transaction};
 use godwit_protocol::{SessionId, TransactionId};
@@ -8,6 +9,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::{Error, Result};
 
+mod note;
 mod savepoints;
 
 use savepoints::Mark;
@@ -32,6 +34,9 @@ pub(crate) struct Open {
     /// Held by the statement that changes it.
     changing: Arc<tokio::sync::Mutex<()>>,
     inner: Mutex<Inner>,
+    /// Notes how it ends.
+    auditor: Auditor,
+    began: Instant,
 }
 
 /// What distinguishes one transaction from another when it begins.
@@ -111,7 +116,14 @@ impl Open {
                 last_used: Instant::now(),
                 using: 0,
             }),
+            auditor: Auditor::off(),
+            began: Instant::now(),
         }
+    }
+
+    /// The same with its end noted.
+    pub(crate) fn noted_by(self, auditor: Auditor) -> Self {
+        Self { auditor, ..self }
     }
 
     pub(crate) fn id(&self) -> TransactionId {
@@ -222,13 +234,17 @@ impl Open {
         let _changing = self.changing().await;
         let Some(begun) = self.lock().end(self, Ended::Committed)? else {
             self.journal.clear();
+            self.note(&Ended::Committed, None);
             return Ok(());
         };
         let Err(error) = commit(begun.transaction).await else {
             self.journal.clear();
+            self.note(&Ended::Committed, None);
             return Ok(());
         };
-        self.lock().stage = Stage::Ended(Ended::Failed(error.to_string()));
+        let failed = Ended::Failed(error.to_string());
+        self.note(&failed, Some(error.code()));
+        self.lock().stage = Stage::Ended(failed);
         self.undo_all().await;
         Err(error)
     }
@@ -239,7 +255,8 @@ impl Open {
     /// [`Error::NotFound`] when it had ended already.
     pub(crate) async fn rollback(&self, how: Ended) -> Result<()> {
         let _changing = self.changing().await;
-        let begun = self.lock().end(self, how)?;
+        let begun = self.lock().end(self, how.clone())?;
+        self.note(&how, None);
         if let Some(begun) = begun {
             begun.transaction.rollback().await;
         }
@@ -250,7 +267,9 @@ impl Open {
     /// Ends it without waiting for anybody: what it changed in the lake is forgotten when the last statement lets go.
     pub(crate) fn close(&self, how: Ended) {
         // That it had ended already is as well.
-        let _ = self.lock().end(self, how);
+        if self.lock().end(self, how.clone()).is_ok() {
+            self.note(&how, None);
+        }
     }
 
     /// Whether a statement changes it at this moment.

@@ -2,6 +2,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use godwit_audit::Auditor;
 use godwit_config::Config;
 use godwit_protocol::{SessionId, TransactionId};
 
@@ -18,6 +19,7 @@ pub(crate) struct Transactions {
     max: usize,
     max_savepoints: usize,
     idle_timeout: Duration,
+    auditor: Auditor,
     inner: Mutex<Inner>,
 }
 
@@ -44,11 +46,12 @@ pub(crate) enum Found {
 }
 
 impl Transactions {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, auditor: Auditor) -> Self {
         Self {
             max: config.lake.max_transactions,
             max_savepoints: config.lake.max_savepoints,
             idle_timeout: config.lake.transaction_idle_timeout,
+            auditor,
             inner: Mutex::default(),
         }
     }
@@ -82,7 +85,7 @@ impl Transactions {
             kind,
             self.max_savepoints,
         );
-        let open = Arc::new(open);
+        let open = Arc::new(open.noted_by(self.auditor.clone()));
         inner.open.insert(open.id(), Arc::clone(&open));
         Ok(open)
     }

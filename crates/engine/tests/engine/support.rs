@@ -14,6 +14,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use datafusion::parquet::arrow::ArrowWriter;
 use futures::TryStreamExt;
+use godwit_audit::Auditor;
 use godwit_auth::{Authenticator, Intent, Permit};
 use godwit_config::{AuthMode, Config, Mount, User};
 use godwit_engine::{Engine, Error, Result, Session, SessionKey, Statement};
@@ -64,7 +65,8 @@ impl World {
             .insert("shop".to_owned(), Mount::new(dir.path().join("shop")));
         change(&mut config);
         fs::create_dir_all(&config.data_dir).unwrap();
-        let engine = Engine::start(&config).await.unwrap();
+        let auditor = Auditor::start(&config.audit, &config.data_dir).unwrap();
+        let engine = Engine::start(&config, auditor).await.unwrap();
         let permit = permit_for(&config, None).await;
         let key = SessionKey::Token(SessionId::random());
         let session = engine.sessions().open(permit.user(), key).unwrap();

@@ -7,9 +7,10 @@ use tonic::body::Body;
 use tower::Service;
 
 use super::{Answer, Inner, rpc, succeeds, take_ready};
-use crate::Flight;
+use crate::audit::{Attempt, address};
 use crate::connection::Peer;
 use crate::status::{QueryId, status};
+use crate::{Error, Flight};
 
 /// Lets nobody pass without an identity, except to the handshake, which is where one is asked for.
 #[derive(Debug, Clone)]
@@ -40,15 +41,19 @@ impl<S: Inner> Service<Request<Body>> for Authenticate<S> {
         }
         let flight = self.flight.clone();
         Box::pin(async move {
+            let id = request.extensions().get().copied();
+            let id = id.unwrap_or_else(QueryId::random);
             let authorization = authorization(request.headers());
             let certified = certified(&flight, request.extensions());
-            let caller = match identify(&flight, certified, authorization.as_deref()).await {
+            let attempt = Attempt {
+                call: rpc(request.uri().path()),
+                id,
+                address: address(request.extensions()),
+                authorization: authorization.as_deref(),
+            };
+            let caller = match authenticated(&flight, certified, attempt).await {
                 Ok(caller) => caller,
-                Err(refused) => {
-                    let id = request.extensions().get().copied();
-                    let id = id.unwrap_or_else(QueryId::random);
-                    return Ok(status(&refused.into(), id).into_http());
-                }
+                Err(refused) => return Ok(status(&refused, id).into_http()),
             };
             tracing::Span::current().record("user", caller.identity.user());
             // Nothing behind this line needs the credentials, so nothing can leak them.
@@ -99,6 +104,19 @@ pub(crate) fn certified(
         Some(own) => flight.authenticator.certified(own),
         None => Ok(None),
     }
+}
+
+/// Finds out who calls, and has it noted.
+async fn authenticated(
+    flight: &Flight,
+    certified: godwit_auth::Result<Option<Identity>>,
+    attempt: Attempt<'_>,
+) -> Result<Authenticated, Error> {
+    flight.notes.check()?;
+    let caller = identify(flight, certified, attempt.authorization).await;
+    let identity = caller.as_ref().map(|caller| &caller.identity);
+    flight.notes.login(&attempt, identity);
+    Ok(caller?)
 }
 
 /// The header that hands a token to a client.

@@ -19,11 +19,16 @@ use crate::status::QueryId;
 #[derive(Debug, Clone)]
 pub(crate) struct Trace<S> {
     inner: S,
+    /// Whether the log may show messages of errors, which quote what was sent.
+    shows_messages: bool,
 }
 
 impl<S> Trace<S> {
-    pub(crate) fn new(inner: S) -> Self {
-        Self { inner }
+    pub(crate) fn new(inner: S, shows_messages: bool) -> Self {
+        Self {
+            inner,
+            shows_messages,
+        }
     }
 }
 
@@ -50,6 +55,7 @@ impl<S: Inner> Service<Request<Body>> for Trace<S> {
             span: span.clone(),
             started: Instant::now(),
             logged: false,
+            shows_messages: self.shows_messages,
         };
         let answer = async move {
             let response = inner.call(request).await?;
@@ -66,6 +72,7 @@ struct Ending {
     span: Span,
     started: Instant,
     logged: bool,
+    shows_messages: bool,
 }
 
 impl Ending {
@@ -83,7 +90,8 @@ impl Ending {
         let _entered = self.span.enter();
         match code {
             Code::Ok => tracing::debug!(elapsed_ms, "done"),
-            _ => tracing::info!(elapsed_ms, ?code, message, "failed"),
+            _ if self.shows_messages => tracing::info!(elapsed_ms, ?code, message, "failed"),
+            _ => tracing::info!(elapsed_ms, ?code, "failed"),
         }
     }
 }

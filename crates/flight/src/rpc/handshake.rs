@@ -1,12 +1,15 @@
 use futures::{StreamExt, stream};
+use godwit_auth::Login;
 use http::Extensions;
 use tonic::Response;
 use tonic::metadata::{MetadataMap, MetadataValue};
 
 use arrow_flight::HandshakeResponse;
 
+use crate::audit::{Attempt, address};
 use crate::layers::certified;
 use crate::service::Answers;
+use crate::status::QueryId;
 use crate::{Flight, Result};
 
 /// Credentials for a token, in the initial headers, where every client looks for it.
@@ -15,21 +18,26 @@ use crate::{Flight, Result};
 /// they send or end their stream. So it is answered at once, without a message.
 ///
 /// # Errors
-/// UNAUTHENTICATED.
+/// UNAUTHENTICATED; UNAVAILABLE when it could not be noted.
 pub(crate) async fn run(
     flight: &Flight,
+    id: QueryId,
     metadata: &MetadataMap,
     extensions: &Extensions,
 ) -> Result<Response<Answers<HandshakeResponse>>> {
     let authorization = metadata.get("authorization");
     let authorization = authorization.and_then(|value| value.to_str().ok());
-    let login = match (certified(flight, extensions)?, authorization) {
-        (Some(identity), None) => flight.authenticator.login_certified(&identity)?,
-        (certified, authorization) => {
-            let login = flight.authenticator.login(authorization).await?;
-            login.agreeing(certified.as_ref())?
-        }
+    flight.notes.check()?;
+    let attempt = Attempt {
+        call: "Handshake",
+        id,
+        address: address(extensions),
+        authorization,
     };
+    let login = login(flight, extensions, authorization).await;
+    let identity = login.as_ref().map(|login| &login.identity);
+    flight.notes.login(&attempt, identity);
+    let login = login?;
     tracing::Span::current().record("user", login.identity.user());
     let mut response = Response::new(stream::empty().boxed());
     if let Some(token) = login.token {
@@ -39,4 +47,19 @@ pub(crate) async fn run(
         response.metadata_mut().insert("authorization", value);
     }
     Ok(response)
+}
+
+/// Who calls, by the header of the call, by the certificate of the connection, or by both where they agree.
+async fn login(
+    flight: &Flight,
+    extensions: &Extensions,
+    authorization: Option<&str>,
+) -> godwit_auth::Result<Login> {
+    match (certified(flight, extensions)?, authorization) {
+        (Some(identity), None) => flight.authenticator.login_certified(&identity),
+        (certified, authorization) => {
+            let login = flight.authenticator.login(authorization).await?;
+            login.agreeing(certified.as_ref())
+        }
+    }
 }

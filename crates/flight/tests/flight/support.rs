@@ -21,6 +21,7 @@ use arrow_ipc::writer::FileWriter;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures::TryStreamExt;
+use godwit_audit::Auditor;
 use godwit_auth::{Authenticator, hash_password};
 use godwit_config::{Config, Mount, Secret, User};
 use godwit_engine::Engine;
@@ -58,7 +59,8 @@ impl Server {
         let mut config = config(dir.path());
         configure(&mut config);
         let (authenticator, _) = Authenticator::start(&config, &config.data_dir).unwrap();
-        let engine = Engine::start(&config).await.unwrap();
+        let auditor = Auditor::start(&config.audit, &config.data_dir).unwrap();
+        let engine = Engine::start(&config, auditor).await.unwrap();
         let sealer = Sealer::new(&authenticator.mac_key());
         let mut options = FlightOptions::from(&config);
         change(&mut options);

@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use godwit_audit::Auditor;
 use godwit_auth::{Authenticator, FirstStart};
 use godwit_config::Config;
 use godwit_engine::Engine;
@@ -41,10 +42,13 @@ pub(super) fn authenticator(config: &Config, data_dir: &Path) -> Result<Arc<Auth
 pub(super) async fn server(
     config: &Config,
     authenticator: Arc<Authenticator>,
+    auditor: Auditor,
     tls: Option<Tls>,
 ) -> Result<Started> {
     let signals = Signals::new().map_err(Error::internal)?;
-    let engine = Engine::start(config).await.map_err(Error::internal)?;
+    let engine = Engine::start(config, auditor)
+        .await
+        .map_err(Error::internal)?;
     authenticator.keep_fresh();
     let sealer = Sealer::new(&authenticator.mac_key());
     let options = FlightOptions::from(config);

@@ -17,6 +17,8 @@ fn facts() -> RecordBatch {
         statement_idle_timeout: Duration::from_secs(1800),
         web: true,
         allowed_origins: Vec::new(),
+        repeat_logins_after: Duration::ZERO,
+        redact_literals: false,
         secure_cookies: false,
     };
     let functions = FunctionNames {
