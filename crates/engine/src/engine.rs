@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use godwit_auth::Permit;
+use godwit_auth::{Directory, Permit};
 use godwit_config::Config;
 use godwit_protocol::StatementId;
 
@@ -23,12 +23,13 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Makes the memory pool, the spill directory, the query runtime, the catalog and the sessions.
+    /// Makes the memory pool, the spill directory, the query runtime, the catalog and the sessions. Users and grants are
+    /// kept beside the lake from then on.
     ///
     /// # Errors
     /// When a directory cannot be made or the configuration asks for something impossible.
-    pub async fn start(config: &Config) -> Result<Self> {
-        let inner = Inner::start(config).await?;
+    pub async fn start(config: &Config, directory: Arc<Directory>) -> Result<Self> {
+        let inner = Inner::start(config, directory).await?;
         Ok(Self { inner })
     }
 

@@ -10,6 +10,7 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement as Tree;
 use datafusion::sql::planner::object_name_to_table_reference;
+use godwit_auth::Directory;
 use godwit_catalog::{CATALOG, Catalog, DEFAULT_SCHEMA, TableKind};
 use godwit_config::Config;
 use godwit_lake::Lake;
@@ -33,7 +34,7 @@ use crate::session::{Session, Sessions};
 use crate::settings::Bounds;
 use crate::statement::Body;
 use crate::transactions::{Open, check_statement};
-use crate::{Error, Prepared, QueryStream, Result, Statement, memory, system, upkeep};
+use crate::{Error, Prepared, QueryStream, Result, Statement, access, memory, system, upkeep};
 
 #[derive(Debug)]
 pub(crate) struct Inner {
@@ -42,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) lake: Lake,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) plans: PlanCache,
+    /// Users, roles and grants.
+    pub(crate) directory: Arc<Directory>,
     pub(crate) results: Arc<Results>,
     pub(crate) running: Arc<Running>,
     pub(crate) base: SessionState,
@@ -53,7 +56,7 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    pub(crate) async fn start(config: &Config) -> Result<Arc<Self>> {
+    pub(crate) async fn start(config: &Config, directory: Arc<Directory>) -> Result<Arc<Self>> {
         let bounds = Bounds::new(config);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let runtime = QueryRuntime::start(config.query.worker_threads.unwrap_or(cores))?;
@@ -76,6 +79,7 @@ impl Inner {
             };
             runtime.run("start", None, open).await?
         };
+        access::attach(&runtime, &directory, &lake).await?;
         let results = Arc::new(Results::new(config, Arc::clone(&env.disk_manager)));
         let runtime_env = Arc::clone(&env);
         let base = base_state(&catalog, &bounds, env);
@@ -94,6 +98,7 @@ impl Inner {
             lake,
             sessions,
             plans: PlanCache::new(config.statements.cached_plans, config.tickets.ttl),
+            directory,
             results,
             running,
             base,

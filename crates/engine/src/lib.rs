@@ -12,6 +12,7 @@
 //! kept and queries that nobody waits for; `runtime`, `running`, `memory`, `deep` and `cache`,
 //! what it all runs on; `upkeep`, what is done unasked; `metadata` and `system`, what is told about it; [`Error`].
 
+mod access;
 mod bind;
 mod cache;
 mod change;

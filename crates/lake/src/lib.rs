@@ -7,7 +7,7 @@
 //! Reading order: `id`, `state` (what there is at a snapshot), `content` (the rows of a table, as a list of parts), `types`
 //! (Arrow to the catalog's types and back), `database` and `storage` (the two places where bytes go), `layout` (the catalog's
 //! tables), `snapshot` (the lake at one moment), `scan` (a content as a table provider), `transaction`, `commit`,
-//! `maintenance`, `changes`.
+//! `maintenance`, `changes`, `records`.
 //!
 //! Source of the layout: the DuckLake specification 1.0, and what DuckDB 1.5.5 makes of it.
 
@@ -21,6 +21,7 @@ mod lake;
 mod layout;
 mod maintenance;
 mod options;
+mod records;
 mod restore;
 mod scan;
 mod snapshot;
@@ -41,5 +42,5 @@ pub use maintenance::{Budget, Cleaned, Compacted, Expired, Expiry, Maintained, S
 pub use restore::Restored;
 pub use snapshot::{LakeTable, Snapshot};
 pub use state::{Column, Key, Schema, SnapshotInfo, State, Table, View};
-pub use transaction::{Commented, Definition, NewColumn, NewTable, Savepoint, Transaction};
+pub use transaction::{Commented, Definition, NewColumn, NewTable, Owned, Savepoint, Transaction};
 pub use writer::{TableWriter, Written};

@@ -64,7 +64,9 @@ impl World {
             .insert("shop".to_owned(), Mount::new(dir.path().join("shop")));
         change(&mut config);
         fs::create_dir_all(&config.data_dir).unwrap();
-        let engine = Engine::start(&config).await.unwrap();
+        let (authenticator, _) = Authenticator::start(&config, &config.data_dir).unwrap();
+        let directory = Arc::clone(authenticator.directory());
+        let engine = Engine::start(&config, directory).await.unwrap();
         let permit = permit_for(&config, None).await;
         let key = SessionKey::Token(SessionId::random());
         let session = engine.sessions().open(permit.user(), key).unwrap();

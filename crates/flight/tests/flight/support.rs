@@ -58,7 +58,8 @@ impl Server {
         let mut config = config(dir.path());
         configure(&mut config);
         let (authenticator, _) = Authenticator::start(&config, &config.data_dir).unwrap();
-        let engine = Engine::start(&config).await.unwrap();
+        let engine = Engine::start(&config, Arc::clone(authenticator.directory()));
+        let engine = engine.await.unwrap();
         let sealer = Sealer::new(&authenticator.mac_key());
         let mut options = FlightOptions::from(&config);
         change(&mut options);

@@ -44,7 +44,9 @@ pub(super) async fn server(
     tls: Option<Tls>,
 ) -> Result<Started> {
     let signals = Signals::new().map_err(Error::internal)?;
-    let engine = Engine::start(config).await.map_err(Error::internal)?;
+    let directory = Arc::clone(authenticator.directory());
+    let engine = Engine::start(config, directory).await;
+    let engine = engine.map_err(Error::internal)?;
     let sealer = Sealer::new(&authenticator.mac_key());
     let options = FlightOptions::from(config);
     let flight = Flight::new(engine.clone(), authenticator, sealer, options);
