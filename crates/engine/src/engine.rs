@@ -292,6 +292,7 @@ impl Engine {
                 message: "the session belongs to another user".to_owned(),
             });
         }
+        session.set_authority(permit.authority());
         session.touch();
         Ok(())
     }
