@@ -12,7 +12,7 @@ use godwit_auth::Directory;
 use godwit_auth::access::{Access as Granted, Authority};
 use godwit_catalog::Seen;
 use godwit_config::Secret;
-use godwit_lake::{Lake, Owned};
+use godwit_lake::{Lake, Owned, Snapshot};
 use godwit_protocol::StatementId;
 use tokio::sync::Semaphore;
 
@@ -54,6 +54,8 @@ struct Asking<'a> {
     inner: &'a Inner,
     state: Arc<State>,
     seen: Seen,
+    /// The newest snapshot.
+    lake: Snapshot,
     authority: Arc<Authority>,
     /// The hash of the password in the statement, when it runs.
     hash: Option<String>,
@@ -120,10 +122,13 @@ impl Inner {
                  ROLLBACK before it",
             ));
         }
+        let seen = session.seen().await?;
+        let lake = seen.lake().map_err(|error| Error::from_catalog(&error))?;
         let asking = Asking {
             inner: self,
             state: session.state(),
-            seen: session.seen().await?,
+            lake: lake.clone(),
+            seen,
             authority: Arc::clone(&session.authority()),
             hash,
         };

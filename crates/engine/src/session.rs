@@ -13,7 +13,7 @@ use godwit_protocol::session::OptionValue;
 use crate::check::SettingChange;
 use crate::prepared::Store;
 use crate::settings::{Setting, Settings};
-use crate::transactions::{Open, Place, SqlTransaction};
+use crate::transactions::{Place, SqlTransaction};
 use crate::{Error, Result};
 
 mod caller;
@@ -191,16 +191,6 @@ impl Session {
             authority: self.authority(),
             transaction: self.place.transaction().cloned(),
         })
-    }
-
-    /// What the user may do, nothing until somebody has said so.
-    pub(crate) fn authority(&self) -> Arc<Authority> {
-        Arc::clone(&self.lock().authority)
-    }
-
-    /// What the user may do from now on.
-    pub(crate) fn set_authority(&self, authority: &Arc<Authority>) {
-        self.lock().authority = Arc::clone(authority);
     }
 
     pub(crate) fn statements(&self) -> &Store {

@@ -111,7 +111,7 @@ impl Object {
 
 impl Asking<'_> {
     pub(super) fn lake(&self) -> &LakeState {
-        self.seen.lake().state()
+        self.lake.state()
     }
 
     /// A schema by its name.

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use godwit_auth::access::Authority;
 use godwit_protocol::SessionId;
 
+use super::Session;
 use crate::settings::Settings;
 use crate::transactions::Open;
 
@@ -17,4 +18,16 @@ pub(crate) struct Caller {
     pub(crate) authority: Arc<Authority>,
     /// The transaction that the statement works in.
     pub(crate) transaction: Option<Arc<Open>>,
+}
+
+impl Session {
+    /// What the user may do, nothing until somebody has said so.
+    pub(crate) fn authority(&self) -> Arc<Authority> {
+        Arc::clone(&self.lock().authority)
+    }
+
+    /// What the user may do from now on.
+    pub(crate) fn set_authority(&self, authority: &Arc<Authority>) {
+        self.lock().authority = Arc::clone(authority);
+    }
 }

@@ -195,7 +195,7 @@ async fn policies_and_masks_are_checked_when_they_are_made() {
         .await;
     let shown = court.rows("ada", "SHOW POLICIES ON main.people").await;
     let wanted = [
-        "own main people readers role name = current_user() OR has_role('readers')",
+        "own main people readers role name = current_user OR has_role('readers')",
         "small main people bob user salary < 1e3",
     ];
     assert_eq!(shown, wanted);

@@ -1,11 +1,17 @@
 //! Row policies and column masks.
 
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, FunctionArguments, ObjectNamePart, VisitMut, VisitorMut,
+};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
 use super::grants::grantee;
 use super::{Access, Rule, RuleKind};
 use crate::Result;
+use crate::deep::with_deep_stack;
 
 pub(super) fn create(cursor: &mut Cursor<'_>, kind: RuleKind) -> Result<Access> {
     cursor.expect(&["create"])?;
@@ -38,7 +44,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>, kind: RuleKind) -> Result<Access> 
         ));
     }
     cursor.expect(&["using"])?;
-    let using = cursor.expression()?;
+    let using = plain(cursor.expression()?);
     if cursor.is_at(&["with"]) {
         return Err(cursor.unsupported("WITH CHECK (USING is checked for what is written too)"));
     }
@@ -50,6 +56,33 @@ pub(super) fn create(cursor: &mut Cursor<'_>, kind: RuleKind) -> Result<Access> 
         to,
         using,
     })))
+}
+
+/// The expression with `current_user` as every parser takes it: `current_user()` is this server's.
+fn plain(mut expr: Expr) -> Expr {
+    with_deep_stack(|| {
+        let _ = expr.visit(&mut Callers);
+        expr
+    })
+}
+
+struct Callers;
+
+impl VisitorMut for Callers {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expr
+            && let FunctionArguments::List(list) = &function.args
+            && list.args.is_empty()
+            && let [ObjectNamePart::Identifier(name)] = function.name.0.as_mut_slice()
+            && matches!(name.value.as_str(), "current_user" | "session_user")
+        {
+            name.quote_style = None;
+            function.args = FunctionArguments::None;
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 pub(super) fn remove(cursor: &mut Cursor<'_>, kind: RuleKind) -> Result<Access> {
