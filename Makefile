@@ -71,7 +71,7 @@ crash: tests-ready build ## many rounds of kill -9 under writers, and a long wor
 # libFuzzer over the decoders that meet bytes of clients, so many seconds each; what it learns is kept in the corpus.
 FUZZ_SECONDS ?= 60
 FUZZ_TOOLS := $(CARGO_TARGET_DIR)/fuzz-tools
-FUZZ := PATH="$(FUZZ_TOOLS)/bin:$$PATH" CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/fuzz" $(CARGO) +nightly fuzz
+FUZZ := env PATH="$(FUZZ_TOOLS)/bin:$$PATH" CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/fuzz" $(CARGO) +nightly fuzz
 .PHONY: fuzz
 fuzz: $(FUZZ_TOOLS)/bin/cargo-fuzz ## fuzz what decodes bytes of clients, FUZZ_SECONDS=60 each
 	@for target in commands sealed authorization uploads; do \

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType, Statement};
 
 use crate::{Error, Result};
 
+mod access;
 mod calls;
 mod changes;
 mod clauses;
@@ -20,6 +21,9 @@ mod settings;
 mod transactions;
 mod writes;
 
+pub(crate) use access::{
+    Access, GranteeName, Rights, Rule, RuleKind, Target, UserName, UserOptions, access_of,
+};
 pub(crate) use calls::{Call, call_of, table_named};
 pub(crate) use changes::{
     Action, Change, Clause, Conflict, ConflictTarget, Instead, Rows, When, bare_table, change_of,

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::audit::{Facts, Watched};
 use crate::bind::Bound;
 use crate::change::Scope;
-use crate::check::{Change, SettingChange, TransactionStatement, change_of};
+use crate::check::{Access, Change, SettingChange, TransactionStatement, change_of};
 use crate::deep::with_deep_stack;
 use crate::define;
 use crate::inner::Inner;
@@ -50,6 +50,8 @@ pub(crate) enum Effect {
         parameters: SchemaRef,
         rows: SchemaRef,
     },
+    /// Who may do what.
+    Access(Arc<Access>),
     /// What there is in the lake. Taken apart again when it runs; this keeps the parameters as they were advertised.
     Definition(SchemaRef),
 }
@@ -90,7 +92,7 @@ impl Job {
 impl Effect {
     pub(crate) fn parameters(&self) -> SchemaRef {
         match self {
-            Self::Setting(_) | Self::Transaction(_) => Arc::new(Schema::empty()),
+            Self::Setting(_) | Self::Transaction(_) | Self::Access(_) => Arc::new(Schema::empty()),
             Self::Tables(parameters)
             | Self::Returning { parameters, .. }
             | Self::Definition(parameters) => Arc::clone(parameters),
@@ -101,7 +103,11 @@ impl Effect {
     pub(crate) fn returns(&self) -> Option<&SchemaRef> {
         match self {
             Self::Returning { rows, .. } => Some(rows),
-            Self::Setting(_) | Self::Transaction(_) | Self::Tables(_) | Self::Definition(_) => None,
+            Self::Setting(_)
+            | Self::Transaction(_)
+            | Self::Access(_)
+            | Self::Tables(_)
+            | Self::Definition(_) => None,
         }
     }
 }
@@ -125,6 +131,7 @@ impl Inner {
                 let mut watched = self.watch_small(id, session, "transaction", &sql)?;
                 watched.settle(self.transact(session, id, statement).await)
             }
+            Effect::Access(access) => self.change_access(session, (id, sql), access).await,
             Effect::Definition(parameters) => {
                 let job = define::Job {
                     id,

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use godwit_audit::Auditor;
-use godwit_auth::Permit;
+use godwit_auth::{Directory, Permit};
 use godwit_config::Config;
 use godwit_protocol::StatementId;
 
@@ -26,12 +26,16 @@ pub struct Engine {
 
 impl Engine {
     /// Makes the memory pool, the spill directory, the query runtime, the catalog and the sessions. What is run is noted
-    /// by the auditor.
+    /// by the auditor; users and grants are kept beside the lake from then on.
     ///
     /// # Errors
     /// When a directory cannot be made or the configuration asks for something impossible.
-    pub async fn start(config: &Config, auditor: Auditor) -> Result<Self> {
-        let inner = Inner::start(config, auditor).await?;
+    pub async fn start(
+        config: &Config,
+        auditor: Auditor,
+        directory: Arc<Directory>,
+    ) -> Result<Self> {
+        let inner = Inner::start(config, auditor, directory).await?;
         Ok(Self { inner })
     }
 
@@ -299,6 +303,7 @@ impl Engine {
                 message: "the session belongs to another user".to_owned(),
             });
         }
+        session.set_authority(permit.authority());
         session.touch();
         Ok(())
     }

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList};
+use arrow::datatypes::Schema;
 use datafusion::execution::SessionState;
-use datafusion::execution::runtime_env::RuntimeEnv;
-use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement as Tree;
 use datafusion::sql::planner::object_name_to_table_reference;
 use godwit_audit::Auditor;
-use godwit_catalog::{CATALOG, Catalog, DEFAULT_SCHEMA, TableKind};
+use godwit_auth::Directory;
+use godwit_catalog::{Catalog, TableKind};
 use godwit_config::Config;
 use godwit_lake::Lake;
 use godwit_protocol::StatementId;
@@ -23,7 +21,7 @@ use crate::cache::PlanCache;
 use crate::change::{Scope, read_only};
 use crate::check::{self, Class, Names, Write};
 use crate::effect::{Effect, change_in, check_bound};
-use crate::parse::{self, Parsed};
+use crate::parse::{self, Parsed, Spoken};
 use crate::plan::{Plan, Planner};
 use crate::progress::Progress;
 use crate::query::WAITING_BATCHES;
@@ -35,7 +33,13 @@ use crate::session::{Session, Sessions};
 use crate::settings::Bounds;
 use crate::statement::Body;
 use crate::transactions::{Open, check_statement};
-use crate::{Error, Prepared, QueryStream, Result, Statement, memory, system, upkeep};
+use crate::{
+    Error, Prepared, QueryStream, Result, Statement, granting, memory, redacted, system, upkeep,
+};
+
+mod base;
+
+use base::base_state;
 
 #[derive(Debug)]
 pub(crate) struct Inner {
@@ -44,6 +48,8 @@ pub(crate) struct Inner {
     pub(crate) lake: Lake,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) plans: PlanCache,
+    /// Users, roles and grants.
+    pub(crate) directory: Arc<Directory>,
     pub(crate) results: Arc<Results>,
     pub(crate) running: Arc<Running>,
     pub(crate) base: SessionState,
@@ -55,7 +61,11 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    pub(crate) async fn start(config: &Config, auditor: Auditor) -> Result<Arc<Self>> {
+    pub(crate) async fn start(
+        config: &Config,
+        auditor: Auditor,
+        directory: Arc<Directory>,
+    ) -> Result<Arc<Self>> {
         let bounds = Bounds::new(config);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let runtime = QueryRuntime::start(config.query.worker_threads.unwrap_or(cores))?;
@@ -78,6 +88,7 @@ impl Inner {
             };
             runtime.run("start", None, open).await?
         };
+        granting::attach(&runtime, &directory, &lake).await?;
         let results = Arc::new(Results::new(config, Arc::clone(&env.disk_manager)));
         let runtime_env = Arc::clone(&env);
         let base = base_state(&catalog, &bounds, env);
@@ -90,13 +101,14 @@ impl Inner {
             auditor.clone(),
         )?);
         let running = Arc::new(Running::new(Watch::new(auditor, config)));
-        system::register(&catalog, &lake, &sessions, &running);
+        system::register(&catalog, &lake, &sessions, &running, &directory);
         let inner = Arc::new(Self {
             runtime,
             planner: Planner::new(config, catalog, lake.clone(), runtime_env),
             lake,
             sessions,
             plans: PlanCache::new(config.statements.cached_plans, config.tickets.ttl),
+            directory,
             results,
             running,
             base,
@@ -123,9 +135,7 @@ impl Inner {
         sql: &str,
         parameters: Option<&[u8]>,
     ) -> Result<Statement> {
-        let parsed = parse::parse(sql, self.planner.limits)?;
-        let text = Arc::clone(&parsed.sql);
-        let body = self.analyse(session, parsed).await?;
+        let (text, body) = self.read(session, sql).await?;
         let bound = match (&body, parameters) {
             (Body::Query(plan), Some(ipc)) => {
                 Bound::decode(&plan.parameters, ipc, self.max_parameter_bytes)?
@@ -136,9 +146,7 @@ impl Inner {
     }
 
     pub(crate) async fn prepare(&self, session: &Session, sql: &str) -> Result<Prepared> {
-        let parsed = parse::parse(sql, self.planner.limits)?;
-        let text = Arc::clone(&parsed.sql);
-        let body = self.analyse(session, parsed).await?;
+        let (text, body) = self.read(session, sql).await?;
         session.statements().insert(text, body, session.place())
     }
 
@@ -222,6 +230,21 @@ impl Inner {
                 Ok(()) => Err(Error::Cancelled),
                 Err(error) => Err(Error::from_join(&error, &query_id)),
             },
+        }
+    }
+
+    /// What a text says, checked, and the text as it may be shown.
+    async fn read(&self, session: &Session, sql: &str) -> Result<(Arc<str>, Body)> {
+        match parse::parse_any(sql, self.planner.limits)? {
+            Spoken::Statement(parsed) => {
+                let text = Arc::clone(&parsed.sql);
+                Ok((text, self.analyse(session, parsed).await?))
+            }
+            Spoken::Access(access) => {
+                self.check_access(session, &access).await?;
+                let text = Arc::from(redacted(sql).as_ref());
+                Ok((text, Body::Effect(Effect::Access(Arc::new(access)))))
+            }
         }
     }
 
@@ -317,14 +340,16 @@ impl Inner {
         bound: Option<Arc<Bound>>,
         promised: Option<arrow::datatypes::SchemaRef>,
     ) -> Result<Statement> {
-        let (parameters, keeps_rows) = match &body {
+        let (parameters, is_private) = match &body {
             Body::Query(plan) => (Arc::clone(&plan.parameters), plan.resolved.is_temporary()),
+            // It may hold a password.
+            Body::Effect(Effect::Access(_)) => (Arc::new(Schema::empty()), true),
             Body::Effect(effect) => (effect.parameters(), false),
         };
         check_bound(&parameters, bound.as_deref())?;
         let statement = Statement::new(id, session.caller(), sql, body, bound, promised);
         // A plan that is kept would keep the rows of temporary tables that have changed or gone since.
-        if !keeps_rows {
+        if !is_private {
             self.plans.insert(&statement);
         }
         Ok(statement)
@@ -363,25 +388,4 @@ impl Inner {
             Err(error) => Some(error),
         }
     }
-}
-
-/// The session state that all sessions start from. Making it takes long, copying it does not.
-fn base_state(catalog: &Catalog, bounds: &Bounds, env: Arc<RuntimeEnv>) -> SessionState {
-    let mut config = SessionConfig::new()
-        .with_default_catalog_and_schema(CATALOG, DEFAULT_SCHEMA)
-        .with_create_default_catalog_and_schema(false)
-        .with_information_schema(true)
-        .with_batch_size(bounds.batch_rows())
-        .with_target_partitions(bounds.target_partitions());
-    let execution = &mut config.options_mut().execution;
-    execution.time_zone = Some("UTC".to_owned());
-    execution.planning_concurrency = bounds.target_partitions();
-    let catalogs = MemoryCatalogProviderList::new();
-    catalogs.register_catalog(CATALOG.to_owned(), catalog.provider());
-    SessionStateBuilder::new()
-        .with_config(config)
-        .with_runtime_env(env)
-        .with_catalog_list(Arc::new(catalogs))
-        .with_default_features()
-        .build()
 }

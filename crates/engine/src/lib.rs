@@ -6,7 +6,7 @@
 //!
 //! In reading order: [`Engine`] and `inner`, the way of a statement; `session`, `settings` and `prepared`, what is kept
 //! between two calls; `parse`, `depth` and `placeholders`, text to a tree; `check`, what is refused; `names` and
-//! `provider`, what names stand for; `change`, `effect` and `ingest`, what writes; `define` and `constants`, what says what there is; `copy`, files of SQL's own; `transactions`, where to; `plan`, `infer`,
+//! `provider`, what names stand for; `change`, `effect` and `ingest`, what writes; `define` and `constants`, what says what there is; `granting` and `redact`, what says who may do what; `copy`, files of SQL's own; `transactions`, where to; `plan`, `infer`,
 //! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `conform`, `fill`
 //! and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
 //! kept and queries that nobody waits for; `runtime`, `running`, `memory`, `deep` and `cache`,
@@ -29,6 +29,7 @@ mod engine;
 mod error;
 mod exchange;
 mod fill;
+mod granting;
 mod infer;
 mod ingest;
 mod inner;
@@ -42,7 +43,7 @@ mod prepared;
 mod progress;
 mod provider;
 mod query;
-
+mod redact;
 mod results;
 mod returning;
 mod run;
@@ -68,6 +69,7 @@ pub use ingest::{IfExists, IfMissing, IngestTarget};
 pub use metadata::{FunctionNames, KeyInfo, SchemaEntry, TableInfo};
 pub use prepared::Prepared;
 pub use query::{Canceller, QueryStream};
+pub use redact::redacted;
 pub use results::{Kept, KeptState};
 pub use session::{Session, SessionKey, Sessions};
 pub use shown::shown_in_log;

@@ -32,6 +32,7 @@ mod moments;
 mod nearest;
 mod views;
 
+pub(crate) use nearest::hint_of as nearest_hint;
 pub(crate) use views::{GODWIT, Trail};
 
 pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use datafusion::sql::parser::{DFParserBuilder, Statement as Tree};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::ParserError;
-use datafusion::sql::sqlparser::tokenizer::Tokenizer;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
+use crate::check::{Access, access_of};
 use crate::deep::with_deep_stack;
 use crate::{Error, Result, copy, depth, placeholders};
 
@@ -35,6 +37,11 @@ impl Limits {
     pub(crate) fn max_tables(self) -> usize {
         self.max_depth.saturating_mul(TABLES_PER_LEVEL)
     }
+
+    /// How often the parser may call itself.
+    pub(crate) fn recursion(self) -> usize {
+        self.max_depth.saturating_mul(CALLS_PER_LEVEL)
+    }
 }
 
 /// A statement as it was written.
@@ -48,12 +55,34 @@ pub(crate) struct Parsed {
     pub(crate) parameters: Vec<String>,
 }
 
-/// Parses exactly one statement.
+/// What a text says.
+#[derive(Debug)]
+pub(crate) enum Spoken {
+    /// Who may do what.
+    Access(Access),
+    /// Anything else.
+    Statement(Parsed),
+}
+
+/// Parses exactly one statement that is not about who may do what.
 ///
 /// # Errors
 /// [`Error::TooLarge`], [`Error::Syntax`], or [`Error::InvalidInput`] when it is not one statement, nests too deep or
 /// mixes kinds of parameters.
 pub(crate) fn parse(sql: &str, limits: Limits) -> Result<Parsed> {
+    match parse_any(sql, limits)? {
+        Spoken::Statement(parsed) => Ok(parsed),
+        Spoken::Access(_) => Err(Error::unsupported(
+            "a change of users or grants gives no rows and takes none; run it as a statement of its own",
+        )),
+    }
+}
+
+/// Parses exactly one statement.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_any(sql: &str, limits: Limits) -> Result<Spoken> {
     let bytes = sql.len() as u64;
     if bytes > limits.max_bytes {
         return Err(Error::TooLarge {
@@ -67,8 +96,16 @@ pub(crate) fn parse(sql: &str, limits: Limits) -> Result<Parsed> {
         .tokenize_with_location()
         .map_err(|error| Error::from_parser(&ParserError::from(error)))?;
     depth::check(&tokens, limits.max_depth)?;
+    name_callers(&mut tokens);
+    if let Some(access) = access_of(&tokens, limits)? {
+        return Ok(Spoken::Access(access));
+    }
+    parse_tokens(sql, tokens, limits).map(Spoken::Statement)
+}
+
+fn parse_tokens(sql: &str, mut tokens: Vec<TokenWithSpan>, limits: Limits) -> Result<Parsed> {
     let parameters = placeholders::number(&mut tokens)?;
-    let recursion_limit = limits.max_depth.saturating_mul(CALLS_PER_LEVEL);
+    let recursion_limit = limits.recursion();
     let versions = with_deep_stack(|| versions::take(&mut tokens, &DIALECT, recursion_limit))?;
     if versions::begins_with(&tokens, "copy") {
         let tree = with_deep_stack(|| versions::parse_copy(tokens, &DIALECT, recursion_limit));
@@ -106,6 +143,26 @@ pub(crate) fn parse(sql: &str, limits: Limits) -> Result<Parsed> {
             Err(Error::invalid(
                 "one statement per call: the text holds several",
             ))
+        }
+    }
+}
+
+/// Makes `current_user()` the call of a function: to the parser, the word alone is the whole call.
+fn name_callers(tokens: &mut [TokenWithSpan]) {
+    let mut written = tokens
+        .iter_mut()
+        .map(|token| &mut token.token)
+        .filter(|token| !matches!(token, Token::Whitespace(_)))
+        .peekable();
+    while let Some(token) = written.next() {
+        if let Token::Word(word) = token
+            && word.quote_style.is_none()
+            && matches!(word.keyword, Keyword::CURRENT_USER | Keyword::SESSION_USER)
+            && matches!(written.peek(), Some(Token::LParen))
+        {
+            word.value = word.value.to_lowercase();
+            word.quote_style = Some('"');
+            word.keyword = Keyword::NoKeyword;
         }
     }
 }

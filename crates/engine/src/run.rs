@@ -18,6 +18,7 @@ use crate::conform::conform;
 use crate::deep::{Deep, DeepFuture, with_deep_stack};
 use crate::exchange::prompt;
 use crate::fill::Filling;
+use crate::granting::Asker;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::query::Message;
@@ -185,6 +186,9 @@ pub(crate) async fn start_as(
 ) -> EngineResult<SendableRecordBatchStream> {
     let mut session = plan.state.session().clone();
     session.config_mut().set_extension(Arc::clone(caller));
+    let asker = Asker(Arc::clone(&caller.authority));
+    let options = session.config_mut().options_mut();
+    options.extensions.insert(asker);
     session.mark_start_execution();
     let logical = Deep::new(with_deep_stack(|| optimize(&session, logical()?))?);
     let physical = physical_plan(&session, &logical).await?;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use datafusion::execution::SessionState;
+use godwit_auth::access::{Access, Authority};
 use godwit_catalog::TempTables;
 use godwit_config::{WireCompression, WireProfile};
 use godwit_protocol::SessionId;
@@ -12,11 +13,13 @@ use godwit_protocol::session::OptionValue;
 use crate::check::SettingChange;
 use crate::prepared::Store;
 use crate::settings::{Setting, Settings};
-use crate::transactions::{Open, Place, SqlTransaction};
+use crate::transactions::{Place, SqlTransaction};
 use crate::{Error, Result};
 
+mod caller;
 mod registry;
 
+pub(crate) use caller::Caller;
 pub(crate) use registry::Shared;
 pub use registry::{SessionKey, Sessions};
 
@@ -46,6 +49,7 @@ pub(crate) struct Core {
 struct Inner {
     settings: Settings,
     state: Arc<State>,
+    authority: Arc<Authority>,
     last_used: Instant,
 }
 
@@ -56,17 +60,6 @@ pub(crate) struct State {
     schema: String,
     timeout: Option<Duration>,
     wanted_batch_rows: Option<usize>,
-}
-
-/// Who runs a statement, for the tables that show a caller what is its own. It travels in the configuration that a
-/// query is run with.
-#[derive(Debug)]
-pub(crate) struct Caller {
-    pub(crate) user: String,
-    pub(crate) session: SessionId,
-    pub(crate) settings: Settings,
-    /// The transaction that the statement works in.
-    pub(crate) transaction: Option<Arc<Open>>,
 }
 
 impl Session {
@@ -84,6 +77,7 @@ impl Session {
             inner: Mutex::new(Inner {
                 settings,
                 state,
+                authority: Arc::new(Arc::new(Access::default()).authority(user, &[])),
                 last_used: Instant::now(),
             }),
             changing: Mutex::default(),
@@ -194,6 +188,7 @@ impl Session {
             user: self.core.user.clone(),
             session: self.core.id,
             settings: self.lock().settings.clone(),
+            authority: self.authority(),
             transaction: self.place.transaction().cloned(),
         })
     }

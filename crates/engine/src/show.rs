@@ -9,6 +9,8 @@ use crate::names::{Resolved, Table};
 use crate::settings::Setting;
 use crate::{Error, Result};
 
+mod access;
+
 /// Rewrites what DataFusion does not show, or shows without knowing a session's settings, into a query of the
 /// server's own tables.
 pub(crate) fn rewrite(tree: &mut Tree) -> Result<()> {
@@ -65,6 +67,9 @@ fn full_name(table: &Table) -> ObjectName {
 }
 
 fn variable_query(variable: &[Ident]) -> Option<String> {
+    if let Some(query) = access::query(variable) {
+        return Some(query);
+    }
     let words: Vec<_> = variable
         .iter()
         .map(|ident| ident.value.to_lowercase())

@@ -1,5 +1,5 @@
 //! The server's own tables that show a caller what is its own: `system.settings`, `system.sessions`, `system.queries`,
-//! `system.audit`, and the history of the lake: `system.snapshots`.
+//! `system.audit`, users and grants, and the history of the lake: `system.snapshots`.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -13,6 +13,7 @@ use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
+use godwit_auth::Directory;
 use godwit_catalog::Catalog;
 use godwit_lake::Lake;
 
@@ -20,8 +21,11 @@ use crate::running::Running;
 use crate::session::{Caller, Session, SessionKey, Sessions};
 use crate::settings::SETTINGS;
 
+mod access;
 mod audit;
 mod snapshots;
+
+use access::{About, Source};
 
 /// Adds the tables to the schema `system`.
 pub(crate) fn register(
@@ -29,12 +33,25 @@ pub(crate) fn register(
     lake: &Lake,
     sessions: &Arc<Sessions>,
     running: &Arc<Running>,
+    directory: &Arc<Directory>,
 ) {
+    let access = |about| {
+        let source = Source {
+            directory: Arc::clone(directory),
+            lake: lake.clone(),
+        };
+        Content::Access(about, source)
+    };
     let tables = [
         ("settings", Content::Settings),
         ("sessions", Content::Sessions(Arc::downgrade(sessions))),
         ("queries", Content::Queries(Arc::downgrade(running))),
         ("snapshots", Content::Snapshots(lake.clone())),
+        ("users", access(About::Users)),
+        ("roles", access(About::Roles)),
+        ("grants", access(About::Grants)),
+        ("policies", access(About::Policies)),
+        ("masks", access(About::Masks)),
     ];
     for (name, content) in tables {
         let schema = content.schema();
@@ -56,6 +73,7 @@ enum Content {
     Sessions(Weak<Sessions>),
     Queries(Weak<Running>),
     Snapshots(Lake),
+    Access(About, Source),
 }
 
 impl Content {
@@ -85,6 +103,7 @@ impl Content {
                 ]
             }
             Self::Snapshots(_) => snapshots::fields(),
+            Self::Access(about, _) => access::fields(*about),
         }))
     }
 
@@ -94,6 +113,9 @@ impl Content {
             Self::Sessions(sessions) => sessions_of(caller, sessions.upgrade().as_deref()),
             Self::Queries(running) => queries_of(caller, running.upgrade().as_deref()),
             Self::Snapshots(lake) => snapshots::columns(lake).await?,
+            Self::Access(about, source) => {
+                access::columns(*about, source, &caller.authority).await?
+            }
         })
     }
 }

@@ -189,7 +189,7 @@ impl Session {
         let begun = self.shared().lake.begin().await;
         let transaction = begun.map_err(|error| Error::from_lake(&error, "begin"))?;
         Ok(Working {
-            transaction,
+            transaction: transaction.owned_by(self.user()),
             part: None,
         })
     }

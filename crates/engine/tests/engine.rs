@@ -6,6 +6,10 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "engine/access_grants.rs"]
+mod access_grants;
+#[path = "engine/access_sql.rs"]
+mod access_sql;
 #[path = "engine/alter.rs"]
 mod alter;
 #[path = "engine/audit.rs"]
@@ -16,6 +20,8 @@ mod binding;
 mod checks;
 #[path = "engine/copy.rs"]
 mod copy;
+#[path = "engine/court.rs"]
+mod court;
 #[path = "engine/define.rs"]
 mod define;
 #[path = "engine/define_refused.rs"]

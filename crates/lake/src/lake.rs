@@ -104,6 +104,19 @@ impl Lake {
         Snapshot::list(self).await
     }
 
+    /// The number that the next new schema, table or view gets. All that there are have smaller ones.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`], [`crate::Error::Broken`].
+    pub async fn next_number(&self) -> Result<i64> {
+        let newest =
+            "SELECT next_catalog_id FROM ducklake_snapshot ORDER BY snapshot_id DESC LIMIT 1";
+        let rows = self.inner.database.query(newest, &[]).await?;
+        let row = rows.first();
+        row.ok_or_else(|| Error::broken("the catalog has no snapshot"))?
+            .int(0)
+    }
+
     /// Begins a transaction on the newest snapshot.
     ///
     /// # Errors

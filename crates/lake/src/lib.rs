@@ -8,7 +8,7 @@
 //! (Arrow to the catalog's types and back), `database` and `storage` (the two places where bytes go), `layout` (the catalog's
 //! tables), `snapshot` (the lake at one moment), `scan` (a content as a table provider), `guard`
 //! (between a scan and its files, those of mounts too), `transaction`, `commit`,
-//! `maintenance`, `changes`.
+//! `maintenance`, `changes`, `records`.
 //!
 //! Source of the layout: the DuckLake specification 1.0, and what DuckDB 1.5.5 makes of it.
 
@@ -23,6 +23,7 @@ mod lake;
 mod layout;
 mod maintenance;
 mod options;
+mod records;
 mod restore;
 mod scan;
 mod snapshot;
@@ -45,6 +46,6 @@ pub use snapshot::{LakeTable, Snapshot};
 pub use state::{Column, Key, Schema, SnapshotInfo, State, Table, View};
 pub use storage::{chain, open_bucket};
 pub use transaction::{
-    Commented, Definition, Leftover, NewColumn, NewTable, Savepoint, Transaction,
+    Commented, Definition, Leftover, NewColumn, NewTable, Owned, Savepoint, Transaction,
 };
 pub use writer::{TableWriter, Written};

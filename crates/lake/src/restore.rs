@@ -6,8 +6,8 @@ use futures::StreamExt;
 
 use crate::scan::stream;
 use crate::{
-    Column, Commented, Definition, Error, LakeTable, NewColumn, NewTable, Result, Schema, Scope,
-    Snapshot, State, Table, Transaction, View,
+    Column, Commented, Definition, Error, LakeTable, NewColumn, NewTable, Owned, Result, Schema,
+    Scope, Snapshot, State, Table, Transaction, View,
 };
 
 /// What a restoration did.
@@ -64,7 +64,10 @@ impl Transaction {
     }
 
     async fn restore_schema(&self, to: &Snapshot, then: &Schema) -> Result<Restored> {
-        self.need_schema(&then.name)?;
+        if !self.state().schemas.contains_key(&then.name) {
+            self.need_schema(&then.name)?;
+            self.give(Owned::Schema(then.name.clone()), then.owner.as_deref())?;
+        }
         let state = self.state();
         if let Some(now) = state.schemas.get(&then.name) {
             for name in missing(&now.views, &then.views) {
@@ -119,6 +122,10 @@ impl Transaction {
                 aliases: then.aliases.clone(),
                 replace: true,
             })?;
+            let now = state.view(&then.schema, &then.name);
+            let owner = now.map_or(&then.owner, |now| &now.owner);
+            let view = Owned::View(then.schema.clone(), then.name.clone());
+            self.give(view, owner.as_deref())?;
         }
         let state = self.state();
         let now = state.view(&then.schema, &then.name);
@@ -139,12 +146,16 @@ impl Transaction {
         {
             return Ok(Restored::default());
         }
+        let owner = now.as_ref().map_or(&table.owner, |now| &now.table().owner);
+        let owner = owner.clone();
         let same = now.filter(|now| has_same_columns(now.table(), table));
         let id = match same {
             Some(now) => now.table().id,
             None => {
                 self.need_schema(&table.schema)?;
-                self.create_table(made_again(table))?
+                let id = self.create_table(made_again(table))?;
+                self.give(Owned::Table(id), owner.as_deref())?;
+                id
             }
         };
         let mut writer = self.write(id).await?;
@@ -160,6 +171,14 @@ impl Transaction {
             tables: 1,
             rows: written.appended,
         })
+    }
+
+    /// What is made again stays whose it is, or becomes whose it was.
+    fn give(&self, of: Owned, owner: Option<&str>) -> Result<()> {
+        let Some(owner) = owner.map(str::to_owned) else {
+            return Ok(());
+        };
+        self.define(Definition::SetOwner { of, owner })
     }
 
     fn restore_comments(&self, then: &Table) -> Result<()> {

@@ -39,6 +39,8 @@ pub struct Schema {
     pub views: BTreeMap<String, Arc<View>>,
     /// What `COMMENT ON` said.
     pub comment: Option<String>,
+    /// The user who made it, or to whom it was given; `None` where another program made it.
+    pub owner: Option<String>,
 }
 
 /// A table, without its rows.
@@ -63,6 +65,8 @@ pub struct Table {
     pub keys: Vec<Key>,
     /// What `COMMENT ON` said.
     pub comment: Option<String>,
+    /// The user who made it, or to whom it was given; `None` where another program made it.
+    pub owner: Option<String>,
     /// Of the newest row of `ducklake_schema_versions` for the table; names the table for inlined rows.
     pub schema_version: i64,
     /// Whether it is partitioned or sorted, or has files that are encrypted: then Godwit reads it and adds no rows.
@@ -116,6 +120,8 @@ pub struct View {
     pub aliases: Vec<String>,
     /// What `COMMENT ON` said.
     pub comment: Option<String>,
+    /// The user who made it, or to whom it was given; `None` where another program made it.
+    pub owner: Option<String>,
 }
 
 /// A snapshot as the catalog lists it.

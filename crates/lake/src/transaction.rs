@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{Content, Error, Lake, Result, Snapshot, SnapshotId, State, TableId, TableWriter};
 
-pub use definition::{Commented, Definition, NewColumn, NewTable};
+pub use definition::{Commented, Definition, NewColumn, NewTable, Owned};
 pub(crate) use files::Files;
 pub use leftover::Leftover;
 pub(crate) use name::INLINED_COLUMNS;
@@ -68,6 +68,14 @@ impl Transaction {
         let inner = Arc::new(inner);
         inner.lake.inner.running.add(&inner);
         Self { inner }
+    }
+
+    /// From now on, the schemas, tables and views that it makes belong to this user. A savepoint remembers whose they
+    /// were.
+    #[must_use]
+    pub fn owned_by(self, user: &str) -> Self {
+        self.inner.staged().owner = Some(user.to_owned());
+        self
     }
 
     /// The commit that it began with.

@@ -28,6 +28,8 @@ mod model;
 mod postgres;
 #[path = "lake/read.rs"]
 mod read;
+#[path = "lake/records.rs"]
+mod records;
 #[path = "lake/rows.rs"]
 mod rows;
 #[path = "lake/store.rs"]

@@ -59,6 +59,7 @@ impl Inner {
             Work::Restore(version, scope) => {
                 let then = self.snapshot(version).await?;
                 let transaction = lake.begin().await.map_err(translate)?;
+                let transaction = transaction.owned_by(job.session.user());
                 let done = transaction.restore(&then, &scope).await;
                 let done = done.map_err(translate)?;
                 gate::keep(commit(transaction)).await?;

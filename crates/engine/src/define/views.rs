@@ -47,6 +47,7 @@ impl Defining<'_> {
             dialect: GODWIT.to_owned(),
             aliases: new.columns.iter().map(folded).collect(),
             comment: None,
+            owner: None,
         };
         let seen = self.seen();
         self.planner.lookup(self.state, &seen).view(&view).await?;

@@ -125,6 +125,22 @@ impl Error {
         }
     }
 
+    /// What an error of users and grants means for the user.
+    pub(crate) fn from_auth(error: godwit_auth::Error, place: &str) -> Self {
+        use godwit_auth::Error as Auth;
+        let message = error.to_string();
+        match error {
+            Auth::Denied { .. } => Self::Denied { message },
+            Auth::Password { .. } => Self::InvalidInput { message },
+            Auth::Busy => Self::ResourcesExhausted { message },
+            Auth::Contended => Self::Aborted { message },
+            Auth::Unavailable { .. } => Self::Unavailable { message },
+            Auth::Unauthenticated | Auth::Storage { .. } | Auth::Internal { .. } => {
+                Self::internal(place, error)
+            }
+        }
+    }
+
     pub(crate) fn from_lake(error: &godwit_lake::Error, query_id: &str) -> Self {
         use godwit_lake::Error as Lake;
         match error.clone() {

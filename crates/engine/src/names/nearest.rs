@@ -1,3 +1,8 @@
+/// `; did you mean 'x'?` for names that are spelled as they are.
+pub(crate) fn hint_of<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> String {
+    hint(name, candidates, String::from)
+}
+
 /// `; did you mean 'x'?` for the candidate that is nearest to a name, if one is near.
 pub(super) fn hint<'a>(
     name: &str,

@@ -185,6 +185,7 @@ impl Open {
         }
         let transaction = self.lake.begin().await;
         let transaction = transaction.map_err(|error| Error::from_lake(&error, "begin"))?;
+        let transaction = transaction.owned_by(&self.user);
         let mut inner = self.lock();
         // Another statement may have come first.
         if let Some(begun) = inner.touched(self)? {

@@ -66,7 +66,9 @@ impl World {
         change(&mut config);
         fs::create_dir_all(&config.data_dir).unwrap();
         let auditor = Auditor::start(&config.audit, &config.data_dir).unwrap();
-        let engine = Engine::start(&config, auditor).await.unwrap();
+        let (authenticator, _) = Authenticator::start(&config, &config.data_dir).unwrap();
+        let directory = Arc::clone(authenticator.directory());
+        let engine = Engine::start(&config, auditor, directory).await.unwrap();
         let permit = permit_for(&config, None).await;
         let key = SessionKey::Token(SessionId::random());
         let session = engine.sessions().open(permit.user(), key).unwrap();

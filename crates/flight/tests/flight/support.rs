@@ -60,7 +60,8 @@ impl Server {
         configure(&mut config);
         let (authenticator, _) = Authenticator::start(&config, &config.data_dir).unwrap();
         let auditor = Auditor::start(&config.audit, &config.data_dir).unwrap();
-        let engine = Engine::start(&config, auditor).await.unwrap();
+        let directory = Arc::clone(authenticator.directory());
+        let engine = Engine::start(&config, auditor, directory).await.unwrap();
         let sealer = Sealer::new(&authenticator.mac_key());
         let mut options = FlightOptions::from(&config);
         change(&mut options);

@@ -6,7 +6,7 @@ use super::Commit;
 use super::diff::Definitions;
 use super::inlined::quoted;
 use super::values::text;
-use crate::state::load::{COMMENT_TAG, KEYS_TAG};
+use crate::state::load::{COMMENT_TAG, KEYS_TAG, OWNER_TAG};
 use crate::types::{self, TYPES_TAG};
 use crate::{Error, Result, Schema, Table, View};
 
@@ -25,15 +25,19 @@ impl Commit<'_> {
             self.end("ducklake_tag", "object_id", view.id.0).await?;
         }
         for (old, new) in &changes.altered_schemas {
-            let (old, comment) = (old.comment.as_deref(), new.comment.as_deref());
-            self.set_tag(new.id.0, COMMENT_TAG, old, comment).await?;
+            let (before, comment) = (old.comment.as_deref(), new.comment.as_deref());
+            self.set_tag(new.id.0, COMMENT_TAG, before, comment).await?;
+            let (before, owner) = (old.owner.as_deref(), new.owner.as_deref());
+            self.set_tag(new.id.0, OWNER_TAG, before, owner).await?;
         }
         for (old, new) in &changes.altered_tables {
             self.alter_table(old, new).await?;
         }
         for (old, new) in &changes.altered_views {
-            let (old, comment) = (old.comment.as_deref(), new.comment.as_deref());
-            self.set_tag(new.id.0, COMMENT_TAG, old, comment).await?;
+            let (before, comment) = (old.comment.as_deref(), new.comment.as_deref());
+            self.set_tag(new.id.0, COMMENT_TAG, before, comment).await?;
+            let (before, owner) = (old.owner.as_deref(), new.owner.as_deref());
+            self.set_tag(new.id.0, OWNER_TAG, before, owner).await?;
         }
         for schema in &changes.created_schemas {
             self.create_schema(schema).await?;
@@ -87,6 +91,8 @@ impl Commit<'_> {
         ];
         self.writing.execute(&sql, &parameters).await?;
         self.set_tag(id, COMMENT_TAG, None, schema.comment.as_deref())
+            .await?;
+        self.set_tag(id, OWNER_TAG, None, schema.owner.as_deref())
             .await
     }
 
@@ -105,6 +111,8 @@ impl Commit<'_> {
         self.create_columns(id, table).await?;
         self.set_tag(id, COMMENT_TAG, None, table.comment.as_deref())
             .await?;
+        self.set_tag(id, OWNER_TAG, None, table.owner.as_deref())
+            .await?;
         self.set_tag(id, KEYS_TAG, None, keys(table)?.as_deref())
             .await?;
         let types = types::write_tags(&table.columns)?;
@@ -121,6 +129,8 @@ impl Commit<'_> {
         }
         let (before, comment) = (old.comment.as_deref(), new.comment.as_deref());
         self.set_tag(id, COMMENT_TAG, before, comment).await?;
+        let (before, owner) = (old.owner.as_deref(), new.owner.as_deref());
+        self.set_tag(id, OWNER_TAG, before, owner).await?;
         self.set_tag(id, KEYS_TAG, keys(old)?.as_deref(), keys(new)?.as_deref())
             .await?;
         let (before, after) = (
@@ -183,6 +193,8 @@ impl Commit<'_> {
         ];
         self.writing.execute(&sql, &parameters).await?;
         self.set_tag(id, COMMENT_TAG, None, view.comment.as_deref())
+            .await?;
+        self.set_tag(id, OWNER_TAG, None, view.owner.as_deref())
             .await
     }
 

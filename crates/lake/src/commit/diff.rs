@@ -16,7 +16,7 @@ pub(super) struct Definitions {
     pub(super) created_tables: Vec<(Arc<Schema>, Arc<Table>)>,
     /// With the schema that they are in.
     pub(super) created_views: Vec<(Arc<Schema>, Arc<View>)>,
-    /// Those whose comment was changed.
+    /// Those whose comment or owner was changed.
     pub(super) altered_schemas: Vec<(Arc<Schema>, Arc<Schema>)>,
     pub(super) altered_tables: Vec<(Arc<Table>, Arc<Table>)>,
     pub(super) altered_views: Vec<(Arc<View>, Arc<View>)>,
@@ -59,7 +59,9 @@ impl Definitions {
         for (id, &schema) in &new.schemas {
             match old.schemas.get(id) {
                 None => self.created_schemas.push(Arc::clone(schema)),
-                Some(before) if before.comment != schema.comment => {
+                Some(before)
+                    if (&before.comment, &before.owner) != (&schema.comment, &schema.owner) =>
+                {
                     let pair = (Arc::clone(before), Arc::clone(schema));
                     self.altered_schemas.push(pair);
                 }
@@ -83,7 +85,9 @@ impl Definitions {
                 None => self
                     .created_views
                     .push((Arc::clone(schema), Arc::clone(view))),
-                Some((_, before)) if before.comment != view.comment => {
+                Some((_, before))
+                    if (&before.comment, &before.owner) != (&view.comment, &view.owner) =>
+                {
                     let pair = (Arc::clone(before), Arc::clone(view));
                     self.altered_views.push(pair);
                 }

@@ -18,6 +18,8 @@ use crate::{
 pub(crate) const KEYS_TAG: &str = "godwit.keys";
 /// The tag of a schema, table, view or column that is its comment.
 pub(crate) const COMMENT_TAG: &str = "comment";
+/// The tag of a schema, table or view that names the user whose it is.
+pub(crate) const OWNER_TAG: &str = "godwit.owner";
 
 /// What lives at the snapshot `$1`.
 const LIVE: &str = "begin_snapshot <= $1 AND (end_snapshot IS NULL OR end_snapshot > $1)";
@@ -140,7 +142,8 @@ impl Rows<'_> {
                 name,
                 tables: BTreeMap::new(),
                 views: BTreeMap::new(),
-                comment: comment(tags.get(&id)),
+                comment: tag(tags.get(&id), COMMENT_TAG),
+                owner: tag(tags.get(&id), OWNER_TAG),
             };
             schemas.insert(id, schema);
         }
@@ -173,7 +176,8 @@ impl Rows<'_> {
                 sql: row.text(4)?.to_owned(),
                 dialect: row.opt_text(3)?.unwrap_or("duckdb").to_owned(),
                 aliases,
-                comment: comment(tags.get(&id)),
+                comment: tag(tags.get(&id), COMMENT_TAG),
+                owner: tag(tags.get(&id), OWNER_TAG),
             };
             schema.views.insert(name, Arc::new(view));
         }
@@ -341,7 +345,8 @@ fn table(
         name,
         arrow: Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>())),
         keys,
-        comment: comment(tags),
+        comment: tag(tags, COMMENT_TAG),
+        owner: tag(tags, OWNER_TAG),
         last_column: ColumnId(about.last_columns.get(&id).copied().unwrap_or_default()),
         schema_version: about.versions.get(&id).copied().unwrap_or_default(),
         read_only: read_only(id, &columns, about),
@@ -371,8 +376,8 @@ fn unwritable(column: &Column) -> Option<String> {
     column.children.iter().find_map(unwritable)
 }
 
-fn comment(tags: Option<&HashMap<String, String>>) -> Option<String> {
-    tags?.get(COMMENT_TAG).cloned()
+fn tag(tags: Option<&HashMap<String, String>>, key: &str) -> Option<String> {
+    tags?.get(key).cloned()
 }
 
 /// A path below another, with a slash at its end. One that is not in the catalog is the name.

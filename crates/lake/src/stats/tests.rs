@@ -42,6 +42,7 @@ fn table(columns: Vec<Column>) -> Table {
         arrow,
         keys: Vec::new(),
         comment: None,
+        owner: None,
         schema_version: 1,
         read_only: None,
     }

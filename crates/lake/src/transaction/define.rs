@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::staged::{Staged, no_schema};
-use super::{Commented, Definition, name};
+use super::{Commented, Definition, Owned, name};
 use crate::{Error, Result, Schema, SchemaId, TableId, View, ViewId};
 
 /// Whose SQL the views are that are made here.
@@ -45,6 +45,7 @@ impl Staged {
             } => self.create_view(&schema, name, sql, aliases, replace),
             D::DropView { schema, name } => self.drop_view(&schema, &name),
             D::Comment { on, text } => self.comment(on, text),
+            D::SetOwner { of, owner } => self.set_owner(of, owner),
         }
     }
 
@@ -58,6 +59,7 @@ impl Staged {
             tables: BTreeMap::new(),
             views: BTreeMap::new(),
             comment: None,
+            owner: self.owner.clone(),
         };
         let schemas = &mut Arc::make_mut(&mut self.state).schemas;
         schemas.insert(name.to_owned(), Arc::new(schema));
@@ -97,6 +99,7 @@ impl Staged {
     ) -> Result<()> {
         name::check("view", &name)?;
         let id = ViewId(self.new_id());
+        let owner = self.owner.clone();
         let schema = self.schema_mut(schema)?;
         if replace {
             schema.views.remove(&name);
@@ -110,6 +113,7 @@ impl Staged {
             dialect: DIALECT.to_owned(),
             aliases,
             comment: None,
+            owner,
         };
         schema.views.insert(name, Arc::new(view));
         Ok(())
@@ -118,6 +122,24 @@ impl Staged {
     fn drop_view(&mut self, schema: &str, name: &str) -> Result<()> {
         let removed = self.schema_mut(schema)?.views.remove(name);
         removed.map(drop).ok_or_else(|| no_view(schema, name))
+    }
+
+    fn set_owner(&mut self, of: Owned, owner: String) -> Result<()> {
+        let owner = Some(owner);
+        match of {
+            Owned::Schema(name) => self.schema_mut(&name)?.owner = owner,
+            Owned::Table(id) => {
+                let mut table = self.table(id)?.as_ref().clone();
+                table.owner = owner;
+                self.put_table(table)?;
+            }
+            Owned::View(schema, name) => {
+                let view = self.schema_mut(&schema)?.views.get_mut(&name);
+                let view = view.ok_or_else(|| no_view(&schema, &name))?;
+                Arc::make_mut(view).owner = owner;
+            }
+        }
+        Ok(())
     }
 
     fn comment(&mut self, on: Commented, text: Option<String>) -> Result<()> {

@@ -109,6 +109,13 @@ pub enum Definition {
         /// The text; `None` takes it away.
         text: Option<String>,
     },
+    /// Another user's from now on.
+    SetOwner {
+        /// What.
+        of: Owned,
+        /// Whose it is to be.
+        owner: String,
+    },
 }
 
 /// What can have a comment.
@@ -120,6 +127,17 @@ pub enum Commented {
     Table(TableId),
     /// A column of a table.
     Column(TableId, String),
+    /// A view: schema and name.
+    View(String, String),
+}
+
+/// What belongs to a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owned {
+    /// A schema, by its name.
+    Schema(String),
+    /// A table.
+    Table(TableId),
     /// A view: schema and name.
     View(String, String),
 }

@@ -12,6 +12,8 @@ pub(crate) struct Staged {
     pub(crate) rows: Arc<HashMap<TableId, (Arc<Content>, u64)>>,
     /// Base tables whose columns it has changed, but not their rows: as they were, with a version for what is made of them.
     pub(crate) altered: Arc<HashMap<TableId, (Arc<Table>, u64)>>,
+    /// Whose new schemas, tables and views are.
+    pub(super) owner: Option<String>,
     /// The number that the next new thing has until the commit.
     next_id: i64,
 }
@@ -22,6 +24,7 @@ impl Staged {
             state,
             rows: Arc::default(),
             altered: Arc::default(),
+            owner: None,
             next_id: -1,
         }
     }

@@ -36,6 +36,7 @@ impl Staged {
             arrow: Arc::new(ArrowSchema::empty()),
             keys: Vec::new(),
             comment: None,
+            owner: self.owner.clone(),
             schema_version: 0,
             read_only: None,
         };

@@ -46,9 +46,9 @@ pub(super) async fn server(
     tls: Option<Tls>,
 ) -> Result<Started> {
     let signals = Signals::new().map_err(Error::internal)?;
-    let engine = Engine::start(config, auditor)
-        .await
-        .map_err(Error::internal)?;
+    let directory = Arc::clone(authenticator.directory());
+    let engine = Engine::start(config, auditor, directory).await;
+    let engine = engine.map_err(Error::internal)?;
     authenticator.keep_fresh();
     let sealer = Sealer::new(&authenticator.mac_key());
     let options = FlightOptions::from(config);
