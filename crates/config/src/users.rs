@@ -17,9 +17,8 @@ pub struct User {
 
     /// The roles that the user has: `admin`, or roles that `CREATE ROLE` made.
     /// Without any, the user sees nothing until something is granted.
-    /// Default: none.
+    /// Default: `[]`.
     #[serde(default)]
-    #[schemars(example = &["admin"])]
     pub roles: Vec<String>,
 }
 

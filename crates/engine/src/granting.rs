@@ -108,7 +108,7 @@ impl Inner {
             }
             Ok(0)
         });
-        let outcome = self.run_effect(id, session, &sql, work).await?;
+        let outcome = self.run_effect(id, session, ("access", &sql), work).await?;
         let name = id.to_string();
         let version = self.directory.current().version();
         let what = format!("users and grants, now at version {version}");

@@ -21,7 +21,7 @@ use crate::call::Call;
 use crate::incoming::Incoming;
 use crate::running::Running;
 use crate::status::{QueryId, status};
-use crate::{Error, FlightOptions, Result, audit, rpc};
+use crate::{Error, FlightOptions, Result, rpc};
 
 /// The Flight service. A clone is cheap and is the same service.
 #[derive(Debug, Clone)]

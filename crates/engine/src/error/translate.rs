@@ -134,10 +134,11 @@ impl Error {
             Auth::Password { .. } => Self::InvalidInput { message },
             Auth::Busy => Self::ResourcesExhausted { message },
             Auth::Contended => Self::Aborted { message },
-            Auth::Unavailable { .. } => Self::Unavailable { message },
-            Auth::Unauthenticated | Auth::Storage { .. } | Auth::Internal { .. } => {
-                Self::internal(place, error)
-            }
+            Auth::Unavailable { .. } | Auth::IssuerAway { .. } => Self::Unavailable { message },
+            Auth::Issuer { .. }
+            | Auth::Unauthenticated
+            | Auth::Storage { .. }
+            | Auth::Internal { .. } => Self::internal(place, error),
         }
     }
 
