@@ -193,7 +193,12 @@ fn no_code_is_one_that_clients_cannot_tell_from_others() {
         Code::Unknown,
     ];
     // A lost race for a commit is what ABORTED is for, however little some clients make of it.
-    let is_conflict = |error: &Error| matches!(error, Error::Engine(Engine::Aborted { .. }));
+    let is_conflict = |error: &Error| {
+        matches!(
+            error,
+            Error::Engine(Engine::Aborted { .. }) | Error::Auth(Auth::Contended)
+        )
+    };
     assert!(
         table()
             .iter()
