@@ -201,3 +201,24 @@ fn the_lake_has_a_place_and_a_catalog() {
     assert!(config.lake.snapshot_retention.is_some());
     assert!(!format!("{config:?}").contains("hunter2"));
 }
+
+#[test]
+fn tokens_say_something_of_themselves() {
+    for key in ["issuer", "audience"] {
+        let problem = only(&format!("[auth]\n{key} = \"a\\nb\""));
+        assert!(problem.contains("must be 1 to 256 bytes"), "{problem}");
+    }
+}
+
+#[test]
+fn the_longest_delay_is_no_shorter_than_the_first() {
+    let problem = only("[auth]\nfailed_login_delay = \"2m\"");
+    assert!(
+        problem.contains("auth.failed_login_max_delay")
+            && problem.contains("must be at least auth.failed_login_delay"),
+        "{problem}"
+    );
+    Layers::default()
+        .file("[auth]\nfailed_login_delay = \"2m\"\nfailed_login_max_delay = \"2m\"")
+        .config();
+}
