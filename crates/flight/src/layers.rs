@@ -10,6 +10,7 @@ mod origins;
 mod session;
 mod trace;
 
+pub(crate) use authenticate::peer;
 pub(crate) use broken_off::BrokenOff;
 pub(crate) use cors::cors;
 pub(crate) use origins::Origins;

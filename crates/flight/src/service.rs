@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::call::Call;
 use crate::incoming::Incoming;
+use crate::layers::peer;
 use crate::running::Running;
 use crate::status::{QueryId, status};
 use crate::{Error, FlightOptions, Result, rpc};
@@ -91,7 +92,8 @@ impl FlightService for Flight {
         request: Request<Streaming<HandshakeRequest>>,
     ) -> Result<Response<Self::HandshakeStream>, Status> {
         let id = Call::query_id(&request);
-        answer(id, rpc::handshake::run(self, request.metadata())).await
+        let peer = peer(request.extensions());
+        answer(id, rpc::handshake::run(self, request.metadata(), peer)).await
     }
 
     async fn list_flights(

@@ -127,6 +127,10 @@ fn auth(error: &Auth) -> Code {
         Auth::Denied { .. } => Code::PermissionDenied,
         Auth::Busy | Auth::Unavailable { .. } => Code::Unavailable,
         Auth::Contended => Code::Aborted,
+        Auth::Throttled { .. } => Code::ResourceExhausted,
+        Auth::Account { .. } | Auth::Token { .. } => Code::InvalidArgument,
+        Auth::UserExists { .. } => Code::AlreadyExists,
+        Auth::NoSuchUser { .. } => Code::NotFound,
         Auth::Password { .. } | Auth::Storage { .. } | Auth::Internal { .. } => Code::Internal,
     }
 }

@@ -1,9 +1,10 @@
 use std::task::{Context, Poll};
 
-use godwit_auth::BearerToken;
+use godwit_auth::{BearerToken, Peer};
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{Extensions, HeaderMap, HeaderValue, Request, Response};
 use tonic::body::Body;
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use tower::Service;
 
 use super::{Answer, Inner, rpc, succeeds, take_ready};
@@ -42,7 +43,7 @@ impl<S: Inner> Service<Request<Body>> for Authenticate<S> {
             let authorization = authorization(request.headers());
             let caller = flight
                 .authenticator
-                .authenticate(authorization.as_deref())
+                .authenticate(authorization.as_deref(), peer(request.extensions()))
                 .await;
             let caller = match caller {
                 Ok(caller) => caller,
@@ -79,6 +80,14 @@ pub(crate) fn bearer(token: &BearerToken) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(token.header_value()).ok()?;
     value.set_sensitive(true);
     Some(value)
+}
+
+/// Where a call comes from.
+pub(crate) fn peer(extensions: &Extensions) -> Peer {
+    let plain = extensions.get::<TcpConnectInfo>();
+    let tls = extensions.get::<TlsConnectInfo<TcpConnectInfo>>();
+    let info = plain.or_else(|| tls.map(TlsConnectInfo::get_ref));
+    info.and_then(TcpConnectInfo::remote_addr).into()
 }
 
 fn authorization(headers: &HeaderMap) -> Option<String> {

@@ -3,6 +3,7 @@ use tonic::Response;
 use tonic::metadata::{MetadataMap, MetadataValue};
 
 use arrow_flight::HandshakeResponse;
+use godwit_auth::Peer;
 
 use crate::service::Answers;
 use crate::{Flight, Result};
@@ -17,10 +18,11 @@ use crate::{Flight, Result};
 pub(crate) async fn run(
     flight: &Flight,
     metadata: &MetadataMap,
+    peer: Peer,
 ) -> Result<Response<Answers<HandshakeResponse>>> {
     let authorization = metadata.get("authorization");
     let authorization = authorization.and_then(|value| value.to_str().ok());
-    let login = flight.authenticator.login(authorization).await?;
+    let login = flight.authenticator.login(authorization, peer).await?;
     tracing::Span::current().record("user", login.identity.user());
     let mut response = Response::new(stream::empty().boxed());
     if let Some(token) = login.token {

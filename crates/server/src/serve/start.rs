@@ -45,6 +45,7 @@ pub(super) async fn server(
 ) -> Result<Started> {
     let signals = Signals::new().map_err(Error::internal)?;
     let engine = Engine::start(config).await.map_err(Error::internal)?;
+    authenticator.keep_current();
     let sealer = Sealer::new(&authenticator.mac_key());
     let options = FlightOptions::from(config);
     let flight = Flight::new(engine.clone(), authenticator, sealer, options);
