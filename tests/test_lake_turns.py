@@ -27,7 +27,8 @@ TURNS = {
         ("godwit", ["delete from t where a % 5 = 0", "update t set b = 'g' where a % 13 = 0"]),
         ("duck", ["delete from t where a % 3 = 0", "update t set b = b || 'd' where a % 17 = 0", FILL.format(5000, 6000)]),
         ("godwit", ["update t set a = -a where a > 5500", "delete from t where a = 2", "insert into t values (9, 'nine')"]),
-        ("duck", ["call ducklake_rewrite_data_files('lake')", "call ducklake_merge_adjacent_files('lake')"]),
+        ("duck", ["call ducklake_rewrite_data_files('lake', 't', schema => '{schema}')",
+                  "call ducklake_merge_adjacent_files('lake', 't', schema => '{schema}')"]),
         ("godwit", ["delete from t where b = 'g'", "truncate table t", "insert into t values (1, 'x')"]),
         ("duck", ["insert into t values (2, 'y')"]),
     ],
@@ -102,6 +103,9 @@ def judge(lake_server, lake_client):
 def test_in_turns(lake_client, judge, turns):
     for number, (who, statements) in enumerate(turns):
         for sql in statements:
+            # Of one table: of the whole lake, DuckDB may look for other tests' tables at a snapshot that lacks them (its
+            # issue 955).
+            sql = sql.replace("{schema}", lake_client.schema_name)
             judge.run(sql) if who == "duck" else lake_client.run(sql)
         assert lakes.disagreements(lake_client, judge, schema=lake_client.schema_name) == [], f"after turn {number} of {who}"
     assert lakes.disagreements(lake_client, judge, schema=lake_client.schema_name, history=True) == []

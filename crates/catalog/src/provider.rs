@@ -14,7 +14,8 @@ use crate::{Catalog, Error, Seen, TableEntry, TableKind};
 #[derive(Debug)]
 pub(crate) struct View {
     catalog: Catalog,
-    /// What the session that looks can change; none for the server itself.
+    /// What the session that looks can change; none for the server itself. Whoever lists has looked whether its lake
+    /// answers.
     seen: Option<Seen>,
     views: Arc<Views>,
 }
@@ -35,7 +36,8 @@ impl View {
 impl CatalogProvider for View {
     fn schema_names(&self) -> Vec<String> {
         let mut names = self.catalog.schema_names();
-        names.extend(self.seen.iter().flat_map(Seen::schema_names));
+        let seen = self.seen.iter();
+        names.extend(seen.flat_map(|seen| seen.schema_names().unwrap_or_default()));
         names.sort();
         names.dedup();
         names
@@ -66,7 +68,7 @@ impl SchemaView {
     fn entries(&self) -> Vec<TableEntry> {
         let mut entries = self.catalog.known_tables(&self.schema);
         let seen = self.seen.iter();
-        entries.extend(seen.flat_map(|seen| seen.entries_of(&self.schema)));
+        entries.extend(seen.flat_map(|seen| seen.entries_of(&self.schema).unwrap_or_default()));
         entries
     }
 }

@@ -160,8 +160,12 @@ impl Inner {
         let seen = session.seen().await?;
         let state = session.state();
         let schema = reference.schema().unwrap_or_else(|| state.schema());
-        let is_durable = seen.has_schema(schema);
-        let exists = is_durable && seen.lake().state().table(schema, table).is_some();
+        let lake = seen
+            .lake()
+            .map_err(|error| Error::from_catalog(&error))?
+            .state();
+        let is_durable = lake.schemas.contains_key(schema);
+        let exists = is_durable && lake.table(schema, table).is_some();
         let makes = is_durable && target.if_missing == IfMissing::Create;
         if !exists
             && makes
@@ -205,6 +209,7 @@ impl Inner {
         let resolved = self.resolved(session, seen, reference).await;
         let schema = reference.schema().unwrap_or_else(|| state.schema());
         let known = self.planner.catalog.schema_names();
+        let durable = seen.schema_names().unwrap_or_default();
         match resolved.get(reference) {
             Ok(table) if table.kind == TableKind::View => Error::ReadOnly {
                 message: format!(
@@ -214,12 +219,13 @@ impl Inner {
             },
             Ok(table) if table.kind != TableKind::Temporary => read_only("upload", table),
             Ok(_) | Err(_)
-                if !seen.has_schema(schema) && known.iter().any(|known| known == schema) =>
+                if !durable.iter().any(|known| known == schema)
+                    && known.iter().any(|known| known == schema) =>
             {
                 Error::ReadOnly {
                     message: format!(
                         "upload: nothing can be put into schema '{schema}'; the schemas of durable tables are {}",
-                        seen.schema_names().join(", ")
+                        durable.join(", ")
                     ),
                 }
             }

@@ -146,7 +146,7 @@ impl Session {
                 )));
             }
         };
-        let schemas = self.schemas_for(setting).await?;
+        let schemas = self.schemas_for(setting, &text).await?;
         self.change(|settings| settings.set(setting, &text, &schemas))
     }
 
@@ -257,18 +257,24 @@ impl Session {
     }
 
     /// The schemas that the session sees, for a setting that names one.
-    async fn schemas_for(&self, setting: &Setting) -> Result<Vec<String>> {
+    async fn schemas_for(&self, setting: &Setting, wanted: &str) -> Result<Vec<String>> {
         if setting.name() != "schema" {
             return Ok(Vec::new());
         }
         let mut schemas = self.core.shared.catalog.schema_names();
-        schemas.extend(self.seen().await?.schema_names());
+        match self.seen().await?.schema_names() {
+            Ok(durable) => schemas.extend(durable),
+            Err(_) if schemas.iter().any(|known| known == wanted) => {}
+            Err(away) => return Err(Error::from_catalog(&away)),
+        }
         Ok(schemas)
     }
 
     async fn schemas_of(&self, change: &SettingChange) -> Result<Vec<String>> {
         match change {
-            SettingChange::Set { name, .. } => self.schemas_for(Setting::named(name)?).await,
+            SettingChange::Set { name, value } => {
+                self.schemas_for(Setting::named(name)?, value).await
+            }
             SettingChange::Reset { .. } | SettingChange::ResetAll => Ok(Vec::new()),
         }
     }

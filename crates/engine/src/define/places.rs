@@ -75,7 +75,7 @@ impl Defining<'_> {
             if schema == TEMP && self.temporary.get(table).is_some() {
                 return Ok(Found::Temporary(table.to_owned()));
             }
-            let state = seen.lake().state();
+            let state = self.lake();
             if let Some(found) = state.table(schema, table) {
                 return Ok(Found::Table(Arc::clone(found)));
             }

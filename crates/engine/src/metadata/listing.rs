@@ -7,13 +7,13 @@ use godwit_catalog::{CATALOG, TableEntry};
 
 use super::{FunctionNames, KeyInfo, SchemaEntry, TableInfo};
 use crate::inner::Inner;
-use crate::{Engine, Result, Session};
+use crate::{Engine, Error, Result, Session};
 
 impl Engine {
     /// All schemas, sorted.
     ///
     /// # Errors
-    /// [`Error::ShuttingDown`], or an internal one.
+    /// [`Error::ShuttingDown`]; [`Error::Unavailable`] while the lake's catalog is away; or an internal one.
     pub async fn schemas(
         &self,
         session: &Arc<Session>,
@@ -25,7 +25,8 @@ impl Engine {
             let catalog = &inner.planner.catalog;
             catalog.refresh().await;
             let mut names = catalog.schema_names();
-            names.extend(looking.seen().await?.schema_names());
+            let durable = looking.seen().await?.schema_names();
+            names.extend(durable.map_err(|error| Error::from_catalog(&error))?);
             names.sort();
             names.dedup();
             Ok(names)
@@ -43,7 +44,7 @@ impl Engine {
     /// that cannot be read is listed with its error. Of temporary tables the session's own are listed.
     ///
     /// # Errors
-    /// [`Error::ShuttingDown`], or an internal one.
+    /// [`Error::ShuttingDown`]; [`Error::Unavailable`] while the lake's catalog is away; or an internal one.
     pub async fn tables(
         &self,
         session: &Arc<Session>,
@@ -55,7 +56,7 @@ impl Engine {
         let looking = seeing(session);
         let found = self.list(permit, |inner| async move {
             let seen = looking.seen().await?;
-            let entries = super::entries(&inner.planner.catalog, &seen).await;
+            let entries = super::entries(&inner.planner.catalog, &seen).await?;
             Ok((seen, entries))
         });
         let (seen, mut entries) = found.await?;
@@ -75,7 +76,7 @@ impl Engine {
     /// The keys of a durable table, the primary one first. None for a table that has none, or does not exist.
     ///
     /// # Errors
-    /// [`Error::ShuttingDown`], or an internal one.
+    /// [`Error::ShuttingDown`]; [`Error::Unavailable`] while the lake's catalog is away; or an internal one.
     pub async fn keys(
         &self,
         session: &Arc<Session>,
@@ -88,7 +89,8 @@ impl Engine {
         let (schema, table) = (schema.map(str::to_owned), table.to_owned());
         self.list(permit, |_| async move {
             let seen = looking.seen().await?;
-            Ok(super::keys(seen.lake().state(), schema.as_deref(), &table))
+            let lake = seen.lake().map_err(|error| Error::from_catalog(&error))?;
+            Ok(super::keys(lake.state(), schema.as_deref(), &table))
         })
         .await
     }

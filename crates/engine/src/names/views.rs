@@ -71,7 +71,8 @@ impl Lookup<'_> {
         if self.trail.is_some() {
             return planned;
         }
-        for schema in self.seen.lake().state().schemas.values() {
+        let schemas = self.seen.lake().map(|lake| lake.state().schemas.values());
+        for schema in schemas.into_iter().flatten() {
             for view in schema.views.values() {
                 let Ok(table) = self.view(view).await else {
                     continue;
