@@ -5,13 +5,14 @@ use std::{
     fmt,
     path::Path,
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use godwit_config::{AuthMode, Config};
 
 use crate::{
-    access::ADMIN,
+    access::{ADMIN, Access},
+    accounts::Accounts,
     certificates::Certificates,
     credentials::{Basic, Credentials},
     directory::Directory,
@@ -20,10 +21,14 @@ use crate::{
     issuers::{Foreign, Issuers},
     logins::Logins,
     password::{Argon2id, Check},
+    peer::Peer,
     storage::Storage,
-    token::{BearerToken, Tokens, Verified},
+    time::seconds,
+    token::{BearerToken, LEEWAY, Tokens, Verified},
     users::{DEFAULT_ADMIN, FirstStart, Users},
 };
+
+mod upkeep;
 
 const MAC_KEY_FILE: &str = "mac.key";
 /// The subject of anonymous tokens. No user can have that name, so they are worthless once users are asked for.
@@ -33,12 +38,14 @@ const NOBODY: &str = "";
 pub struct Authenticator {
     mode: AuthMode,
     users: Users,
-    logins: Logins,
-    tokens: Tokens,
+    logins: Arc<Logins>,
+    tokens: Arc<Tokens>,
     issuers: Issuers,
     certificates: Certificates,
     mac_key: [u8; 32],
     directory: Arc<Directory>,
+    accounts: Accounts,
+    upkeep: upkeep::Upkeep,
 }
 
 /// A login that succeeded.
@@ -76,25 +83,29 @@ impl Authenticator {
         check: Arc<dyn Check>,
     ) -> Result<(Self, FirstStart)> {
         let storage = Storage::open(data_dir)?;
-        let tokens = Tokens::open(&storage, config.auth.token_ttl)?;
         let mac_key = open_mac_key(&storage)?;
+        let directory = Arc::new(Directory::new(configured_roles(config)));
         let (users, first_start) = match config.auth.mode {
-            AuthMode::Password => Users::open(config, &storage)?,
-            AuthMode::Off => (Users::none()?, FirstStart::None),
+            AuthMode::Password => Users::open(config, &storage, Arc::clone(&directory))?,
+            AuthMode::Off => (Users::none(Arc::clone(&directory))?, FirstStart::None),
         };
         let issuers = match config.auth.mode {
             AuthMode::Password => Issuers::open(config)?,
             AuthMode::Off => Issuers::none(),
         };
+        let tokens = Arc::new(Tokens::open(storage, &config.auth)?);
+        let logins = Arc::new(Logins::new(&config.auth, check));
         let authenticator = Self {
             mode: config.auth.mode,
             users,
-            logins: Logins::new(&config.auth, check),
+            accounts: Accounts::new(&config.auth, Arc::clone(&logins), tokens.longest()),
+            logins,
             tokens,
             issuers,
             certificates: Certificates::new(&config.tls),
             mac_key,
-            directory: Arc::new(Directory::new(configured_roles(config))),
+            directory,
+            upkeep: upkeep::Upkeep::new(&config.auth),
         };
         Ok((authenticator, first_start))
     }
@@ -109,8 +120,8 @@ impl Authenticator {
     /// session; a token keeps its session.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`], [`Error::Busy`] or [`Error::IssuerAway`].
-    pub async fn login(&self, authorization: Option<&str>) -> Result<Login> {
+    /// [`Error::Unauthenticated`], [`Error::Busy`], [`Error::Throttled`] or [`Error::IssuerAway`].
+    pub async fn login(&self, authorization: Option<&str>, peer: Peer) -> Result<Login> {
         let credentials = authorization.and_then(Credentials::decode);
         let now = SystemTime::now();
         if self.mode == AuthMode::Off {
@@ -118,7 +129,7 @@ impl Authenticator {
         }
         match credentials.ok_or(Error::Unauthenticated)? {
             Credentials::Basic(basic) => {
-                self.logins.verify(&self.users, &basic).await?;
+                self.logins.verify(&self.users, &basic, peer).await?;
                 self.new_session(basic.user(), Via::Basic, now)
             }
             Credentials::Bearer(token) => {
@@ -138,15 +149,19 @@ impl Authenticator {
     /// Judges the authorization header of any other call.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`], [`Error::Busy`] or [`Error::IssuerAway`].
-    pub async fn authenticate(&self, authorization: Option<&str>) -> Result<Authenticated> {
+    /// [`Error::Unauthenticated`], [`Error::Busy`], [`Error::Throttled`] or [`Error::IssuerAway`].
+    pub async fn authenticate(
+        &self,
+        authorization: Option<&str>,
+        peer: Peer,
+    ) -> Result<Authenticated> {
         let credentials = authorization.and_then(Credentials::decode);
         let now = SystemTime::now();
         if self.mode == AuthMode::Off {
             return self.anonymous(credentials.as_ref(), now);
         }
         match credentials.ok_or(Error::Unauthenticated)? {
-            Credentials::Basic(basic) => self.basic(&basic).await,
+            Credentials::Basic(basic) => self.basic(&basic, peer).await,
             Credentials::Bearer(token) => self.bearer(token, now).await,
         }
     }
@@ -154,14 +169,16 @@ impl Authenticator {
     /// Decides whether a caller may do something.
     ///
     /// # Errors
-    /// [`Error::Denied`] when the user no longer exists, or the issuer's token has expired.
+    /// [`Error::Denied`] when the user no longer exists, is disabled or has expired, or the issuer's token has expired.
     pub fn authorize(&self, identity: &Identity, intent: Intent) -> Result<Permit> {
         let known = match self.mode {
             AuthMode::Off => identity.via() == Via::Anonymous,
             AuthMode::Password => match identity.via() {
                 Via::Anonymous => false,
                 Via::Issuer => identity.holds(SystemTime::now()),
-                Via::Basic | Via::Bearer | Via::Certificate => self.users.exists(identity.user()),
+                Via::Basic | Via::Bearer | Via::Certificate => {
+                    self.users.is_active(identity.user(), SystemTime::now())
+                }
             },
         };
         if !known {
@@ -182,6 +199,12 @@ impl Authenticator {
         &self.directory
     }
 
+    /// How users are made and changed, and tokens revoked.
+    #[must_use]
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
     /// The key for what the server seals: tickets, handles and cookies.
     #[must_use]
     pub fn mac_key(&self) -> [u8; 32] {
@@ -193,15 +216,15 @@ impl Authenticator {
     fn new_session(&self, user: &str, via: Via, now: SystemTime) -> Result<Login> {
         let session = rand::random();
         let subject = if via == Via::Anonymous { NOBODY } else { user };
-        let token = self.tokens.issue(subject, session, now)?;
+        let token = self.issue(subject, session, now)?;
         Ok(Login {
             identity: Identity::new(user, Some(session), via),
             token: Some(token),
         })
     }
 
-    async fn basic(&self, basic: &Basic) -> Result<Authenticated> {
-        self.logins.verify(&self.users, basic).await?;
+    async fn basic(&self, basic: &Basic, peer: Peer) -> Result<Authenticated> {
+        self.logins.verify(&self.users, basic, peer).await?;
         Ok(Authenticated {
             identity: Identity::new(basic.user(), None, Via::Basic),
             refreshed: None,
@@ -212,13 +235,17 @@ impl Authenticator {
         if let Some(foreign) = self.issuers.verify(token, now).await {
             return foreign.map(Authenticated::from);
         }
+        if self.tokens.is_of_unknown_key(token) {
+            self.look_for_keys(now).await;
+        }
+        let access = self.directory.current();
         let verified = self.tokens.verify(token, now);
         let verified = verified
-            .filter(|v| self.users.exists(&v.user))
+            .filter(|v| self.users.is_active(&v.user, now) && !is_revoked(&access, v))
             .ok_or(Error::Unauthenticated)?;
         Ok(Authenticated {
             refreshed: self.refresh(&verified, now)?,
-            identity: Identity::new(verified.user, Some(verified.session), Via::Bearer),
+            identity: Identity::new(verified.user, verified.session, Via::Bearer),
         })
     }
 
@@ -239,7 +266,7 @@ impl Authenticator {
             None => None,
         };
         Ok(Authenticated {
-            identity: Identity::new(ANONYMOUS, verified.map(|v| v.session), Via::Anonymous),
+            identity: Identity::new(ANONYMOUS, verified.and_then(|v| v.session), Via::Anonymous),
             refreshed,
         })
     }
@@ -272,9 +299,18 @@ impl Authenticator {
     }
 
     fn refresh(&self, verified: &Verified, now: SystemTime) -> Result<Option<BearerToken>> {
-        let Verified { user, session, due } = verified;
-        due.then(|| self.tokens.issue(user, *session, now))
+        let session = verified.session.filter(|_| verified.due);
+        session
+            .map(|session| self.issue(&verified.user, session, now))
             .transpose()
+    }
+
+    /// A token that the last revocation of the user's tokens is not about.
+    fn issue(&self, user: &str, session: [u8; 16], now: SystemTime) -> Result<BearerToken> {
+        let revoked = self.directory.current().revoked_before(user);
+        let ahead = revoked.saturating_sub(seconds(now)).min(LEEWAY);
+        let from = now + Duration::from_secs(ahead);
+        self.tokens.issue(user, session, from)
     }
 }
 
@@ -311,6 +347,10 @@ fn configured_roles(config: &Config) -> BTreeMap<String, BTreeSet<String>> {
         roles.entry(name).or_default().insert(ADMIN.to_owned());
     }
     roles
+}
+
+fn is_revoked(access: &Access, token: &Verified) -> bool {
+    access.is_revoked(&token.user, Some(&token.id), token.issued)
 }
 
 fn open_mac_key(storage: &Storage) -> Result<[u8; 32]> {

@@ -6,21 +6,16 @@ use std::{
 };
 
 use ring::hmac;
-use subtle::ConstantTimeEq;
 
 /// Remembers which password was right for a user, so that callers who send it with every call stay fast.
 ///
-/// It keeps a keyed hash under a key that lives as long as the process, and one entry a user: it never holds more
-/// entries than there are users.
+/// It keeps a keyed hash under a key that lives as long as the process. That covers the hash that the password was
+/// checked against, so nothing is known any more about a user who has another. It holds no more entries than there are
+/// such hashes.
 pub(crate) struct Cache {
     key: hmac::Key,
     ttl: Duration,
-    entries: Mutex<HashMap<String, Entry>>,
-}
-
-struct Entry {
-    mac: hmac::Tag,
-    until: Instant,
+    entries: Mutex<HashMap<[u8; 32], Instant>>,
 }
 
 impl Cache {
@@ -32,36 +27,34 @@ impl Cache {
         }
     }
 
-    /// Remembers that the password was right.
-    pub(crate) fn put(&self, user: &str, password: &str, now: Instant) {
+    /// Remembers that the hash is that of the password.
+    pub(crate) fn put(&self, user: &str, password: &str, hash: &str, now: Instant) {
         let Some(until) = now.checked_add(self.ttl).filter(|_| !self.ttl.is_zero()) else {
             return;
         };
-        let mac = self.mac(user, password);
+        let Some(mac) = self.mac(user, password, hash) else {
+            return;
+        };
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.insert(user.to_owned(), Entry { mac, until });
+        entries.retain(|_, until| *until > now);
+        entries.insert(mac, until);
     }
 
-    /// Whether the password is known to be right; `false` means that it has to be checked.
-    pub(crate) fn knows(&self, user: &str, password: &str, now: Instant) -> bool {
-        let mac = self.mac(user, password);
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        match entries.get(user) {
-            Some(entry) if entry.until <= now => {
-                entries.remove(user);
-                false
-            }
-            Some(entry) => entry.mac.as_ref().ct_eq(mac.as_ref()).into(),
-            None => false,
-        }
+    /// Whether the hash is known to be that of the password; `false` means that it has to be checked.
+    pub(crate) fn knows(&self, user: &str, password: &str, hash: &str, now: Instant) -> bool {
+        let mac = self.mac(user, password, hash);
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = mac.and_then(|mac| entries.get(&mac));
+        until.is_some_and(|until| now < *until)
     }
 
-    fn mac(&self, user: &str, password: &str) -> hmac::Tag {
+    fn mac(&self, user: &str, password: &str, hash: &str) -> Option<[u8; 32]> {
         let mut context = hmac::Context::with_key(&self.key);
-        context.update(&(user.len() as u64).to_le_bytes());
-        context.update(user.as_bytes());
-        context.update(password.as_bytes());
-        context.sign()
+        for text in [user, hash, password] {
+            context.update(&(text.len() as u64).to_le_bytes());
+            context.update(text.as_bytes());
+        }
+        context.sign().as_ref().try_into().ok()
     }
 }
 
@@ -82,33 +75,39 @@ mod tests {
         let cache = Cache::new(TTL);
         let start = Instant::now();
         let soon = start + TTL - Duration::from_millis(1);
-        assert!(!cache.knows("ann", "pw", start));
-        cache.put("ann", "pw", start);
-        assert!(cache.knows("ann", "pw", soon));
-        for (user, password) in [("ann", "wrong"), ("ann", ""), ("bob", "pw"), ("an", "npw")] {
-            assert!(!cache.knows(user, password, soon), "{user}");
+        assert!(!cache.knows("ann", "pw", "h", start));
+        cache.put("ann", "pw", "h", start);
+        assert!(cache.knows("ann", "pw", "h", soon));
+        for (user, password, hash) in [
+            ("ann", "wrong", "h"),
+            ("ann", "", "h"),
+            ("bob", "pw", "h"),
+            ("an", "npw", "h"),
+            ("ann", "pw", "other"),
+            ("ann", "hpw", ""),
+        ] {
+            assert!(!cache.knows(user, password, hash, soon), "{user}");
         }
-        assert!(!cache.knows("ann", "pw", start + TTL));
-        assert!(cache.entries.lock().unwrap().is_empty());
+        assert!(!cache.knows("ann", "pw", "h", start + TTL));
     }
 
     #[test]
-    fn it_holds_one_entry_a_user() {
+    fn what_is_over_is_dropped() {
         let cache = Cache::new(TTL);
         let now = Instant::now();
         for i in 0..100 {
-            cache.put("ann", &i.to_string(), now);
+            cache.put("ann", &i.to_string(), "h", now);
         }
+        cache.put("ann", "pw", "h", now + TTL);
         assert_eq!(cache.entries.lock().unwrap().len(), 1);
-        assert!(cache.knows("ann", "99", now) && !cache.knows("ann", "98", now));
     }
 
     #[test]
     fn without_time_it_remembers_nothing() {
         let cache = Cache::new(Duration::ZERO);
         let now = Instant::now();
-        cache.put("ann", "pw", now);
-        assert!(!cache.knows("ann", "pw", now));
+        cache.put("ann", "pw", "h", now);
+        assert!(!cache.knows("ann", "pw", "h", now));
         assert!(cache.entries.lock().unwrap().is_empty());
     }
 }

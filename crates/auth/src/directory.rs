@@ -74,6 +74,14 @@ impl Directory {
         self.take(stored)
     }
 
+    /// Has these records at a version, without a store.
+    #[cfg(test)]
+    pub(crate) fn put(&self, version: u64, records: impl IntoIterator<Item = Record>) {
+        let access = self.current().with(version, records);
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(access);
+    }
+
     /// As it is now.
     #[must_use]
     pub fn current(&self) -> Arc<Access> {

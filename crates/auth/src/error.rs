@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Why a caller was turned away, or why the server cannot judge callers. No text of it holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +28,36 @@ pub enum Error {
         /// The configuration key.
         what: String,
         /// What is wrong with it.
+        why: String,
+    },
+    /// Too many passwords were wrong.
+    #[error("too many failed logins; try again in {} s", retry_after.as_secs_f64().ceil())]
+    Throttled {
+        /// After which a password is looked at again.
+        retry_after: Duration,
+    },
+    /// A user cannot be made, changed or removed as was asked.
+    #[error("{why}")]
+    Account {
+        /// What is wrong, and what is allowed.
+        why: String,
+    },
+    /// A user of that name is there.
+    #[error("user \"{user}\" exists already")]
+    UserExists {
+        /// The name.
+        user: String,
+    },
+    /// No user of that name is there.
+    #[error("there is no user \"{user}\"")]
+    NoSuchUser {
+        /// The name.
+        user: String,
+    },
+    /// A token cannot be made as was asked.
+    #[error("{why}")]
+    Token {
+        /// What is wrong, and what is allowed.
         why: String,
     },
     /// A password, or a hash of one, cannot be used.
@@ -83,6 +114,18 @@ impl Error {
     pub(crate) fn issuer(what: impl Into<String>, why: impl ToString) -> Self {
         Self::Issuer {
             what: what.into(),
+            why: why.to_string(),
+        }
+    }
+
+    pub(crate) fn account(why: impl ToString) -> Self {
+        Self::Account {
+            why: why.to_string(),
+        }
+    }
+
+    pub(crate) fn token(why: impl ToString) -> Self {
+        Self::Token {
             why: why.to_string(),
         }
     }

@@ -54,8 +54,13 @@ impl Cost {
     };
 
     /// The amount of work, to compare by.
-    pub(crate) fn work(self) -> u64 {
+    fn work(self) -> u64 {
         u64::from(self.memory) * u64::from(self.passes)
+    }
+
+    /// The costlier of two.
+    pub(crate) fn more(one: Option<Self>, other: Self) -> Option<Self> {
+        one.filter(|one| one.work() >= other.work()).or(Some(other))
     }
 
     /// A hash that costs as much and that no password has: its output is random.

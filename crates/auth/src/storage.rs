@@ -1,7 +1,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{ErrorKind, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown},
     path::{Path, PathBuf},
 };
 
@@ -24,7 +24,18 @@ impl Storage {
     /// # Errors
     /// [`Error::Storage`] when that fails, or when others may enter the directory.
     pub(crate) fn open(data_dir: &Path) -> Result<Self> {
-        let dir = data_dir.join("auth");
+        Self::at(data_dir.join("auth"))
+    }
+
+    /// Opens the directory `name` in this one, in the same way.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn below(&self, name: &str) -> Result<Self> {
+        Self::at(self.dir.join(name))
+    }
+
+    fn at(dir: PathBuf) -> Result<Self> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
         made.map_err(|e| Error::storage(&dir, e))?;
         let metadata = fs::metadata(&dir).map_err(|e| Error::storage(&dir, e))?;
@@ -63,6 +74,31 @@ impl Storage {
             .map_err(|e| Error::storage(&path, e))
     }
 
+    /// The names of the files, drafts included.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub(crate) fn list(&self) -> Result<Vec<String>> {
+        let failed = |e| Error::storage(&self.dir, e);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.dir).map_err(failed)? {
+            names.extend(entry.map_err(failed)?.file_name().into_string().ok());
+        }
+        Ok(names)
+    }
+
+    /// Removes the file `name`, if it is there.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub(crate) fn remove(&self, name: &str) -> Result<()> {
+        let path = self.path(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::storage(&path, error)),
+            _ => Ok(()),
+        }
+    }
+
     fn try_create(&self, path: &Path, content: &[u8]) -> std::io::Result<()> {
         let draft = path.with_added_extension("tmp");
         // An earlier start may have been interrupted.
@@ -77,6 +113,11 @@ impl Storage {
             .open(&draft)?;
         file.write_all(content)?;
         file.sync_all()?;
+        // A superuser's command must not leave what the server cannot read.
+        let (owner, made) = (fs::metadata(&self.dir)?, file.metadata()?);
+        if owner.uid() != made.uid() {
+            chown(&draft, Some(owner.uid()), Some(owner.gid()))?;
+        }
         fs::rename(&draft, path)?;
         File::open(&self.dir)?.sync_all()
     }
@@ -138,6 +179,23 @@ mod tests {
             .collect();
         assert_eq!(names, ["key"], "no drafts stay");
         assert!(Storage::open(&data.path().join("deep/data")).is_ok());
+    }
+
+    #[test]
+    fn directories_within_list_and_lose_their_files() {
+        let data = tempfile::tempdir().unwrap();
+        let storage = Storage::open(data.path()).unwrap();
+        let below = storage.below("keys").unwrap();
+        assert_eq!(mode(&below.dir), 0o700);
+        assert_eq!(below.list(), Ok(Vec::new()));
+        below.create("a", b"1").unwrap();
+        assert_eq!(storage.below("keys").unwrap().list().unwrap(), ["a"]);
+        below.remove("a").unwrap();
+        below.remove("a").unwrap();
+        assert_eq!(below.list(), Ok(Vec::new()));
+        set_mode(&below.dir, 0o755);
+        let message = storage.below("keys").unwrap_err().to_string();
+        assert!(message.contains("auth/keys: mode 0755"), "{message}");
     }
 
     #[test]

@@ -1,28 +1,31 @@
 use std::{
     fmt,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, SystemTime},
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
-use ring::signature::{Ed25519KeyPair, KeyPair};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use godwit_config::Auth;
+use jsonwebtoken::{Algorithm, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
+use serde_json::{Value, json};
 
 use crate::{
     error::{Error, Result},
     storage::Storage,
+    time::seconds,
 };
 
-const FILE: &str = "signing-key.pem";
-/// Issuer and audience.
-const GODWIT: &str = "godwit";
+pub(crate) mod keys;
+
+use keys::Keys;
+
 /// How far the clocks of two hosts that share a key may be apart, in seconds.
-const LEEWAY: u64 = 5;
-/// What stands in front of the 32 bytes of an Ed25519 private key in PKCS #8 (RFC 8410).
-const PKCS8_HEAD: [u8; 16] = [
-    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
-];
+pub(crate) const LEEWAY: u64 = 5;
+/// Longer than any token of ours.
+const LONGEST: usize = 4096;
+/// Longest id of a token.
+const LONGEST_ID: usize = 128;
 
 /// A signed token that proves who its bearer is. Only what must send it reads it.
 #[derive(Clone, PartialEq, Eq)]
@@ -30,10 +33,15 @@ pub struct BearerToken(String);
 
 /// Issues tokens and verifies them.
 pub(crate) struct Tokens {
-    signing: EncodingKey,
-    verifying: DecodingKey,
+    storage: Storage,
+    keys: RwLock<Arc<Keys>>,
     validation: Validation,
+    issuer: String,
+    audience: String,
+    /// The life of a token that a login returns.
     ttl: Duration,
+    /// The longest life of one for a service.
+    service_ttl: Duration,
 }
 
 /// What a verified token says.
@@ -41,22 +49,43 @@ pub(crate) struct Tokens {
 pub(crate) struct Verified {
     /// The user's name.
     pub(crate) user: String,
-    /// The session.
-    pub(crate) session: [u8; 16],
-    /// Whether half of the token's life is over.
+    /// What the token is revoked by. Renewed ones keep it.
+    pub(crate) id: String,
+    /// The session; `None` for a service, whose callers may be many.
+    pub(crate) session: Option<[u8; 16]>,
+    /// When it was issued, in seconds since 1970.
+    pub(crate) issued: u64,
+    /// Whether half of the token's life is over, and there is another to be had for it.
     pub(crate) due: bool,
 }
 
+/// Nothing else is ever in a header of ours, so nothing else is looked at: no key in it, no place of a key.
 #[derive(Serialize, Deserialize)]
-struct Claims {
-    iss: String,
-    aud: String,
-    sub: String,
-    /// The session: 32 hexadecimal digits.
-    sid: String,
-    /// Seconds since 1970, as all times in tokens.
-    iat: u64,
-    exp: u64,
+#[serde(deny_unknown_fields)]
+struct Head {
+    alg: String,
+    #[serde(default)]
+    typ: Option<String>,
+    #[serde(default)]
+    kid: Option<String>,
+}
+
+/// Times are seconds since 1970.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Claims {
+    pub(crate) iss: String,
+    pub(crate) aud: String,
+    pub(crate) sub: String,
+    /// The id; tokens of earlier versions have none but their session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) jti: Option<String>,
+    /// The session: 32 hexadecimal digits. A token for a service has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sid: Option<String>,
+    pub(crate) iat: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) nbf: Option<u64>,
+    pub(crate) exp: u64,
 }
 
 impl BearerToken {
@@ -84,43 +113,57 @@ impl fmt::Debug for BearerToken {
 }
 
 impl Tokens {
-    /// Tokens signed with the key in `storage`, which is made when it is missing.
+    /// Tokens signed with the newest key in `storage`, where the first is made.
     ///
     /// # Errors
-    /// [`Error::Storage`] when the key cannot be read, made or trusted.
-    pub(crate) fn open(storage: &Storage, ttl: Duration) -> Result<Self> {
-        let pem = match storage.read(FILE)? {
-            Some(pem) => pem,
-            None => {
-                let pem = pem_of(&Zeroizing::new(rand::random()));
-                storage.create(FILE, &pem)?;
-                pem
-            }
-        };
-        let key = key_in(&pem).ok_or_else(|| {
-            Error::storage(
-                &storage.path(FILE),
-                "not an Ed25519 private key in PEM form",
-            )
-        })?;
-        Self::with_key(&key, ttl)
-    }
-
-    fn with_key(key: &[u8; 32], ttl: Duration) -> Result<Self> {
-        let pair = Ed25519KeyPair::from_seed_unchecked(key).map_err(Error::internal)?;
-        let der = Zeroizing::new([PKCS8_HEAD.as_slice(), key].concat());
+    /// [`Error::Storage`] when a key cannot be read, made or trusted.
+    pub(crate) fn open(storage: Storage, auth: &Auth) -> Result<Self> {
+        let keys = Keys::open(&storage, SystemTime::now())?;
         let mut validation = Validation::new(Algorithm::EdDSA);
-        validation.set_issuer(&[GODWIT]);
-        validation.set_audience(&[GODWIT]);
+        validation.set_issuer(&[&auth.issuer]);
+        validation.set_audience(&[&auth.audience]);
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
         // Times are compared in `verify`, against the time that the caller passes.
         validation.validate_exp = false;
         Ok(Self {
-            signing: EncodingKey::from_ed_der(&der),
-            verifying: DecodingKey::from_ed_der(pair.public_key().as_ref()),
+            storage,
+            keys: RwLock::new(Arc::new(keys)),
             validation,
-            ttl,
+            issuer: auth.issuer.clone(),
+            audience: auth.audience.clone(),
+            ttl: auth.token_ttl,
+            service_ttl: auth.service_token_max_ttl,
         })
+    }
+
+    /// The keys as they were read last.
+    pub(crate) fn keys(&self) -> Arc<Keys> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&keys)
+    }
+
+    /// Reads the keys again, after making another when the newest is older than `rotation`, and removes those that
+    /// nothing needs any more.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]; the keys stay as they are then.
+    pub(crate) fn reload(&self, rotation: Option<Duration>, now: SystemTime) -> Result<()> {
+        let mut keys = Keys::open(&self.storage, now)?;
+        let newest = keys.signing(now).map_or(0, |key| key.made);
+        if rotation.is_some_and(|age| newest.saturating_add(age.as_secs()) <= seconds(now)) {
+            let id = Keys::rotate(&self.storage, false, now)?;
+            tracing::info!(key = id, "made a new signing key");
+            keys = Keys::open(&self.storage, now)?;
+        }
+        keys.remove_old(&self.storage, self.longest(), now)?;
+        let mut current = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(keys);
+        Ok(())
+    }
+
+    /// The longest life of any token, with what clocks may be apart.
+    pub(crate) fn longest(&self) -> Duration {
+        self.ttl.max(self.service_ttl) + Duration::from_secs(LEEWAY)
     }
 
     /// A token for a user and a session, valid from `now` on.
@@ -133,36 +176,109 @@ impl Tokens {
         session: [u8; 16],
         now: SystemTime,
     ) -> Result<BearerToken> {
-        let iat = seconds(now);
-        let claims = Claims {
-            iss: GODWIT.to_owned(),
-            aud: GODWIT.to_owned(),
-            sub: user.to_owned(),
-            sid: session.iter().map(|byte| format!("{byte:02x}")).collect(),
-            iat,
-            exp: iat.saturating_add(self.ttl.as_secs()),
+        let sid: String = session.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.sign(user, sid.clone(), Some(sid), self.ttl, now)
+    }
+
+    /// A token for a service of a user, which is not renewed, with the id that it is revoked by.
+    ///
+    /// # Errors
+    /// [`Error::Token`] for an id or a life that cannot be.
+    pub(crate) fn issue_for_service(
+        &self,
+        user: &str,
+        id: Option<&str>,
+        ttl: Duration,
+        now: SystemTime,
+    ) -> Result<(BearerToken, String)> {
+        if ttl < Duration::from_secs(1) || ttl > self.service_ttl {
+            let longest = self.service_ttl.as_secs();
+            return Err(Error::token(format!(
+                "a token lives for 1 s to {longest} s (auth.service_token_max_ttl)"
+            )));
+        }
+        let id = match id {
+            Some(id) if is_id(id) => id.to_owned(),
+            Some(_) => {
+                let why = format!("an id is 1 to {LONGEST_ID} letters, digits and -_.");
+                return Err(Error::token(why));
+            }
+            None => URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>()),
         };
-        encode(&Header::new(Algorithm::EdDSA), &claims, &self.signing)
-            .map(BearerToken)
-            .map_err(Error::internal)
+        let token = self.sign(user, id.clone(), None, ttl, now)?;
+        Ok((token, id))
     }
 
     /// What a token says, if this server signed it and it is valid at `now`. A token never lives longer than the
     /// configured time, even if that was longer when it was issued.
     pub(crate) fn verify(&self, token: &str, now: SystemTime) -> Option<Verified> {
-        let claims = decode::<Claims>(token, &self.verifying, &self.validation)
-            .ok()?
-            .claims;
+        let claims = self.claims(token)?;
         let now = seconds(now);
-        let life = claims.exp.checked_sub(claims.iat)?.min(self.ttl.as_secs());
-        if claims.iat > now.saturating_add(LEEWAY) || now >= claims.iat.saturating_add(life) {
+        let is_login = claims.sid.is_some();
+        let longest = if is_login { self.ttl } else { self.service_ttl };
+        let life = claims.exp.checked_sub(claims.iat)?.min(longest.as_secs());
+        let begins = claims.nbf.unwrap_or(0).max(claims.iat);
+        if begins > now.saturating_add(LEEWAY) || now >= claims.iat.saturating_add(life) {
             return None;
         }
+        let session = match &claims.sid {
+            Some(sid) => Some(session_in(sid)?),
+            None => None,
+        };
         Some(Verified {
             user: claims.sub,
-            session: session_in(&claims.sid)?,
-            due: now.saturating_sub(claims.iat) >= life.div_ceil(2),
+            id: claims.jti.or(claims.sid)?,
+            session,
+            issued: claims.iat,
+            due: is_login && now.saturating_sub(claims.iat) >= life.div_ceil(2),
         })
+    }
+
+    /// Whether a token names a key that was not there when the keys were read.
+    pub(crate) fn is_of_unknown_key(&self, token: &str) -> bool {
+        let head = head(token);
+        head.is_some_and(|head| {
+            head.kid.is_some() && self.keys().find(head.kid.as_deref()).is_none()
+        })
+    }
+
+    /// The claims of a token of one of our keys, whatever its times.
+    pub(crate) fn claims(&self, token: &str) -> Option<Claims> {
+        let head = head(token)?;
+        let keys = self.keys();
+        let key = keys.find(head.kid.as_deref())?;
+        let decoded = decode::<Claims>(token, &key.verifying, &self.validation);
+        Some(decoded.ok()?.claims)
+    }
+
+    fn sign(
+        &self,
+        user: &str,
+        id: String,
+        sid: Option<String>,
+        ttl: Duration,
+        now: SystemTime,
+    ) -> Result<BearerToken> {
+        let iat = seconds(now);
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: self.audience.clone(),
+            sub: user.to_owned(),
+            jti: Some(id),
+            sid,
+            iat,
+            nbf: Some(iat),
+            exp: iat.saturating_add(ttl.as_secs()),
+        };
+        let keys = self.keys();
+        let key = keys
+            .signing(now)
+            .ok_or_else(|| Error::internal("there is no signing key"))?;
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = Some(key.id.clone());
+        encode(&header, &claims, &key.signing)
+            .map(BearerToken)
+            .map_err(Error::internal)
     }
 }
 
@@ -172,35 +288,39 @@ impl fmt::Debug for Tokens {
     }
 }
 
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
+/// The header of a token that could be ours.
+fn head(token: &str) -> Option<Head> {
+    if token.len() > LONGEST {
+        return None;
+    }
+    let head = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
+    let head: Head = serde_json::from_slice(&head).ok()?;
+    let is_jwt = head.typ.as_deref().is_none_or(|typ| typ == "JWT");
+    (head.alg == "EdDSA" && is_jwt).then_some(head)
+}
+
+/// The header and the claims of a token, whoever made them.
+pub(crate) fn unverified(token: &str) -> Option<Value> {
+    let mut parts = token.split('.').take(2).map(|part| {
+        let json = URL_SAFE_NO_PAD.decode(part).ok()?;
+        serde_json::from_slice::<Value>(&json).ok()
+    });
+    Some(json!({"header": parts.next()??, "claims": parts.next()??}))
+}
+
+/// Whether a text can be the id of a token.
+pub(crate) fn is_id(id: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(allowed)
 }
 
 fn session_in(sid: &str) -> Option<[u8; 16]> {
-    let number = (sid.len() == 32).then(|| u128::from_str_radix(sid, 16).ok())??;
+    let digits = sid.len() == 32 && sid.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = digits.then(|| u128::from_str_radix(sid, 16).ok())??;
     Some(number.to_be_bytes())
 }
 
-fn pem_of(key: &[u8; 32]) -> Zeroizing<Vec<u8>> {
-    let der = Zeroizing::new([PKCS8_HEAD.as_slice(), key].concat());
-    let text = Zeroizing::new(STANDARD.encode(&der));
-    let pem = format!(
-        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-        *text
-    );
-    Zeroizing::new(pem.into_bytes())
-}
-
-fn key_in(pem: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
-    let text = std::str::from_utf8(pem).ok()?.trim();
-    let text = text.strip_prefix("-----BEGIN PRIVATE KEY-----")?;
-    let text = text.strip_suffix("-----END PRIVATE KEY-----")?.trim();
-    let der = Zeroizing::new(STANDARD.decode(text).ok()?);
-    let key = der.strip_prefix(&PKCS8_HEAD)?;
-    key.try_into().ok().map(Zeroizing::new)
-}
-
+#[cfg(test)]
+mod attacks;
 #[cfg(test)]
 mod tests;

@@ -1,45 +1,52 @@
-use std::{collections::HashMap, fmt, path::Path, sync::Arc};
-
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use godwit_config::{Admin, Config, Secret};
-use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
-
-use crate::{
-    error::{Error, Result},
-    password::{Cost, cost, hash_password},
-    storage::{Storage, read_foreign},
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
 };
 
-const FILE: &str = "admin.json";
-pub(crate) const DEFAULT_ADMIN: &str = "admin";
+use godwit_config::Config;
 
-/// What a start made that has to be shown to the operator, once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FirstStart {
-    /// Nothing.
-    None,
-    /// The first user. The password is kept nowhere but here; its hash is in the data directory.
-    AdminCreated {
-        /// The user's name.
-        user: String,
-        /// The user's password.
-        password: Secret,
-    },
-}
+use crate::{
+    access::{Access, StoredUser},
+    directory::Directory,
+    error::{Error, Result},
+    password::{Cost, cost},
+    storage::Storage,
+    time::seconds,
+};
 
-/// Who may enter, with the hashes of their passwords.
+mod admin;
+
+pub(crate) use admin::DEFAULT_ADMIN;
+pub use admin::FirstStart;
+
+/// Who may enter, with the hashes of their passwords: users of the configuration, and those that are stored. What the
+/// configuration says about a user counts, whatever is stored.
 pub(crate) struct Users {
-    hashes: HashMap<String, Arc<str>>,
-    dummy: Arc<str>,
+    configured: HashMap<String, Arc<str>>,
+    /// The costliest of the configured ones.
+    cost: Option<Cost>,
+    directory: Arc<Directory>,
+    summary: Mutex<Summary>,
 }
 
-/// The generated admin as it is kept.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredAdmin {
-    user: String,
-    password_hash: String,
+/// What a password is checked against.
+pub(crate) struct Candidates {
+    /// One of them is to be its hash. As many for everybody, so that the time of a failure tells nothing.
+    pub(crate) hashes: Vec<Arc<str>>,
+    /// Whether any of them is a user's: the others are nobody's.
+    pub(crate) is_user: bool,
+}
+
+/// What the users at one version of what is stored have in common.
+#[derive(Clone)]
+struct Summary {
+    version: u64,
+    /// A hash that no password has and that costs as much to check as the costliest one.
+    dummy: Arc<str>,
+    /// When the last password before stops being good.
+    overlap: u64,
 }
 
 impl Users {
@@ -47,121 +54,124 @@ impl Users {
     ///
     /// # Errors
     /// [`Error::Password`] for a password or a hash that cannot be used, [`Error::Storage`] for the files of the admin.
-    pub(crate) fn open(config: &Config, storage: &Storage) -> Result<(Self, FirstStart)> {
+    pub(crate) fn open(
+        config: &Config,
+        storage: &Storage,
+        directory: Arc<Directory>,
+    ) -> Result<(Self, FirstStart)> {
         let mut hashes = HashMap::new();
         for (name, user) in &config.users {
             hashes.insert(name.clone(), Arc::from(user.password_hash.expose()));
         }
-        let admin = &config.admin;
-        let name = admin.user.as_deref().unwrap_or(DEFAULT_ADMIN);
-        let mut first_start = FirstStart::None;
-        if let Some(hash) = configured_admin(admin)? {
-            hashes.insert(name.to_owned(), hash.into());
-        } else if admin.user.is_some() || config.users.is_empty() {
-            let (hash, made) = generated_admin(storage, name)?;
-            hashes.insert(name.to_owned(), hash.into());
-            first_start = made;
-        }
-        Self::new(hashes).map(|users| (users, first_start))
+        let (admin, first_start) = admin::open(config, storage)?;
+        hashes.extend(admin);
+        Self::new(hashes, directory).map(|users| (users, first_start))
     }
 
     /// Nobody: everyone is anonymous.
-    pub(crate) fn none() -> Result<Self> {
-        Self::new(HashMap::new())
+    pub(crate) fn none(directory: Arc<Directory>) -> Result<Self> {
+        Self::new(HashMap::new(), directory)
     }
 
-    /// Whether there is a user of that name.
-    pub(crate) fn exists(&self, user: &str) -> bool {
-        self.hashes.contains_key(user)
+    /// Whether there is a user of that name who may enter now.
+    pub(crate) fn is_active(&self, user: &str, now: SystemTime) -> bool {
+        self.configured.contains_key(user)
+            || self
+                .directory
+                .current()
+                .user(user)
+                .is_some_and(|user| is_active(user, seconds(now)))
     }
 
-    /// The hash of the user's password; for a user who does not exist, one that no password has and that costs as much
-    /// to check as the costliest real one.
-    pub(crate) fn hash_or_dummy(&self, user: &str) -> Arc<str> {
-        Arc::clone(self.hashes.get(user).unwrap_or(&self.dummy))
+    /// What the user's password is checked against now; the same amount of it for a user who does not exist, may not
+    /// enter or has no password.
+    pub(crate) fn candidates(&self, user: &str, now: SystemTime) -> Candidates {
+        let now = seconds(now);
+        let access = self.directory.current();
+        let mut hashes = match self.configured.get(user) {
+            Some(hash) => vec![Arc::clone(hash)],
+            None => access
+                .user(user)
+                .filter(|user| is_active(user, now))
+                .map(|user| good_hashes(user, now))
+                .unwrap_or_default(),
+        };
+        let is_user = !hashes.is_empty();
+        let summary = self.summary(&access);
+        let wanted = if now < summary.overlap { 2 } else { 1 };
+        hashes.resize_with(hashes.len().max(wanted), || Arc::clone(&summary.dummy));
+        Candidates { hashes, is_user }
     }
 
-    fn new(hashes: HashMap<String, Arc<str>>) -> Result<Self> {
-        let mut costliest: Option<Cost> = None;
-        for (name, hash) in &hashes {
+    fn new(configured: HashMap<String, Arc<str>>, directory: Arc<Directory>) -> Result<Self> {
+        let mut costliest = None;
+        for (name, hash) in &configured {
             let cost = cost(hash)
                 .map_err(|why| Error::password(format!("users.{name}.password_hash"), why))?;
-            costliest = costliest.filter(|c| c.work() >= cost.work()).or(Some(cost));
+            costliest = Cost::more(costliest, cost);
         }
         let dummy = costliest.unwrap_or(Cost::DEFAULT).dummy_hash()?.into();
-        Ok(Self { hashes, dummy })
+        Ok(Self {
+            configured,
+            cost: costliest,
+            directory,
+            summary: Mutex::new(Summary {
+                version: 0,
+                dummy,
+                overlap: 0,
+            }),
+        })
+    }
+
+    fn summary(&self, access: &Access) -> Summary {
+        let mut known = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.version != access.version() {
+            let hashes = access.users().flat_map(all_hashes);
+            let costs = hashes.filter_map(|hash| cost(hash).ok());
+            let costliest = costs.fold(self.cost, Cost::more);
+            // Making it fails only for want of randomness; then the last one serves on.
+            if let Ok(dummy) = costliest.unwrap_or(Cost::DEFAULT).dummy_hash() {
+                known.dummy = dummy.into();
+            }
+            let overlaps = access.users().filter(|user| user.previous_hash.is_some());
+            let ends = overlaps.filter_map(|user| user.previous_until);
+            known.overlap = ends.max().unwrap_or_default();
+            known.version = access.version();
+        }
+        known.clone()
     }
 }
 
 impl fmt::Debug for Users {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.hashes.keys()).finish()
+        f.debug_set().entries(self.configured.keys()).finish()
     }
 }
 
-/// The hash of the password that the configuration gives the admin.
-fn configured_admin(admin: &Admin) -> Result<Option<String>> {
-    if let Some(password) = &admin.password {
-        return hash_of("admin.password", password.expose()).map(Some);
-    }
-    let Some(path) = &admin.password_file else {
-        return Ok(None);
-    };
-    let content = read_foreign(path)?;
-    let text = std::str::from_utf8(&content).map_err(|_| Error::storage(path, "not UTF-8 text"))?;
-    let line = text.strip_suffix('\n').unwrap_or(text);
-    let password = line.strip_suffix('\r').unwrap_or(line);
-    hash_of("admin.password_file", password).map(Some)
+fn is_active(user: &StoredUser, now: u64) -> bool {
+    user.enabled && user.valid_until.is_none_or(|until| now < until)
 }
 
-fn hash_of(what: &str, password: &str) -> Result<String> {
-    hash_password(password).map_err(|error| match error {
-        Error::Password { why, .. } => Error::password(what, why),
-        other => other,
-    })
+fn has_previous(user: &StoredUser, now: u64) -> bool {
+    user.previous_hash.is_some() && user.previous_until.is_some_and(|until| now < until)
 }
 
-/// The hash of the password of the admin that an earlier start made, or that this one makes.
-fn generated_admin(storage: &Storage, name: &str) -> Result<(String, FirstStart)> {
-    if let Some(content) = storage.read(FILE)? {
-        return stored_admin(&storage.path(FILE), &content, name)
-            .map(|hash| (hash, FirstStart::None));
-    }
-    // 120 random bits are 20 characters.
-    let password = Zeroizing::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 15]>()));
-    let stored = StoredAdmin {
-        user: name.to_owned(),
-        password_hash: hash_password(&password)?,
-    };
-    let mut content = serde_json::to_vec_pretty(&stored).map_err(Error::internal)?;
-    content.push(b'\n');
-    storage.create(FILE, &content)?;
-    let made = FirstStart::AdminCreated {
-        user: stored.user,
-        password: Secret::new(password.as_str()),
-    };
-    Ok((stored.password_hash, made))
+fn all_hashes(user: &StoredUser) -> impl Iterator<Item = &str> {
+    let hashes = user.password_hash.iter().chain(&user.previous_hash);
+    hashes.map(String::as_str)
 }
 
-fn stored_admin(path: &Path, content: &[u8], name: &str) -> Result<String> {
-    // serde_json's messages quote values, and this file holds a hash.
-    let stored: StoredAdmin = serde_json::from_slice(content).map_err(|e| {
-        Error::storage(
-            path,
-            format_args!("not an admin file, see line {}", e.line()),
-        )
-    })?;
-    if stored.user != name {
-        let found = stored.user;
-        let why = format!(
-            "holds the generated password of \"{found}\", and admin.user is \"{name}\"; remove the file to have one \
-             generated, or configure a password"
-        );
-        return Err(Error::storage(path, why));
-    }
-    cost(&stored.password_hash)
-        .map_err(|why| Error::storage(path, format_args!("password_hash: {why}")))?;
-    Ok(stored.password_hash)
+/// Those that count now. One that would cost too much to check counts as none: somebody else wrote it.
+fn good_hashes(user: &StoredUser, now: u64) -> Vec<Arc<str>> {
+    let previous = user
+        .previous_hash
+        .as_ref()
+        .filter(|_| has_previous(user, now));
+    let hashes = user.password_hash.iter().chain(previous);
+    hashes
+        .filter(|hash| cost(hash).is_ok())
+        .map(|hash| Arc::from(hash.as_str()))
+        .collect()
 }
 
 #[cfg(test)]

@@ -67,7 +67,8 @@ pub use shutdown::Shutdown;
 pub use statements::Statements;
 pub use tickets::Tickets;
 pub use tls::{ClientAuth, ClientName, Tls, TlsMode};
-pub use users::User;
+pub use users::{USER_NAME, User, is_user_name};
+pub use value::duration::parse as parse_duration;
 pub use web::Web;
 pub use wire::{Wire, WireCompression, WireProfile};
 

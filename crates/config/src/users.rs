@@ -22,8 +22,13 @@ pub struct User {
     pub roles: Vec<String>,
 }
 
+/// What a user's name must be, in words.
+pub const USER_NAME: &str =
+    "1 to 128 bytes without colons, control characters and spaces at either end";
+
 /// Whether a text can be a user's name: it travels in front of a colon in Basic credentials, and in logs.
-pub(crate) fn is_name(name: &str) -> bool {
+#[must_use]
+pub fn is_user_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 128
         && !name.contains(|c: char| c == ':' || c.is_control())

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use crate::load::{Settings, show};
 use crate::problem::{Origin, Problem, Problems};
-use crate::{AuthMode, Config, S3, TlsMode, copy, keys, lake, mounts, users, web};
+use crate::{
+    AuthMode, Config, S3, TlsMode, copy, keys, lake, mounts, users, users::USER_NAME, web,
+};
 
 /// The problems found so far, with what is needed to word more of them.
 pub(crate) struct Report {
@@ -88,6 +90,7 @@ pub(crate) fn rules(config: &Config, report: &mut Report) {
     admin(config, report);
     users(config, report);
     issuers::rules(config, report);
+    logins_and_tokens(config, report);
     mounts(config, report);
     limits(config, report);
     lake(config, report);
@@ -151,7 +154,7 @@ fn admin(config: &Config, report: &mut Report) {
         admin
             .user
             .as_deref()
-            .is_some_and(|name| !users::is_name(name)),
+            .is_some_and(|name| !users::is_user_name(name)),
         format!("must be {USER_NAME}"),
     );
     let name = admin.user.as_deref().unwrap_or("admin");
@@ -177,16 +180,13 @@ fn admin(config: &Config, report: &mut Report) {
     );
 }
 
-const USER_NAME: &str =
-    "1 to 128 bytes without colons, control characters and spaces at either end";
-
 fn users(config: &Config, report: &mut Report) {
     for (name, user) in &config.users {
         let entry = vec!["users".to_owned(), name.clone()];
         report.rule_at(
             &entry,
             &[],
-            !users::is_name(name),
+            !users::is_user_name(name),
             format!("the name must be {USER_NAME}"),
         );
         let key = [entry.as_slice(), &["password_hash".to_owned()]].concat();
@@ -218,6 +218,24 @@ fn mounts(config: &Config, report: &mut Report) {
             ),
         );
     }
+}
+
+fn logins_and_tokens(config: &Config, report: &mut Report) {
+    let auth = &config.auth;
+    for (key, value) in [
+        ("auth.issuer", &auth.issuer),
+        ("auth.audience", &auth.audience),
+    ] {
+        let wrong = value.is_empty() || value.len() > 256 || value.contains(char::is_control);
+        let allowed = "must be 1 to 256 bytes without control characters";
+        report.rule(key, &[], wrong, allowed);
+    }
+    report.rule(
+        "auth.failed_login_max_delay",
+        &["auth.failed_login_delay"],
+        auth.failed_login_max_delay < auth.failed_login_delay,
+        "must be at least auth.failed_login_delay",
+    );
 }
 
 fn limits(config: &Config, report: &mut Report) {

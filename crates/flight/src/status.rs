@@ -127,6 +127,10 @@ fn auth(error: &Auth) -> Code {
         Auth::Denied { .. } => Code::PermissionDenied,
         Auth::Busy | Auth::IssuerAway { .. } | Auth::Unavailable { .. } => Code::Unavailable,
         Auth::Contended => Code::Aborted,
+        Auth::Throttled { .. } => Code::ResourceExhausted,
+        Auth::Account { .. } | Auth::Token { .. } => Code::InvalidArgument,
+        Auth::UserExists { .. } => Code::AlreadyExists,
+        Auth::NoSuchUser { .. } => Code::NotFound,
         Auth::Issuer { .. }
         | Auth::Password { .. }
         | Auth::Storage { .. }

@@ -9,8 +9,8 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Result;
 use crate::terminal::note;
-use crate::{config_command, conformance_command, demo, hash_password, serve};
-use flags::Flags;
+use crate::{config_command, conformance_command, demo, hash_password, serve, token_command};
+use flags::{Flags, PlaceFlags};
 
 /// An Arrow Flight SQL server.
 #[derive(Debug, Parser)]
@@ -42,6 +42,13 @@ enum Command {
     },
     /// Read a password from standard input and print its hash for `users.NAME.password_hash`.
     HashPassword,
+    /// Make and read tokens for services, and change the key that signs them.
+    ///
+    /// The server may run meanwhile or not.
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
     /// Print a card of what any Flight SQL server does: every RPC, action and command, and what clients depend on.
     ///
     /// The server gets nothing but temporary tables of random names, which are removed again.
@@ -60,6 +67,42 @@ enum ConfigCommand {
     Schema,
     /// Print a configuration file with every key, its meaning and its default.
     Example,
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    /// Print a token with which a service calls as a user.
+    ///
+    /// It is not renewed. `REVOKE TOKEN 'ID'` ends it before its time, and it is worth nothing while the user does not
+    /// exist, is disabled or has expired.
+    Create {
+        #[command(flatten)]
+        place: PlaceFlags,
+        /// As whom the service calls.
+        #[arg(long, value_name = "NAME")]
+        user: String,
+        /// How long it stays valid; at most `auth.service_token_max_ttl`.
+        #[arg(long, value_name = "DURATION", default_value = "30d")]
+        ttl: String,
+        /// What it is revoked by; a random one if there is none here.
+        #[arg(long, value_name = "ID")]
+        id: Option<String>,
+    },
+    /// Read a token from standard input, and print what it says and whether it is good.
+    ///
+    /// Exit code 0 when it is, 65 when it is not. Whether its user exists, and whether it was revoked, only the server
+    /// knows.
+    Inspect(PlaceFlags),
+    /// Make another signing key, and print its id.
+    ///
+    /// A running server takes it within `auth.refresh_interval`. What was signed before stays good.
+    RotateKey {
+        #[command(flatten)]
+        place: PlaceFlags,
+        /// Remove all other keys: every token so far, of services and of logins, is worthless.
+        #[arg(long)]
+        forget_old: bool,
+    },
 }
 
 /// Does what the command line asks for.
@@ -90,6 +133,18 @@ fn dispatch(command: Command) -> Result<()> {
             }
         },
         Command::HashPassword => hash_password::run(),
+        Command::Token { command } => match command {
+            TokenCommand::Create {
+                place,
+                user,
+                ttl,
+                id,
+            } => token_command::create(&place.load()?, &user, &ttl, id.as_deref()),
+            TokenCommand::Inspect(place) => token_command::inspect(&place.load()?),
+            TokenCommand::RotateKey { place, forget_old } => {
+                token_command::rotate_key(&place.load()?, forget_old)
+            }
+        },
         Command::Conformance(flags) => conformance_command::run(*flags),
     }
 }

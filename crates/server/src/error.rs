@@ -11,6 +11,7 @@ use godwit_config::Problems;
 /// | --- | --- |
 /// | 0 | done, or stopped by a signal |
 /// | 64 | the configuration or the command line is wrong (`EX_USAGE`) |
+/// | 65 | `token inspect`: the token is not good (`EX_DATAERR`) |
 /// | 69 | `conformance`: the server cannot be reached, or refuses the credentials (`EX_UNAVAILABLE`) |
 /// | 70 | a fault of the server (`EX_SOFTWARE`) |
 /// | 73 | the data directory cannot be made, locked, read or written (`EX_CANTCREAT`) |
@@ -23,6 +24,9 @@ pub(crate) enum Error {
     /// The same, found by another part than the configuration.
     #[error("{0}")]
     Usage(String),
+    /// What was read is not what it should be.
+    #[error("{0}")]
+    Data(String),
     /// The data directory or something in it.
     #[error("{}: {why}", path.display())]
     DataDir {
@@ -65,6 +69,7 @@ impl Error {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Config(_) | Self::Usage(_) => 64,
+            Self::Data(_) => 65,
             Self::Unavailable(_) => 69,
             Self::Internal(_) => 70,
             Self::DataDir { .. } => 73,
@@ -77,9 +82,9 @@ impl From<godwit_auth::Error> for Error {
     fn from(error: godwit_auth::Error) -> Self {
         match error {
             godwit_auth::Error::Storage { path, why } => Self::DataDir { path, why },
-            error @ (godwit_auth::Error::Password { .. } | godwit_auth::Error::Issuer { .. }) => {
-                Self::Usage(error.to_string())
-            }
+            error @ (godwit_auth::Error::Password { .. }
+            | godwit_auth::Error::Issuer { .. }
+            | godwit_auth::Error::Token { .. }) => Self::Usage(error.to_string()),
             error => Self::internal(error),
         }
     }

@@ -4,7 +4,7 @@
 //! lock, certificate, runtime, listener) and the order in which a server stops. Refuses to know: what a query is.
 //!
 //! Reading order: `cli` (subcommands and flags), `error` (exit codes), `serve` (the way from a configuration to a running
-//! server), the parts that it uses (`data_dir`, `tls`, `signals`, `address`, `telemetry`), `demo`.
+//! server), the parts that it uses (`data_dir`, `tls`, `signals`, `address`, `telemetry`), `demo`, the other subcommands.
 
 mod address;
 mod cli;
@@ -19,6 +19,7 @@ mod signals;
 mod telemetry;
 mod terminal;
 mod tls;
+mod token_command;
 
 use std::process::ExitCode;
 

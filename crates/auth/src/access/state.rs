@@ -184,6 +184,13 @@ impl Access {
             || token.is_some_and(|token| by(Revoked::Token(token.to_owned())))
     }
 
+    /// Before when tokens of this user, issued then, were revoked; zero when none were.
+    #[must_use]
+    pub fn revoked_before(&self, user: &str) -> u64 {
+        let key = RecordKey::revocation(&Revoked::User(user.to_owned()));
+        self.revocations.get(&key).map_or(0, |found| found.before)
+    }
+
     /// What this user may do. `carried` are roles that the user's credential brings with it.
     #[must_use]
     pub fn authority(self: &Arc<Self>, user: &str, carried: &[Arc<str>]) -> Authority {

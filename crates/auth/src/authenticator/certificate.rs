@@ -25,7 +25,7 @@ impl Authenticator {
         };
         let user = self.certificates.user(certificate, SystemTime::now());
         let user = user.map_err(refused)?;
-        if !self.users.exists(&user) {
+        if !self.users.is_active(&user, SystemTime::now()) {
             return Err(refused("its user does not exist"));
         }
         Ok(Some(Identity::new(user, None, Via::Certificate)))

@@ -9,6 +9,10 @@ use godwit_config::{Secret, User};
 use super::*;
 use crate::password::tests::cheap_hash;
 
+mod stored;
+
+const PEER: Peer = Peer::UNKNOWN;
+
 /// A data directory and a configuration in which Ann's password is `s3cret`.
 struct House {
     data: tempfile::TempDir,
@@ -58,7 +62,7 @@ async fn a_login_gives_a_token_that_proves_the_same_user_and_session() {
         basic("ann", "s3cret"),
         format!("basic {}", STANDARD_NO_PAD.encode("ann:s3cret")),
     ] {
-        let login = authenticator.login(Some(&header)).await.unwrap();
+        let login = authenticator.login(Some(&header), PEER).await.unwrap();
         assert_eq!(
             (login.identity.user(), login.identity.via()),
             ("ann", Via::Basic)
@@ -66,14 +70,17 @@ async fn a_login_gives_a_token_that_proves_the_same_user_and_session() {
         let session = login.identity.session();
         assert!(session.is_some());
         let token = login.token.unwrap().header_value();
-        let call = authenticator.authenticate(Some(&token)).await.unwrap();
+        let call = authenticator
+            .authenticate(Some(&token), PEER)
+            .await
+            .unwrap();
         assert_eq!(
             (call.identity.user(), call.identity.via()),
             ("ann", Via::Bearer)
         );
         assert_eq!((call.identity.session(), call.refreshed), (session, None));
         let lower = token.replace("Bearer", "bearer");
-        assert!(authenticator.authenticate(Some(&lower)).await.is_ok());
+        assert!(authenticator.authenticate(Some(&lower), PEER).await.is_ok());
     }
 }
 
@@ -81,8 +88,8 @@ async fn a_login_gives_a_token_that_proves_the_same_user_and_session() {
 async fn every_login_begins_a_session_of_its_own() {
     let authenticator = House::new().start();
     let header = basic("ann", "s3cret");
-    let one = authenticator.login(Some(&header)).await.unwrap();
-    let two = authenticator.login(Some(&header)).await.unwrap();
+    let one = authenticator.login(Some(&header), PEER).await.unwrap();
+    let two = authenticator.login(Some(&header), PEER).await.unwrap();
     assert_ne!(one.identity.session(), two.identity.session());
 }
 
@@ -90,7 +97,10 @@ async fn every_login_begins_a_session_of_its_own() {
 async fn a_password_works_on_any_call_and_names_no_session() {
     let authenticator = House::new().start();
     let header = basic("ann", "s3cret");
-    let call = authenticator.authenticate(Some(&header)).await.unwrap();
+    let call = authenticator
+        .authenticate(Some(&header), PEER)
+        .await
+        .unwrap();
     assert_eq!(
         (call.identity.user(), call.identity.via()),
         ("ann", Via::Basic)
@@ -102,12 +112,12 @@ async fn a_password_works_on_any_call_and_names_no_session() {
 async fn a_handshake_takes_a_token_too() {
     let authenticator = House::new().start();
     let first = authenticator
-        .login(Some(&basic("ann", "s3cret")))
+        .login(Some(&basic("ann", "s3cret")), PEER)
         .await
         .unwrap();
     let token = first.token.unwrap();
     let second = authenticator
-        .login(Some(&token.header_value()))
+        .login(Some(&token.header_value()), PEER)
         .await
         .unwrap();
     assert_eq!(second.token, Some(token));
@@ -146,9 +156,9 @@ async fn whatever_is_wrong_gives_one_answer() {
         Some(nobody.header_value()),
     ] {
         let header = header.as_deref();
-        let login = authenticator.login(header).await;
+        let login = authenticator.login(header, PEER).await;
         assert_eq!(login, Err(Error::Unauthenticated), "{header:?}");
-        let call = authenticator.authenticate(header).await;
+        let call = authenticator.authenticate(header, PEER).await;
         assert_eq!(call, Err(Error::Unauthenticated), "{header:?}");
     }
     let text = Error::Unauthenticated.to_string();
@@ -163,7 +173,7 @@ async fn a_token_past_half_of_its_life_is_renewed_for_the_same_session() {
         .issue("ann", [9; 16], ago(7 * 3600))
         .unwrap();
     let call = authenticator
-        .authenticate(Some(&old.header_value()))
+        .authenticate(Some(&old.header_value()), PEER)
         .await
         .unwrap();
     let new = call.refreshed.unwrap();
@@ -172,7 +182,7 @@ async fn a_token_past_half_of_its_life_is_renewed_for_the_same_session() {
     assert!(authenticator.tokens.verify(old.expose(), later).is_none());
     assert!(authenticator.tokens.verify(new.expose(), later).is_some());
     let call = authenticator
-        .authenticate(Some(&new.header_value()))
+        .authenticate(Some(&new.header_value()), PEER)
         .await
         .unwrap();
     assert_eq!(
@@ -181,7 +191,7 @@ async fn a_token_past_half_of_its_life_is_renewed_for_the_same_session() {
     );
 
     let login = authenticator
-        .login(Some(&old.header_value()))
+        .login(Some(&old.header_value()), PEER)
         .await
         .unwrap();
     assert_ne!(login.token, Some(old));
@@ -193,13 +203,13 @@ async fn tokens_outlive_a_restart_and_not_their_user() {
     let mut house = House::new();
     let login = house
         .start()
-        .login(Some(&basic("ann", "s3cret")))
+        .login(Some(&basic("ann", "s3cret")), PEER)
         .await
         .unwrap();
     let token = login.token.unwrap().header_value();
     let identity = house
         .start()
-        .authenticate(Some(&token))
+        .authenticate(Some(&token), PEER)
         .await
         .unwrap()
         .identity;
@@ -207,7 +217,7 @@ async fn tokens_outlive_a_restart_and_not_their_user() {
     let ann = house.config.users.remove("ann").unwrap();
     house.config.users.insert("bob".to_owned(), ann);
     let authenticator = house.start();
-    let call = authenticator.authenticate(Some(&token)).await;
+    let call = authenticator.authenticate(Some(&token), PEER).await;
     assert_eq!(call, Err(Error::Unauthenticated));
     let denied = authenticator.authorize(&identity, Intent::Query);
     assert!(matches!(denied, Err(Error::Denied { user }) if user == "ann"));
@@ -218,7 +228,7 @@ async fn a_permit_says_who_may_do_what() {
     let authenticator = House::new().start();
     let header = basic("ann", "s3cret");
     let identity = authenticator
-        .authenticate(Some(&header))
+        .authenticate(Some(&header), PEER)
         .await
         .unwrap()
         .identity;
@@ -237,7 +247,7 @@ async fn without_authentication_everyone_is_anonymous() {
     assert_eq!(first_start, FirstStart::None);
     let wrong = basic("ann", "wrong");
     for header in [None, Some(""), Some("Bearer None"), Some(wrong.as_str())] {
-        let call = authenticator.authenticate(header).await.unwrap();
+        let call = authenticator.authenticate(header, PEER).await.unwrap();
         assert_eq!(
             (call.identity.user(), call.identity.via()),
             (ANONYMOUS, Via::Anonymous)
@@ -248,7 +258,7 @@ async fn without_authentication_everyone_is_anonymous() {
                 .authorize(&call.identity, Intent::Query)
                 .is_ok()
         );
-        let login = authenticator.login(header).await.unwrap();
+        let login = authenticator.login(header, PEER).await.unwrap();
         // Clients that send credentials fail without a token.
         assert_eq!(login.token.is_some(), header.is_some(), "{header:?}");
         assert_eq!(login.identity.session().is_some(), header.is_some());
@@ -259,15 +269,18 @@ async fn without_authentication_everyone_is_anonymous() {
 async fn an_anonymous_token_names_a_session_and_nothing_more() {
     let mut house = House::open_to_all();
     let authenticator = house.start();
-    let login = authenticator.login(Some(&basic("x", "y"))).await.unwrap();
+    let login = authenticator
+        .login(Some(&basic("x", "y")), PEER)
+        .await
+        .unwrap();
     let token = login.token.unwrap();
     let call = authenticator
-        .authenticate(Some(&token.header_value()))
+        .authenticate(Some(&token.header_value()), PEER)
         .await
         .unwrap();
     assert_eq!(call.identity.session(), login.identity.session());
     let again = authenticator
-        .login(Some(&token.header_value()))
+        .login(Some(&token.header_value()), PEER)
         .await
         .unwrap();
     assert_eq!(again.token, Some(token.clone()));
@@ -279,7 +292,7 @@ async fn an_anonymous_token_names_a_session_and_nothing_more() {
     let strict = house.start();
     assert!(
         strict
-            .authenticate(Some(&token.header_value()))
+            .authenticate(Some(&token.header_value()), PEER)
             .await
             .is_err()
     );
@@ -288,7 +301,7 @@ async fn an_anonymous_token_names_a_session_and_nothing_more() {
         .issue("ann", [1; 16], SystemTime::now())
         .unwrap();
     let call = authenticator
-        .authenticate(Some(&real.header_value()))
+        .authenticate(Some(&real.header_value()), PEER)
         .await
         .unwrap();
     assert_eq!(call.identity.session(), None);
@@ -306,10 +319,16 @@ fn the_mac_key_is_random_and_outlives_a_restart() {
 
 #[test]
 fn secrets_that_cannot_be_trusted_stop_the_start() {
-    for name in ["mac.key", "signing-key.pem"] {
+    let key_of = |house: &House| {
+        let keys = house.data.path().join("auth/keys");
+        fs::read_dir(keys).unwrap().next().unwrap().unwrap().path()
+    };
+    let mac_key_of = |house: &House| house.data.path().join("auth/mac.key");
+    for path_of in [key_of, mac_key_of] as [fn(&House) -> std::path::PathBuf; 2] {
         let house = House::new();
         house.start();
-        let path = house.data.path().join("auth").join(name);
+        let path = path_of(&house);
+        let name = path.file_name().unwrap().to_str().unwrap();
         let start = || Authenticator::start(&house.config, house.data.path()).map(|_| ());
         assert_eq!(start(), Ok(()));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
@@ -329,8 +348,11 @@ fn secrets_that_cannot_be_trusted_stop_the_start() {
 async fn debug_shows_no_secret() {
     let authenticator = House::new().start();
     let header = basic("ann", "s3cret");
-    let login = authenticator.login(Some(&header)).await.unwrap();
-    let call = authenticator.authenticate(Some(&header)).await.unwrap();
+    let login = authenticator.login(Some(&header), PEER).await.unwrap();
+    let call = authenticator
+        .authenticate(Some(&header), PEER)
+        .await
+        .unwrap();
     let token = login.token.clone().unwrap();
     let shown = format!("{authenticator:?} {login:?} {call:?}");
     assert!(shown.contains("ann"));

@@ -11,9 +11,12 @@ use godwit_config::{Config, Secret, User};
 
 use super::*;
 use crate::{
+    access::{Record, StoredUser},
     credentials::Credentials,
+    directory::Directory,
     password::{Argon2id, tests::cheap_hash},
     storage::Storage,
+    turns::WAITING_PER_PEER,
 };
 
 /// The real check, recorded.
@@ -69,6 +72,10 @@ fn auth(slots: usize) -> Auth {
 
 /// Ann and Bob, whose passwords are `a` and `b`.
 fn users() -> Users {
+    users_in(Arc::new(Directory::new(Default::default())))
+}
+
+fn users_in(directory: Arc<Directory>) -> Users {
     let data = tempfile::tempdir().unwrap();
     let mut config = Config::default();
     for (name, password) in [("ann", "a"), ("bob", "b")] {
@@ -81,9 +88,34 @@ fn users() -> Users {
             },
         );
     }
-    Users::open(&config, &Storage::open(data.path()).unwrap())
+    Users::open(&config, &Storage::open(data.path()).unwrap(), directory)
         .unwrap()
         .0
+}
+
+/// Carol, who is stored and whose password is `c`.
+fn carol() -> StoredUser {
+    StoredUser {
+        name: "carol".to_owned(),
+        password_hash: Some(cheap_hash("c")),
+        previous_hash: None,
+        previous_until: None,
+        enabled: true,
+        valid_until: None,
+        roles: Default::default(),
+    }
+}
+
+async fn verify(logins: &Logins, users: &Users, user: &str, password: &str) -> Result<()> {
+    let basic = basic(user, password);
+    logins.verify(users, &basic, Peer::default()).await
+}
+
+/// What a password of that user is checked against.
+fn hash_of(users: &Users, user: &str) -> String {
+    let candidates = users.candidates(user, SystemTime::now());
+    assert_eq!(candidates.hashes.len(), 1);
+    candidates.hashes[0].as_ref().to_owned()
 }
 
 fn basic(user: &str, password: &str) -> Basic {
@@ -111,13 +143,9 @@ async fn an_unknown_user_and_a_wrong_password_cost_one_check_and_give_one_answer
     let logins = Logins::new(&auth(1), Arc::clone(&recorder) as Arc<dyn Check>);
     let users = users();
     for (user, password) in [("ann", "wrong"), ("nobody", "a"), ("", ""), ("ann", "")] {
-        let refused = logins.verify(&users, &basic(user, password)).await;
+        let refused = verify(&logins, &users, user, password).await;
         assert_eq!(refused, Err(Error::Unauthenticated), "{user}");
-        assert_eq!(
-            recorder.taken(),
-            [users.hash_or_dummy(user).as_ref()],
-            "{user}"
-        );
+        assert_eq!(recorder.taken(), [hash_of(&users, user)], "{user}");
     }
 }
 
@@ -127,7 +155,7 @@ async fn a_user_who_does_not_exist_never_enters() {
     gate.open();
     let logins = Logins::new(&auth(1), gate);
     // Even when the check of the dummy hash says yes.
-    let refused = logins.verify(&users(), &basic("nobody", "a")).await;
+    let refused = verify(&logins, &users(), "nobody", "a").await;
     assert_eq!(refused, Err(Error::Unauthenticated));
 }
 
@@ -137,15 +165,15 @@ async fn a_right_password_is_checked_once_and_a_wrong_one_every_time() {
     let logins = Logins::new(&auth(1), Arc::clone(&recorder) as Arc<dyn Check>);
     let users = users();
     for _ in 0..3 {
-        assert_eq!(logins.verify(&users, &basic("ann", "a")).await, Ok(()));
+        assert_eq!(verify(&logins, &users, "ann", "a").await, Ok(()));
     }
     assert_eq!(recorder.taken().len(), 1);
     for _ in 0..3 {
-        assert!(logins.verify(&users, &basic("ann", "b")).await.is_err());
+        assert!(verify(&logins, &users, "ann", "b").await.is_err());
     }
     assert_eq!(recorder.taken().len(), 3);
     assert_eq!(
-        logins.verify(&users, &basic("ann", "a")).await,
+        verify(&logins, &users, "ann", "a").await,
         Ok(()),
         "still known"
     );
@@ -163,7 +191,7 @@ async fn a_burst_of_equal_logins_is_checked_once() {
     let burst: Vec<_> = (0..20)
         .map(|_| {
             let (logins, users) = (Arc::clone(&logins), Arc::clone(&users));
-            tokio::spawn(async move { logins.verify(&users, &basic("ann", "a")).await })
+            tokio::spawn(async move { verify(&logins, &users, "ann", "a").await })
         })
         .collect();
     for login in burst {
@@ -194,12 +222,16 @@ async fn as_many_run_at_once_as_configured_and_no_more() {
         running: AtomicUsize::new(0),
         most: AtomicUsize::new(0),
     });
-    let logins = Arc::new(Logins::new(&auth(2), Arc::clone(&pairs) as Arc<dyn Check>));
+    let limits = Auth {
+        failed_logins: 100,
+        ..auth(2)
+    };
+    let logins = Arc::new(Logins::new(&limits, Arc::clone(&pairs) as Arc<dyn Check>));
     let users = Arc::new(users());
     let all: Vec<_> = (0..10)
         .map(|i| {
             let (logins, users) = (Arc::clone(&logins), Arc::clone(&users));
-            tokio::spawn(async move { logins.verify(&users, &basic("ann", &i.to_string())).await })
+            tokio::spawn(async move { verify(&logins, &users, "ann", &i.to_string()).await })
         })
         .collect();
     for login in all {
@@ -213,36 +245,132 @@ async fn the_queue_is_bounded() {
     let gate = Arc::new(Gate::default());
     let logins = Arc::new(Logins::new(&auth(1), Arc::clone(&gate) as Arc<dyn Check>));
     let users = Arc::new(users());
-    let all: Vec<_> = (0..=WAITING_PER_SLOT)
+    let all: Vec<_> = (0..=WAITING_PER_PEER)
         .map(|_| {
             let (logins, users) = (Arc::clone(&logins), Arc::clone(&users));
-            tokio::spawn(async move { logins.verify(&users, &basic("ann", "a")).await })
+            tokio::spawn(async move { verify(&logins, &users, "ann", "a").await })
         })
         .collect();
-    until(|| logins.queue.available_permits() == 0 && gate.entered() == 1).await;
-    assert_eq!(
-        logins.verify(&users, &basic("bob", "b")).await,
-        Err(Error::Busy)
-    );
+    until(|| logins.turns.waiting() == WAITING_PER_PEER && gate.entered() == 1).await;
+    assert_eq!(verify(&logins, &users, "bob", "b").await, Err(Error::Busy));
     gate.open();
     for login in all {
         assert_eq!(login.await.unwrap(), Ok(()));
     }
-    assert_eq!(logins.verify(&users, &basic("bob", "b")).await, Ok(()));
+    assert_eq!(verify(&logins, &users, "bob", "b").await, Ok(()));
 }
 
 #[tokio::test]
-async fn a_caller_who_goes_away_does_not_free_the_slot_early() {
+async fn a_caller_who_goes_away_frees_no_slot_early_and_is_counted() {
     let gate = Arc::new(Gate::default());
-    let logins = Arc::new(Logins::new(&auth(1), Arc::clone(&gate) as Arc<dyn Check>));
+    let limits = Auth {
+        failed_logins: 1,
+        ..auth(1)
+    };
+    let logins = Arc::new(Logins::new(&limits, Arc::clone(&gate) as Arc<dyn Check>));
+    let users = Arc::new(users());
     let caller = {
-        let (logins, users) = (Arc::clone(&logins), users());
-        tokio::spawn(async move { logins.verify(&users, &basic("ann", "a")).await })
+        let (logins, users) = (Arc::clone(&logins), Arc::clone(&users));
+        // The gate says yes, and nobody has that name.
+        tokio::spawn(async move { verify(&logins, &users, "nobody", "a").await })
     };
     until(|| gate.entered() == 1).await;
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
-    assert_eq!(logins.slots.available_permits(), 0);
+    assert_eq!(logins.turns.free(), 0);
     gate.open();
-    until(|| logins.slots.available_permits() == 1).await;
+    until(|| logins.turns.free() == 1).await;
+    let refused = verify(&logins, &users, "nobody", "a").await;
+    assert!(
+        matches!(refused, Err(Error::Throttled { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn too_many_wrong_passwords_are_refused_before_any_check() {
+    let recorder = Arc::new(Recorder::default());
+    let logins = Logins::new(&auth(1), Arc::clone(&recorder) as Arc<dyn Check>);
+    let users = users();
+    assert_eq!(verify(&logins, &users, "ann", "a").await, Ok(()));
+    for user in ["ann", "nobody"] {
+        for _ in 0..5 {
+            let wrong = verify(&logins, &users, user, "wrong").await;
+            assert_eq!(wrong, Err(Error::Unauthenticated), "{user}");
+        }
+    }
+    recorder.taken();
+    for (user, password) in [("ann", "wrong"), ("nobody", "x")] {
+        let refused = verify(&logins, &users, user, password).await;
+        assert!(
+            matches!(refused, Err(Error::Throttled { .. })),
+            "{refused:?}"
+        );
+    }
+    // What is known needs no check, and other users and addresses are not meant.
+    assert_eq!(verify(&logins, &users, "ann", "a").await, Ok(()));
+    assert_eq!(recorder.taken().len(), 0);
+    let wrong = verify(&logins, &users, "ann", "wrong").await;
+    assert_eq!(wrong, Err(Error::Unauthenticated), "it is forgotten then");
+    assert_eq!(verify(&logins, &users, "bob", "b").await, Ok(()));
+    let elsewhere = Peer::from(Some(([10, 0, 0, 1], 1).into()));
+    let wrong = logins.verify(&users, &basic("ann", "wrong"), elsewhere);
+    assert_eq!(wrong.await, Err(Error::Unauthenticated));
+}
+
+#[tokio::test]
+async fn a_remembered_password_is_forgotten_with_what_it_was_for() {
+    let recorder = Arc::new(Recorder::default());
+    let logins = Logins::new(&auth(1), Arc::clone(&recorder) as Arc<dyn Check>);
+    let directory = Arc::new(Directory::new(Default::default()));
+    let users = users_in(Arc::clone(&directory));
+    let put = |version, user| directory.put(version, [Record::User(user)]);
+    let known = async || {
+        recorder.taken();
+        verify(&logins, &users, "carol", "c").await.is_ok() && recorder.taken().is_empty()
+    };
+    put(1, carol());
+    assert_eq!(verify(&logins, &users, "carol", "c").await, Ok(()));
+    assert!(known().await);
+    let disabled = StoredUser {
+        enabled: false,
+        ..carol()
+    };
+    let expired = StoredUser {
+        valid_until: Some(1),
+        ..carol()
+    };
+    let changed = StoredUser {
+        password_hash: Some(cheap_hash("d")),
+        ..carol()
+    };
+    let without = StoredUser {
+        password_hash: None,
+        ..carol()
+    };
+    for (version, user) in [(2, disabled), (3, expired), (4, changed), (5, without)] {
+        put(version, user);
+        let refused = verify(&logins, &users, "carol", "c").await;
+        assert_eq!(refused, Err(Error::Unauthenticated), "{version}");
+    }
+}
+
+#[tokio::test]
+async fn hashes_are_made_in_turn() {
+    let gate = Arc::new(Gate::default());
+    let logins = Arc::new(Logins::new(&auth(1), Arc::clone(&gate) as Arc<dyn Check>));
+    let login = {
+        let (logins, users) = (Arc::clone(&logins), users());
+        tokio::spawn(async move { verify(&logins, &users, "ann", "a").await })
+    };
+    until(|| gate.entered() == 1).await;
+    let hash = {
+        let logins = Arc::clone(&logins);
+        tokio::spawn(async move { logins.hash(Zeroizing::new("secret".to_owned())).await })
+    };
+    until(|| logins.turns.waiting() == 1).await;
+    gate.open();
+    assert_eq!(login.await.unwrap(), Ok(()));
+    let hash = hash.await.unwrap().unwrap();
+    assert!(Argon2id.check(&hash, "secret"));
 }

@@ -1,13 +1,18 @@
 use std::{fs, path::PathBuf};
 
-use godwit_config::User;
+use std::time::{Duration, UNIX_EPOCH};
 
+use godwit_config::{Secret, User};
+
+use super::admin::FILE;
 use super::*;
+use crate::access::Record;
 use crate::password::{Argon2id, Check, tests::cheap_hash};
 
 struct House {
     data: tempfile::TempDir,
     config: Config,
+    directory: Arc<Directory>,
 }
 
 impl House {
@@ -15,6 +20,7 @@ impl House {
         Self {
             data: tempfile::tempdir().unwrap(),
             config: Config::default(),
+            directory: Arc::new(Directory::new(Default::default())),
         }
     }
 
@@ -31,7 +37,8 @@ impl House {
     }
 
     fn open(&self) -> Result<(Users, FirstStart)> {
-        Users::open(&self.config, &Storage::open(self.data.path())?)
+        let storage = Storage::open(self.data.path())?;
+        Users::open(&self.config, &storage, Arc::clone(&self.directory))
     }
 
     fn admin_file(&self) -> PathBuf {
@@ -45,8 +52,30 @@ impl House {
     }
 }
 
+fn at(second: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(second)
+}
+
+fn right_at(users: &Users, user: &str, password: &str, second: u64) -> bool {
+    let candidates = users.candidates(user, at(second));
+    let mut hashes = candidates.hashes.iter();
+    candidates.is_user && hashes.any(|hash| Argon2id.check(hash, password))
+}
+
 fn right(users: &Users, user: &str, password: &str) -> bool {
-    Argon2id.check(&users.hash_or_dummy(user), password)
+    right_at(users, user, password, 0)
+}
+
+fn stored(name: &str, password: &str) -> StoredUser {
+    StoredUser {
+        name: name.to_owned(),
+        password_hash: Some(cheap_hash(password)),
+        previous_hash: None,
+        previous_until: None,
+        enabled: true,
+        valid_until: None,
+        roles: Default::default(),
+    }
 }
 
 #[test]
@@ -76,7 +105,11 @@ fn an_admin_without_a_password_gets_one_under_the_configured_name() {
     house.config.admin.user = Some("root".to_owned());
     let (users, first_start) = house.open().unwrap();
     assert!(matches!(first_start, FirstStart::AdminCreated { user, .. } if user == "root"));
-    assert!(users.exists("root") && users.exists("bob") && !users.exists("admin"));
+    assert!(
+        users.is_active("root", at(0))
+            && users.is_active("bob", at(0))
+            && !users.is_active("admin", at(0))
+    );
 
     house.config.admin.user = Some("boss".to_owned());
     let message = house.open().unwrap_err().to_string();
@@ -91,7 +124,7 @@ fn with_users_nothing_is_made() {
     let house = House::new().with_user("bob", &cheap_hash("b"));
     let (users, first_start) = house.open().unwrap();
     assert_eq!(first_start, FirstStart::None);
-    assert!(users.exists("bob") && !users.exists("admin"));
+    assert!(users.is_active("bob", at(0)) && !users.is_active("admin", at(0)));
     assert!(right(&users, "bob", "b") && !right(&users, "bob", "c"));
     assert!(!house.admin_file().exists());
 }
@@ -187,8 +220,10 @@ fn an_unknown_user_costs_as_much_as_the_costliest() {
         .with_user("b", &costly);
     let house = house.with_user("c", &cheap_hash("c"));
     let (users, _) = house.open().unwrap();
-    assert_eq!(cost(&users.hash_or_dummy("nobody")), Ok(Cost::DEFAULT));
-    assert_ne!(users.hash_or_dummy("nobody").as_ref(), costly);
+    let nobody = users.candidates("nobody", at(0));
+    assert!(!nobody.is_user && nobody.hashes.len() == 1);
+    assert_eq!(cost(&nobody.hashes[0]), Ok(Cost::DEFAULT));
+    assert_ne!(nobody.hashes[0].as_ref(), costly);
 }
 
 #[test]
@@ -198,4 +233,102 @@ fn debug_shows_names_only() {
         .open()
         .unwrap();
     assert_eq!(format!("{users:?}"), "{\"bob\"}");
+}
+
+#[test]
+fn stored_users_enter_while_they_may() {
+    let house = House::new().with_user("bob", &cheap_hash("b"));
+    let (users, _) = house.open().unwrap();
+    let put = |version, user| house.directory.put(version, [Record::User(user)]);
+    assert!(!users.is_active("carol", at(0)) && !right(&users, "carol", "c"));
+    put(1, stored("carol", "c"));
+    assert!(users.is_active("carol", at(0)));
+    assert!(right(&users, "carol", "c") && !right(&users, "carol", "b"));
+    let until = StoredUser {
+        valid_until: Some(100),
+        ..stored("carol", "c")
+    };
+    put(2, until);
+    assert!(users.is_active("carol", at(99)) && right_at(&users, "carol", "c", 99));
+    assert!(!users.is_active("carol", at(100)) && !right_at(&users, "carol", "c", 100));
+    let disabled = StoredUser {
+        enabled: false,
+        ..stored("carol", "c")
+    };
+    put(3, disabled);
+    assert!(!users.is_active("carol", at(0)) && !right(&users, "carol", "c"));
+    let without = StoredUser {
+        password_hash: None,
+        ..stored("carol", "c")
+    };
+    put(4, without);
+    assert!(users.is_active("carol", at(0)), "by a token");
+    assert!(!users.candidates("carol", at(0)).is_user);
+    house.directory.put(5, []);
+    assert!(!users.is_active("carol", at(0)));
+}
+
+#[test]
+fn the_configuration_wins_over_what_is_stored() {
+    let house = House::new().with_user("bob", &cheap_hash("b"));
+    let (users, _) = house.open().unwrap();
+    let theirs = StoredUser {
+        enabled: false,
+        valid_until: Some(1),
+        ..stored("bob", "other")
+    };
+    house.directory.put(1, [Record::User(theirs)]);
+    assert!(users.is_active("bob", at(9)));
+    assert!(right_at(&users, "bob", "b", 9) && !right_at(&users, "bob", "other", 9));
+}
+
+#[test]
+fn a_password_before_is_good_for_a_while_and_everybody_takes_as_long_then() {
+    let house = House::new().with_user("bob", &cheap_hash("b"));
+    let (users, _) = house.open().unwrap();
+    let rotated = StoredUser {
+        previous_hash: Some(cheap_hash("old")),
+        previous_until: Some(100),
+        ..stored("carol", "new")
+    };
+    house.directory.put(1, [Record::User(rotated)]);
+    for (second, old) in [(0, true), (99, true), (100, false)] {
+        assert!(right_at(&users, "carol", "new", second));
+        assert_eq!(right_at(&users, "carol", "old", second), old, "{second}");
+        for user in ["bob", "carol", "nobody"] {
+            let hashes = users.candidates(user, at(second)).hashes.len();
+            assert_eq!(hashes, if old { 2 } else { 1 }, "{user} {second}");
+        }
+    }
+}
+
+#[test]
+fn the_costliest_may_be_stored() {
+    let house = House::new().with_user("bob", &cheap_hash("b"));
+    let (users, _) = house.open().unwrap();
+    let cost_of = |users: &Users| cost(&users.candidates("nobody", at(0)).hashes[0]).unwrap();
+    assert_eq!(cost_of(&users), cost(&cheap_hash("x")).unwrap());
+    let costly = StoredUser {
+        password_hash: Some(Cost::DEFAULT.dummy_hash().unwrap()),
+        ..stored("carol", "c")
+    };
+    house.directory.put(1, [Record::User(costly)]);
+    assert_eq!(cost_of(&users), Cost::DEFAULT);
+    assert_eq!(cost_of(&users), Cost::DEFAULT);
+    house.directory.put(2, []);
+    assert_eq!(cost_of(&users), cost(&cheap_hash("x")).unwrap());
+}
+
+#[test]
+fn a_stored_hash_that_costs_too_much_is_none() {
+    let huge = "$argon2id$v=19$m=4000000,t=2,p=1$c29tZSBzYWx0IDE2Qg$PZtICKp4kOGR8vd21ACm1sHZlvT3zSeeZoFTx5oXZPk";
+    let house = House::new().with_user("bob", &cheap_hash("b"));
+    let (users, _) = house.open().unwrap();
+    let user = StoredUser {
+        password_hash: Some(huge.to_owned()),
+        ..stored("carol", "c")
+    };
+    house.directory.put(1, [Record::User(user)]);
+    let candidates = users.candidates("carol", at(0));
+    assert!(!candidates.is_user && candidates.hashes[0].as_ref() != huge);
 }

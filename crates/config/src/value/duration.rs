@@ -22,7 +22,9 @@ impl JsonSchema for DurationText {
     }
 }
 
-pub(crate) fn parse(text: &str) -> Option<Duration> {
+/// A duration as the configuration writes it: `30d`, `1h 30m`.
+#[must_use]
+pub fn parse(text: &str) -> Option<Duration> {
     humantime::parse_duration(text).ok()
 }
 

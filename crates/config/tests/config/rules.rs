@@ -357,3 +357,24 @@ fn issuers_of_tokens() {
         ["godwit.toml:1: auth.issuers.sso = \"https://a\": must be a section, [auth.issuers.sso]"]
     );
 }
+
+#[test]
+fn tokens_say_something_of_themselves() {
+    for key in ["issuer", "audience"] {
+        let problem = only(&format!("[auth]\n{key} = \"a\\nb\""));
+        assert!(problem.contains("must be 1 to 256 bytes"), "{problem}");
+    }
+}
+
+#[test]
+fn the_longest_delay_is_no_shorter_than_the_first() {
+    let problem = only("[auth]\nfailed_login_delay = \"2m\"");
+    assert!(
+        problem.contains("auth.failed_login_max_delay")
+            && problem.contains("must be at least auth.failed_login_delay"),
+        "{problem}"
+    );
+    Layers::default()
+        .file("[auth]\nfailed_login_delay = \"2m\"\nfailed_login_max_delay = \"2m\"")
+        .config();
+}

@@ -132,7 +132,10 @@ impl Error {
         match error {
             Auth::Denied { .. } => Self::Denied { message },
             Auth::Password { .. } => Self::InvalidInput { message },
-            Auth::Busy => Self::ResourcesExhausted { message },
+            Auth::Account { .. } | Auth::Token { .. } => Self::InvalidInput { message },
+            Auth::UserExists { .. } => Self::AlreadyExists { message },
+            Auth::NoSuchUser { .. } => Self::NotFound { message },
+            Auth::Busy | Auth::Throttled { .. } => Self::ResourcesExhausted { message },
             Auth::Contended => Self::Aborted { message },
             Auth::Unavailable { .. } | Auth::IssuerAway { .. } => Self::Unavailable { message },
             Auth::Issuer { .. }

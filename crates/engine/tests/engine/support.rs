@@ -15,7 +15,7 @@ use base64::prelude::BASE64_STANDARD;
 use datafusion::parquet::arrow::ArrowWriter;
 use futures::TryStreamExt;
 use godwit_audit::Auditor;
-use godwit_auth::{Authenticator, Intent, Permit};
+use godwit_auth::{Authenticator, Intent, Peer, Permit};
 use godwit_config::{AuthMode, Config, Mount, User};
 use godwit_engine::{Engine, Error, Result, Session, SessionKey, Statement};
 use godwit_protocol::SessionId;
@@ -210,7 +210,10 @@ pub(crate) async fn permit_for(config: &Config, user: Option<&str>) -> Permit {
         )
     });
     let (authenticator, _) = Authenticator::start(&config, auth_dir.path()).unwrap();
-    let caller = authenticator.authenticate(header.as_deref()).await.unwrap();
+    let caller = authenticator
+        .authenticate(header.as_deref(), Peer::default())
+        .await
+        .unwrap();
     authenticator
         .authorize(&caller.identity, Intent::Query)
         .unwrap()

@@ -81,12 +81,15 @@ impl<S: Inner> Service<Request<Body>> for Authenticate<S> {
 async fn identify(
     flight: &Flight,
     certified: godwit_auth::Result<Option<Identity>>,
-    authorization: Option<&str>,
+    attempt: &Attempt<'_>,
 ) -> godwit_auth::Result<Authenticated> {
-    match (certified?, authorization) {
+    match (certified?, attempt.authorization) {
         (Some(identity), None) => Ok(identity.into()),
         (certified, authorization) => {
-            let caller = flight.authenticator.authenticate(authorization).await?;
+            let caller = flight
+                .authenticator
+                .authenticate(authorization, attempt.address.into())
+                .await?;
             caller.agreeing(certified.as_ref())
         }
     }
@@ -113,7 +116,7 @@ async fn authenticated(
     attempt: Attempt<'_>,
 ) -> Result<Authenticated, Error> {
     flight.notes.check()?;
-    let caller = identify(flight, certified, attempt.authorization).await;
+    let caller = identify(flight, certified, &attempt).await;
     let identity = caller.as_ref().map(|caller| &caller.identity);
     flight.notes.login(&attempt, identity);
     Ok(caller?)

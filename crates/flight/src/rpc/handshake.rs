@@ -34,7 +34,7 @@ pub(crate) async fn run(
         address: address(extensions),
         authorization,
     };
-    let login = login(flight, extensions, authorization).await;
+    let login = login(flight, extensions, &attempt).await;
     let identity = login.as_ref().map(|login| &login.identity);
     flight.notes.login(&attempt, identity);
     let login = login?;
@@ -53,12 +53,15 @@ pub(crate) async fn run(
 async fn login(
     flight: &Flight,
     extensions: &Extensions,
-    authorization: Option<&str>,
+    attempt: &Attempt<'_>,
 ) -> godwit_auth::Result<Login> {
-    match (certified(flight, extensions)?, authorization) {
+    match (certified(flight, extensions)?, attempt.authorization) {
         (Some(identity), None) => flight.authenticator.login_certified(&identity),
         (certified, authorization) => {
-            let login = flight.authenticator.login(authorization).await?;
+            let login = flight
+                .authenticator
+                .login(authorization, attempt.address.into())
+                .await?;
             login.agreeing(certified.as_ref())
         }
     }

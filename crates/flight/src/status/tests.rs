@@ -95,6 +95,16 @@ fn table() -> Vec<(Error, Code)> {
             Code::Internal,
         ),
         (
+            Auth::Throttled {
+                retry_after: std::time::Duration::from_secs(1),
+            },
+            Code::ResourceExhausted,
+        ),
+        (Auth::Account { why: text() }, Code::InvalidArgument),
+        (Auth::Token { why: text() }, Code::InvalidArgument),
+        (Auth::UserExists { user: text() }, Code::AlreadyExists),
+        (Auth::NoSuchUser { user: text() }, Code::NotFound),
+        (
             Auth::Unavailable {
                 why: "w".to_owned(),
             },

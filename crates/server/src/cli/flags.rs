@@ -44,6 +44,30 @@ pub(super) struct Flags {
     tls_key_file: Option<String>,
 }
 
+/// Flags that say which server is meant.
+#[derive(Debug, Args)]
+pub(super) struct PlaceFlags {
+    /// Configuration file; `godwit config example` prints one.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Directory for all that the server keeps.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+}
+
+impl PlaceFlags {
+    /// The configuration of that server.
+    pub(super) fn load(self) -> Result<Config> {
+        let Self { config, data_dir } = self;
+        let flags = Flags {
+            config,
+            data_dir,
+            ..Flags::default()
+        };
+        flags.load()
+    }
+}
+
 impl Flags {
     /// The configuration of this process.
     pub(super) fn load(self) -> Result<Config> {

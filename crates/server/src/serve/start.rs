@@ -50,6 +50,7 @@ pub(super) async fn server(
     let engine = Engine::start(config, auditor, directory).await;
     let engine = engine.map_err(Error::internal)?;
     authenticator.keep_fresh();
+    authenticator.keep_current();
     let sealer = Sealer::new(&authenticator.mac_key());
     let options = FlightOptions::from(config);
     let flight = Flight::new(engine.clone(), authenticator, sealer, options);
