@@ -6,8 +6,10 @@ use godwit_auth::Permit;
 use godwit_config::Config;
 use godwit_protocol::StatementId;
 
+use crate::access::is_same;
 use crate::bind::Bound;
 use crate::inner::Inner;
+use crate::session::of_another;
 use crate::statement::Body;
 use crate::{Error, Origin, Outcome, Prepared, QueryStream, Result, Session, Sessions, Statement};
 
@@ -47,7 +49,7 @@ impl Engine {
         permit: &Permit,
         sql: &str,
     ) -> Result<Statement> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let id = StatementId::random();
         let sql = sql.to_owned();
         self.plan(session, id, |inner, session| async move {
@@ -66,7 +68,7 @@ impl Engine {
         permit: &Permit,
         sql: &str,
     ) -> Result<Prepared> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let id = StatementId::random();
         let sql = sql.to_owned();
         self.plan(session, id, |inner, session| async move {
@@ -85,7 +87,7 @@ impl Engine {
         permit: &Permit,
         id: StatementId,
     ) -> Result<Prepared> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         session.statements().get(id).map(|entry| entry.prepared)
     }
 
@@ -99,7 +101,7 @@ impl Engine {
         permit: &Permit,
         id: StatementId,
     ) -> Result<()> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         session.statements().remove(id)
     }
 
@@ -115,7 +117,7 @@ impl Engine {
         id: StatementId,
         parameters: Vec<RecordBatch>,
     ) -> Result<()> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let schema = session.statements().get(id)?.prepared.parameter_schema;
         let bound = Bound::cast(&schema, &parameters, self.inner.max_parameter_bytes)?;
         session.statements().bind(id, bound.map(Arc::new))
@@ -133,7 +135,7 @@ impl Engine {
         permit: &Permit,
         id: StatementId,
     ) -> Result<bool> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let entry = session.statements().get(id)?;
         let takes_none = entry.prepared.parameter_schema.fields().is_empty();
         Ok(takes_none || session.statements().use_fresh(id)?)
@@ -150,7 +152,7 @@ impl Engine {
         permit: &Permit,
         id: StatementId,
     ) -> Result<Statement> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         self.plan(session, id, |inner, session| async move {
             inner.instantiate(&session, id).await
         })
@@ -172,11 +174,13 @@ impl Engine {
         (sql, parameters): (&str, Option<&[u8]>),
         origin: Origin,
     ) -> Result<Statement> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         if let Some(statement) = self.inner.plans.get(id) {
             check_owner(&statement, permit)?;
             statement.check_transaction()?;
-            return Ok(statement);
+            if is_same(&statement.caller().authority, permit.authority()) {
+                return Ok(statement);
+            }
         }
         let (sql, parameters) = (sql.to_owned(), parameters.map(<[u8]>::to_vec));
         let again = |inner: Arc<Inner>, session: Arc<Session>| async move {
@@ -202,7 +206,10 @@ impl Engine {
         self.admit(session, permit)?;
         check_owner(statement, permit)?;
         match statement.body() {
-            Body::Query(plan) => self.inner.query(statement, plan, None).await,
+            Body::Query(plan) => {
+                check_authority(statement, permit)?;
+                self.inner.query(statement, plan, None).await
+            }
             Body::Effect(_) => Err(Error::invalid(
                 "the statement gives no rows; it is to be executed, not queried",
             )),
@@ -219,7 +226,7 @@ impl Engine {
         permit: &Permit,
         statement: &Statement,
     ) -> Result<Outcome> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         check_owner(statement, permit)?;
         match statement.body() {
             Body::Effect(_) if !statement.claim() => Err(Error::invalid(
@@ -244,7 +251,7 @@ impl Engine {
         permit: &Permit,
         id: StatementId,
     ) -> Result<Outcome> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let entry = session.statements().get(id)?;
         let session = session.placed_for(entry.transaction.as_ref());
         match &entry.body {
@@ -284,15 +291,14 @@ impl Engine {
     }
 
     /// Whether the call may be made at all: by the session's own user, while the server takes work.
-    pub(crate) fn admit(&self, session: &Session, permit: &Permit) -> Result<()> {
+    /// The session serves it from then on, with what its caller may do now.
+    pub(crate) fn admit(&self, session: &Session, permit: &Permit) -> Result<Arc<Session>> {
         self.inner.running.check_open()?;
         if session.user() != permit.user() {
-            return Err(Error::Denied {
-                message: "the session belongs to another user".to_owned(),
-            });
+            return Err(of_another());
         }
         session.touch();
-        Ok(())
+        Ok(session.permitted(permit))
     }
 
     /// Runs planning work on the query runtime, for no longer than a statement may take. It stays in the transaction in
@@ -321,6 +327,17 @@ pub(crate) fn check_owner(statement: &Statement, permit: &Permit) -> Result<()> 
             message: "the statement belongs to another user".to_owned(),
         })
     }
+}
+
+/// A plan shows what its caller was allowed when it was made.
+pub(crate) fn check_authority(statement: &Statement, permit: &Permit) -> Result<()> {
+    if is_same(&statement.caller().authority, permit.authority()) {
+        return Ok(());
+    }
+    Err(Error::Conflict {
+        message: "what the user may do has changed since the statement was planned; plan it again"
+            .to_owned(),
+    })
 }
 
 fn gives_rows() -> Error {

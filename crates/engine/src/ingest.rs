@@ -10,6 +10,7 @@ use godwit_auth::Permit;
 use godwit_catalog::{CATALOG, Seen, TEMP, TableKind};
 use godwit_protocol::StatementId;
 
+use crate::access::Sight;
 use crate::change::{read_only, unique_names};
 use crate::check::Names;
 use crate::inner::Inner;
@@ -82,7 +83,7 @@ impl Engine {
         schema: SchemaRef,
         rows: BoxStream<'static, Result<RecordBatch>>,
     ) -> Result<Outcome> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let id = StatementId::random();
         let text: Arc<str> = format!("upload into {}", target.table).into();
         let (inner, into) = (Arc::clone(&self.inner), session.joined()?);
@@ -160,8 +161,11 @@ impl Inner {
         let seen = session.seen().await?;
         let state = session.state();
         let schema = reference.schema().unwrap_or_else(|| state.schema());
-        let is_durable = seen.has_schema(schema);
-        let exists = is_durable && seen.lake().state().table(schema, table).is_some();
+        let sight = Sight::new(session.authority(), seen.lake().state());
+        let is_durable = seen.has_schema(schema) && sight.sees_schema(schema);
+        let exists = is_durable
+            && seen.lake().state().table(schema, table).is_some()
+            && sight.sees(schema, table);
         let makes = is_durable && target.if_missing == IfMissing::Create;
         if !exists
             && makes
@@ -191,7 +195,7 @@ impl Inner {
             ..Names::default()
         };
         let state = session.state();
-        self.planner.lookup(&state, seen).resolve(&names).await
+        self.planner.finder(&state, seen).resolve(&names).await
     }
 
     /// Why rows cannot go into what is no temporary and no durable table.
@@ -204,7 +208,11 @@ impl Inner {
         let state = session.state();
         let resolved = self.resolved(session, seen, reference).await;
         let schema = reference.schema().unwrap_or_else(|| state.schema());
-        let known = self.planner.catalog.schema_names();
+        let sight = Sight::new(session.authority(), seen.lake().state());
+        let mut known = self.planner.catalog.schema_names();
+        known.retain(|schema| sight.sees_schema(schema));
+        let mut durable = seen.schema_names();
+        durable.retain(|schema| sight.sees_schema(schema));
         match resolved.get(reference) {
             Ok(table) if table.kind == TableKind::View => Error::ReadOnly {
                 message: format!(
@@ -219,7 +227,7 @@ impl Inner {
                 Error::ReadOnly {
                     message: format!(
                         "upload: nothing can be put into schema '{schema}'; the schemas of durable tables are {}",
-                        seen.schema_names().join(", ")
+                        durable.join(", ")
                     ),
                 }
             }

@@ -39,6 +39,7 @@ struct Query {
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) id: String,
+    pub(crate) user: String,
     pub(crate) sql: Arc<str>,
     pub(crate) started: Instant,
 }
@@ -118,16 +119,17 @@ impl Running {
         self.lock().running.len()
     }
 
-    /// The running queries of a user.
-    pub(crate) fn of_user(&self, user: &str) -> Vec<Seen> {
+    /// The running queries of a user, or of all.
+    pub(crate) fn of_user(&self, user: Option<&str>) -> Vec<Seen> {
         let queries = self.lock();
         let of_user = queries
             .running
             .values()
-            .filter(|query| query.user.as_ref() == user);
+            .filter(|query| user.is_none_or(|user| query.user.as_ref() == user));
         of_user
             .map(|query| Seen {
                 id: query.id.clone(),
+                user: query.user.as_ref().into(),
                 sql: Arc::clone(&query.sql),
                 started: query.started,
             })

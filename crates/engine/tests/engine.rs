@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "engine/access.rs"]
+mod access;
 #[path = "engine/alter.rs"]
 mod alter;
 #[path = "engine/binding.rs"]

@@ -6,6 +6,7 @@ use godwit_auth::Permit;
 use godwit_catalog::{CATALOG, TableEntry};
 
 use super::{FunctionNames, KeyInfo, SchemaEntry, TableInfo};
+use crate::access::Sight;
 use crate::inner::Inner;
 use crate::{Engine, Result, Session};
 
@@ -19,13 +20,16 @@ impl Engine {
         session: &Arc<Session>,
         permit: &Permit,
     ) -> Result<Vec<SchemaEntry>> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let looking = seeing(session);
         let names = self.list(permit, |inner| async move {
             let catalog = &inner.planner.catalog;
             catalog.refresh().await;
             let mut names = catalog.schema_names();
-            names.extend(looking.seen().await?.schema_names());
+            let seen = looking.seen().await?;
+            names.extend(seen.schema_names());
+            let sight = Sight::new(looking.authority(), seen.lake().state());
+            names.retain(|name| sight.sees_schema(name));
             names.sort();
             names.dedup();
             Ok(names)
@@ -51,11 +55,13 @@ impl Engine {
         want_schema: bool,
         filter: &(dyn Fn(&TableEntry) -> bool + Send + Sync),
     ) -> Result<Vec<TableInfo>> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let looking = seeing(session);
         let found = self.list(permit, |inner| async move {
             let seen = looking.seen().await?;
-            let entries = super::entries(&inner.planner.catalog, &seen).await;
+            let mut entries = super::entries(&inner.planner.catalog, &seen).await;
+            let sight = Sight::new(looking.authority(), seen.lake().state());
+            entries.retain(|entry| sight.sees(&entry.schema, &entry.name));
             Ok((seen, entries))
         });
         let (seen, mut entries) = found.await?;
@@ -83,12 +89,14 @@ impl Engine {
         schema: Option<&str>,
         table: &str,
     ) -> Result<Vec<KeyInfo>> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let looking = seeing(session);
         let (schema, table) = (schema.map(str::to_owned), table.to_owned());
         self.list(permit, |_| async move {
             let seen = looking.seen().await?;
-            Ok(super::keys(seen.lake().state(), schema.as_deref(), &table))
+            let state = seen.lake().state();
+            let sight = Sight::new(looking.authority(), state);
+            Ok(super::keys(state, &sight, schema.as_deref(), &table))
         })
         .await
     }
