@@ -68,6 +68,20 @@ crash: tests-ready build ## many rounds of kill -9 under writers, and a long wor
 		GODWIT_JUDGE_STATEMENTS="$${GODWIT_JUDGE_STATEMENTS:-4000}" "$(VENV)/bin/python" -m pytest -p no:cacheprovider \
 		tests/test_lake_crash.py tests/test_lake_duckdb.py -o faulthandler_timeout=3600 $(PYTEST_FLAGS)
 
+# libFuzzer over the decoders that meet bytes of clients, so many seconds each; what it learns is kept in the corpus.
+FUZZ_SECONDS ?= 60
+FUZZ_TOOLS := $(CARGO_TARGET_DIR)/fuzz-tools
+FUZZ := PATH="$(FUZZ_TOOLS)/bin:$$PATH" CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/fuzz" $(CARGO) +nightly fuzz
+.PHONY: fuzz
+fuzz: $(FUZZ_TOOLS)/bin/cargo-fuzz ## fuzz what decodes bytes of clients, FUZZ_SECONDS=60 each
+	@for target in commands sealed authorization uploads; do \
+		$(PHASE) "fuzz $$target" $(FUZZ) run --fuzz-dir tests/fuzz "$$target" -- \
+			-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10; done
+
+$(FUZZ_TOOLS)/bin/cargo-fuzz:
+	@$(PHASE) "nightly compiler" rustup toolchain install nightly --profile minimal --no-self-update
+	@$(PHASE) "cargo-fuzz" $(CARGO) install --locked --root "$(FUZZ_TOOLS)" cargo-fuzz
+
 .PHONY: matrix
 matrix: tests-ready ## write the client matrix anew: docs/clients.md and the table of the README
 	@GODWIT_TEST_BLESS=1 "$(VENV)/bin/python" -m pytest -q -p no:cacheprovider tests/matrix/test_cells.py

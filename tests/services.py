@@ -139,7 +139,9 @@ class S3:
 
     def request(self, method, path, body=None):
         with contextlib.closing(http.client.HTTPConnection(self.endpoint.removeprefix("http://"), timeout=30)) as connection:
-            connection.request(method, path, body)
+            # It looks whether there is a signature, not whether it is right; without one it shows no object.
+            signed = f"AWS4-HMAC-SHA256 Credential={self.key}/20260101/{self.region}/s3/aws4_request, SignedHeaders=host, Signature=0"
+            connection.request(method, path, body, {"authorization": signed})
             response = connection.getresponse()
             assert response.status < 300, f"{method} {path}: {response.status}"
             return response.read()
@@ -156,10 +158,19 @@ class S3:
 
     def config(self, path, endpoint=None):
         """The keys of the section `lake` that lead here."""
+        return f'data = "{path}"\n{self.access(endpoint)}'
+
+    def access(self, endpoint=None):
+        """The keys that any section has for a service."""
         return (
-            f'data = "{path}"\ns3_endpoint = "{endpoint or self.endpoint}"\ns3_region = "{self.region}"\n'
+            f's3_endpoint = "{endpoint or self.endpoint}"\ns3_region = "{self.region}"\n'
             f's3_access_key_id = "{self.key}"\ns3_secret_access_key = "{self.secret}"\ns3_allow_http = true\n'
         )
+
+    def uploads(self, prefix=""):
+        """The names of the objects that somebody began to write in parts."""
+        listed = self.request("GET", f"/{self.bucket}?uploads").decode()
+        return [key for key in re.findall(r"<Key>([^<]*)</Key>", listed) if key.startswith(prefix)]
 
     def stop(self):
         self.process.terminate()

@@ -11,6 +11,7 @@ import wire
 from godwit_server import eventually
 from rawgrpc import Failure
 from services import FaultyProxy
+from test_do_put import ingest_command
 
 MIB = 1 << 20
 # Texts that do not compress, 96 characters each.
@@ -200,9 +201,8 @@ def test_a_half_made_directory_is_reported(start, tmp_path, damage):
 
 
 def contents(directory):
-    """What files hold, by path; an empty one, such as a catalog that has nothing in it yet, can be lost to nobody."""
-    files = [path for path in directory.rglob("*") if path.is_file()]
-    return {path: path.read_bytes() for path in files if path.stat().st_size}
+    """What files hold, by path."""
+    return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
 # S3.
@@ -293,3 +293,57 @@ def test_a_catalog_that_is_away(start, postgres):
             postgres.start()
         eventually(lambda: fails_or_not(client, "insert into t values (-2, 'back')") is None, "it goes on")
         assert client.rows("select n from t where n < 0 or n = 5000") == [(-2,)]
+
+
+def test_what_needs_no_lake_goes_on_without_it(start, postgres, tmp_path):
+    """Only what names a durable table fails while the catalog is away, and says so; a listing is not half a listing."""
+    database = postgres.database()
+    file = tmp_path / "numbers.csv"
+    file.write_text("a\n1\n2\n")
+    mounts = "".join(f'[mounts.{name}]\npath = "{file}"\n' for name in ("seen", "both"))
+    server = start(config=f'[lake]\ncatalog = "{postgres.uri(database)}"\n{mounts}')
+    with server.client() as client:
+        fill(client)
+        client.run("create table main.both (a bigint)")
+        client.run("create view v as select n from t")
+        client.run("create temp table own as select 1 as n")
+        kept = client.prepare("select count(*) from own")
+        postgres.stop()
+        try:
+            assert client.value("select 1") == 1
+            assert client.value("select count(*) from files.seen") == 2
+            assert client.value("select count(*) from seen") == 2
+            assert client.value("with t as (select 5 as n) select n from t") == 5
+            assert client.run("insert into own values (2), (3)") == 2
+            assert client.run("update own set n = n + 1 where n > 1") == 2
+            assert client.run("merge into own using (select 3 as n) s on own.n = s.n when matched then delete") == 1
+            client.run("create temp table other as select n from own")
+            assert client.rows("select n from other order by n") == [(1,), (4,)]
+            client.run("drop table other")
+            more = pa.table({"n": [9]})
+            client.put(ingest_command("append", table="own", temporary=True), more.to_batches(), more.schema)
+            assert client.read(wire.prepared(kept.handle)).column(0).to_pylist() == [3]
+            client.run("set batch_rows = 100")
+            client.run("set schema = 'files'")
+            client.run("set schema = 'main'")
+            assert client.value("select count(*) from system.queries") >= 1
+            for sql in ("select * from t", "select * from main.t", "select * from v", "select * from both",
+                        "select * from nowhere", "select * from s.nowhere", "insert into t values (1, 'a')",
+                        "insert into nowhere values (1)", "create table u (a int)", "drop table t", "call compact()",
+                        "select * from t at (version => 1)",
+                        "select * from information_schema.tables", "set schema = 's'"):
+                code, message = fails(server, client, sql)
+                assert code == "UNAVAILABLE" and "catalog" in message, (sql, code, message)
+            code, message = fails(server, client, "select * from files.nowhere")
+            assert code == "NOT_FOUND", (code, message)
+            with pytest.raises(ERRORS, match="(?i)catalog.*refused"):
+                client.query("select * from system.snapshots")
+            for command in (wire.tables(), wire.db_schemas(), wire.keys("Primary", "t")):
+                with pytest.raises(ERRORS, match="(?i)catalog.*unavailable|unavailable.*catalog"):
+                    client.read(command)
+        finally:
+            postgres.start()
+        eventually(lambda: fails_or_not(client, "delete from both where a = 0") is None, "it goes on")
+        assert intact(client)
+        assert client.rows("select n from own order by n") == [(1,), (4,), (9,)]
+        assert client.value("select count(*) from both") == 0

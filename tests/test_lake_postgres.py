@@ -1,11 +1,13 @@
 """A lake whose catalog is PostgreSQL: the same tables and transactions, and several servers at one lake."""
 
 import threading
+import time
 
 import pyarrow as pa
 import pytest
 
 import lakes
+from godwit_server import eventually
 from test_do_put import ingest_command
 
 STEPS = [
@@ -157,3 +159,27 @@ def count(client, sql):
     except pa.ArrowException as error:
         assert "another transaction" in str(error)
         return 0
+
+
+def test_a_timeout_does_not_end_a_commit(start, postgres):
+    """The commit waits for a lock for longer than the statement may take: it is reported as what it was, done."""
+    database = postgres.database()
+    hold = "begin; lock table ducklake_snapshot in share row exclusive mode; select pg_sleep(2); commit"
+    held = ("select count(*) from pg_locks l join pg_class c on c.oid = l.relation"
+            " where c.relname = 'ducklake_snapshot' and l.mode = 'ShareRowExclusiveLock' and l.granted")
+    with start(config=config(postgres, database)).client() as client:
+        client.run("create table t (a int)")
+        client.run("set timeout = '500ms'")
+        for sql in ("insert into t values (1)", "create table u (a int)"):
+            holder = threading.Thread(target=postgres.sql, args=(database, hold))
+            holder.start()
+            eventually(lambda: postgres.sql(database, held) == ["1"], "the lock is held")
+            began = time.monotonic()
+            client.run(sql)
+            assert time.monotonic() - began > 0.5
+            holder.join()
+        assert client.rows("select a from t") == [(1,)]
+        assert client.value("select count(*) from u") == 0
+        with pytest.raises(pa.ArrowException, match="(?i)deadline|time"):
+            client.run("insert into t select value from generate_series(1, 1000000000) g(value)")
+        assert client.value("select count(*) from t") == 1

@@ -15,6 +15,10 @@ Two rows are recordings: the Grafana row makes the calls of Grafana's Flight SQL
 with, and the JDBC row makes those of DBeaver. The JDBC driver and arrow-java are 18.3.0, the last version that was in the
 reachable Maven repository on 2026-11-21; 19.0.0 runs with `-Ddriver.version=19.0.0` where it is to be had. ADBC in Go is 1.12.0,
 because the module proxy did not have 1.13.0 that day.
+
+After ABORTED, which says that another transaction was first, an ADBC connection in manual-commit mode has to be opened anew: the
+drivers written in Go, Python's among them, go on naming the transaction that has ended. DuckDB, where it attaches the lake
+itself, does not know PRIMARY KEY and UNIQUE and may insert a value twice beside the server.
 """
 
 YES, NO = "yes", "–"

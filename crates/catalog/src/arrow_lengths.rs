@@ -4,7 +4,6 @@
 //! with an impossible length is refused before any reader sees it. Layouts: Arrow columnar format, sections
 //! "Encapsulated message format", "IPC Streaming Format" and "IPC File Format".
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
 use datafusion::arrow::error::ArrowError;
@@ -20,8 +19,8 @@ const CONTINUATION: [u8; 4] = [0xff; 4];
 ///
 /// # Errors
 /// When a length does not fit into the file, or there is no footer.
-pub(crate) fn check_blocks(file: &mut File) -> Result<(), ArrowError> {
-    let size = file.metadata()?.len();
+pub(crate) fn check_blocks(file: &mut (impl Read + Seek)) -> Result<(), ArrowError> {
+    let size = file.seek(SeekFrom::End(0))?;
     let footer_end = size
         .checked_sub(TRAILER)
         .ok_or_else(|| impossible("it is too short to have a footer"))?;
@@ -54,8 +53,8 @@ pub(crate) fn check_blocks(file: &mut File) -> Result<(), ArrowError> {
 ///
 /// # Errors
 /// When a length does not fit into the file, or a message cannot be read.
-pub(crate) fn check_messages(file: &mut File) -> Result<(), ArrowError> {
-    let size = file.metadata()?.len();
+pub(crate) fn check_messages(file: &mut (impl Read + Seek)) -> Result<(), ArrowError> {
+    let size = file.seek(SeekFrom::End(0))?;
     let mut at = 0;
     file.rewind()?;
     while size - at >= 4 {
@@ -98,14 +97,14 @@ fn fits(block: &Block, size: u64) -> bool {
     block.metaDataLength() >= 8 && end.is_some_and(|end| end <= size)
 }
 
-fn read_length(file: &mut File) -> Result<u32, ArrowError> {
+fn read_length(file: &mut impl Read) -> Result<u32, ArrowError> {
     let mut length = [0; 4];
     file.read_exact(&mut length)?;
     Ok(u32::from_le_bytes(length))
 }
 
 /// Bytes that are known to be in the file.
-fn read(file: &mut File, length: u32) -> Result<Vec<u8>, ArrowError> {
+fn read(file: &mut impl Read, length: u32) -> Result<Vec<u8>, ArrowError> {
     let mut bytes = Vec::new();
     file.by_ref()
         .take(u64::from(length))
@@ -119,6 +118,7 @@ fn impossible(what: &str) -> ArrowError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write;
     use std::sync::Arc;
 

@@ -1,10 +1,7 @@
-use std::any::Any;
 use std::error::Error as StdError;
-use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use datafusion::error::DataFusionError;
-use futures::FutureExt;
 
 use crate::Error;
 
@@ -34,25 +31,6 @@ pub(crate) fn find(error: &DataFusionError) -> Option<&Error> {
         link = error.source();
     }
     None
-}
-
-/// Runs a future; a panic in it becomes an error, for the decoders have been seen to panic on broken bytes.
-pub(crate) async fn catch_panic<T>(
-    future: impl Future<Output = Result<T, DataFusionError>>,
-) -> Result<T, DataFusionError> {
-    AssertUnwindSafe(future)
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
-}
-
-/// The error that stands for a panic while a file was decoded.
-pub(crate) fn panicked(panic: &(dyn Any + Send)) -> DataFusionError {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no reason given");
-    DataFusionError::Execution(format!("its content cannot be decoded ({text})"))
 }
 
 impl From<Error> for DataFusionError {
@@ -95,6 +73,7 @@ fn message(error: &DataFusionError) -> String {
         DataFusionError::ParquetError(error) => error.to_string(),
         DataFusionError::ObjectStore(error) => error.to_string(),
         DataFusionError::IoError(error) => crate::listing::reason(error),
+        DataFusionError::External(error) => error.to_string(),
         DataFusionError::ExecutionJoin(error) => format!("its content cannot be decoded ({error})"),
         DataFusionError::NotImplemented(text) | DataFusionError::Execution(text) => text.clone(),
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {

@@ -9,7 +9,7 @@ use godwit_config::{Config, MountKind};
 use crate::mount::{Contents, Mount, State};
 use crate::provider::{Shown, View};
 use crate::system::{MOUNTS, MountsTable};
-use crate::{DEFAULT_SCHEMA, FILES, Result, SYSTEM, Seen, TEMP};
+use crate::{DEFAULT_SCHEMA, FILES, Object, Result, SYSTEM, Seen, TEMP};
 
 /// All tables of a server. A clone is cheap and sees the same tables.
 #[derive(Debug, Clone)]
@@ -102,6 +102,18 @@ impl Catalog {
                 why: "there are no rows in it".to_owned(),
             }),
         }
+    }
+
+    /// An object as a table; all but the path is taken from the mount.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn object(
+        object: Object,
+        config: &godwit_config::Mount,
+        runtime: Arc<RuntimeEnv>,
+    ) -> Result<ResolvedTable> {
+        Box::pin(object.table(config, runtime)).await
     }
 
     /// Lists every mount again. Names that are asked for through [`Self::schema_names`] and [`Self::provider`]

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use crate::Refusal;
+
 /// What can go wrong between a name and the rows behind it. Errors met while planning or scanning travel inside
 /// `DataFusionError::External`, so that a caller can downcast to this type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +73,16 @@ pub enum Error {
     #[error("{why}")]
     Full {
         /// How much they would take, and the configuration key that bounds it.
+        why: String,
+    },
+    /// A store does not give or take an object.
+    #[error("'{url}': {why}")]
+    Object {
+        /// The object.
+        url: String,
+        /// What kind of answer it was.
+        refusal: Refusal,
+        /// What the service said.
         why: String,
     },
     /// What the lake says.

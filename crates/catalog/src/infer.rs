@@ -1,15 +1,12 @@
+mod look;
+
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
-use datafusion::arrow::csv;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
-use datafusion::arrow::error::ArrowError;
-use datafusion::arrow::ipc::reader::{FileReader, StreamReader};
-use datafusion::arrow::json;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::avro::AvroFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
@@ -19,18 +16,16 @@ use datafusion::execution::SessionState;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionStateBuilder;
+use godwit_lake::guard::catch_panic;
 use object_store::ObjectStore;
+use tokio::runtime::Handle;
 
-use crate::arrow_lengths::{check_blocks, check_messages};
 use crate::blame;
 use crate::format::{Encoding, Format};
 use crate::listing::DataFile;
+use crate::object::ObjectReader;
 use crate::{Error, Result};
-
-/// Rows of a text file that are read to guess the types of its columns.
-const SAMPLE_ROWS: usize = 20_000;
-/// What an Arrow IPC file begins with; a stream does not.
-const ARROW_MAGIC: &[u8] = b"ARROW1";
+use look::{Input, Look, look_arrow, look_csv, look_ndjson};
 
 /// How the bytes of a file are laid out, as found by looking into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -143,10 +138,13 @@ impl Inference {
         format: &dyn FileFormat,
     ) -> Result<Facts> {
         let found = async {
-            let store = self
-                .session
-                .runtime_env()
-                .object_store(ObjectStoreUrl::local_filesystem())?;
+            let store = match &file.object {
+                Some(object) => Arc::clone(object) as Arc<dyn ObjectStore>,
+                None => self
+                    .session
+                    .runtime_env()
+                    .object_store(ObjectStoreUrl::local_filesystem())?,
+            };
             let schema = format
                 .infer_schema(&self.session, &store, std::slice::from_ref(&file.meta))
                 .await?;
@@ -156,9 +154,9 @@ impl Inference {
             };
             Ok((schema, rows))
         };
-        let (schema, rows) = blame::catch_panic(found)
+        let (schema, rows) = catch_panic(found)
             .await
-            .map_err(|error| blame::unreadable(&file.path, &error))?;
+            .map_err(|error| file.unreadable(&error))?;
         Ok(Facts {
             layout,
             schema,
@@ -204,86 +202,25 @@ fn empty(file: &DataFile) -> Result<Facts> {
     })
 }
 
-type Look = fn(File, &Encoding) -> Result<(Layout, Schema), DataFusionError>;
-
 /// Reads the start of a file, away from the threads that must not block.
 async fn by_us(file: &DataFile, look: Look) -> Result<Facts> {
     let (path, encoding) = (file.path.clone(), file.encoding);
-    let found = tokio::task::spawn_blocking(move || look(File::open(path)?, &encoding)).await;
+    let (object, runtime) = (file.object.clone(), Handle::current());
+    let read = move || {
+        let input: Box<dyn Input> = match object {
+            Some(object) => Box::new(ObjectReader::new(object, runtime)),
+            None => Box::new(File::open(path)?),
+        };
+        look(input, &encoding)
+    };
+    let found = tokio::task::spawn_blocking(read).await;
     let found = found.unwrap_or_else(|panic| Err(DataFusionError::ExecutionJoin(Box::new(panic))));
-    let (layout, schema) = found.map_err(|error| blame::unreadable(&file.path, &error))?;
+    let (layout, schema) = found.map_err(|error| file.unreadable(&error))?;
     Ok(Facts {
         layout,
         schema: Arc::new(schema),
         rows: None,
     })
-}
-
-fn look_csv(file: File, encoding: &Encoding) -> Result<(Layout, Schema), DataFusionError> {
-    let reader = encoding.compression().convert_read(file)?;
-    let format = csv::reader::Format::default()
-        .with_header(encoding.header)
-        .with_delimiter(encoding.delimiter);
-    let (schema, _) = format.infer_schema(reader, Some(SAMPLE_ROWS))?;
-    Ok((Layout::Csv, Schema::new(distinct_names(schema.fields()))))
-}
-
-/// CSV writers repeat a column's name or leave it out; SQL needs each to have its own.
-fn distinct_names(fields: &Fields) -> Vec<FieldRef> {
-    let mut taken: HashSet<String> = HashSet::new();
-    let mut named = Vec::with_capacity(fields.len());
-    for (index, field) in fields.iter().enumerate() {
-        let given = field.name().trim();
-        let base = if given.is_empty() {
-            format!("column_{}", index + 1)
-        } else {
-            given.to_owned()
-        };
-        let mut name = base.clone();
-        let mut count = 1;
-        while !taken.insert(name.clone()) {
-            count += 1;
-            name = format!("{base}_{count}");
-        }
-        named.push(Arc::new(Field::new(name, field.data_type().clone(), true)));
-    }
-    named
-}
-
-fn look_ndjson(file: File, encoding: &Encoding) -> Result<(Layout, Schema), DataFusionError> {
-    let mut reader = BufReader::new(encoding.compression().convert_read(file)?);
-    if reader
-        .fill_buf()?
-        .iter()
-        .find(|byte| !byte.is_ascii_whitespace())
-        == Some(&b'[')
-    {
-        let why = "it holds a JSON array; a table needs one JSON object on each line".to_owned();
-        return Err(ArrowError::JsonError(why).into());
-    }
-    let (schema, _) = json::reader::infer_json_schema(reader, Some(SAMPLE_ROWS))?;
-    Ok((Layout::Ndjson, schema))
-}
-
-fn look_arrow(mut file: File, _: &Encoding) -> Result<(Layout, Schema), DataFusionError> {
-    let mut start = Vec::with_capacity(ARROW_MAGIC.len());
-    file.by_ref()
-        .take(ARROW_MAGIC.len() as u64)
-        .read_to_end(&mut start)?;
-    file.rewind()?;
-    let (layout, schema) = if start == ARROW_MAGIC {
-        check_blocks(&mut file)?;
-        file.rewind()?;
-        (Layout::ArrowFile, FileReader::try_new(file, None)?.schema())
-    } else {
-        check_messages(&mut file)?;
-        file.rewind()?;
-        (
-            Layout::ArrowStream,
-            StreamReader::try_new(file, None)?.schema(),
-        )
-    };
-    Ok((layout, schema.as_ref().clone()))
 }
 
 fn first_duplicate(schema: &Schema) -> Option<&str> {
@@ -309,89 +246,4 @@ pub(crate) fn null_as_text(field: &Field) -> Field {
         other => other.clone(),
     };
     field.clone().with_data_type(data_type)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use datafusion::arrow::datatypes::TimeUnit;
-    use godwit_config::Mount;
-
-    use super::*;
-
-    fn looked(
-        look: Look,
-        name: &str,
-        text: &str,
-    ) -> Result<Vec<(String, DataType)>, DataFusionError> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(name);
-        File::create(&path)
-            .unwrap()
-            .write_all(text.as_bytes())
-            .unwrap();
-        let (_, schema) = look(
-            File::open(path)?,
-            &Encoding::recognize(name, &Mount::new("x")).unwrap(),
-        )?;
-        Ok(schema
-            .fields()
-            .iter()
-            .map(|field| (field.name().clone(), field.data_type().clone()))
-            .collect())
-    }
-
-    fn columns<const N: usize>(columns: [(&str, DataType); N]) -> Vec<(String, DataType)> {
-        columns
-            .map(|(name, data_type)| (name.to_owned(), data_type))
-            .into()
-    }
-
-    #[test]
-    fn csv_types_come_from_the_rows() {
-        let found = looked(
-            look_csv,
-            "a.csv",
-            "id,when,x,note\n1,2024-01-01,1.5,\"a\nb\"\n2,,2,\n",
-        )
-        .unwrap();
-        let expected = [
-            ("id", DataType::Int64),
-            ("when", DataType::Date32),
-            ("x", DataType::Float64),
-            ("note", DataType::Utf8),
-        ];
-        assert_eq!(found, columns(expected));
-        let found = looked(look_csv, "a.tsv", "at\tx\n2024-01-01T10:00:00\t\n").unwrap();
-        let expected = [
-            ("at", DataType::Timestamp(TimeUnit::Second, None)),
-            ("x", DataType::Null),
-        ];
-        assert_eq!(found, columns(expected));
-    }
-
-    #[test]
-    fn csv_names_are_made_distinct() {
-        let found = looked(look_csv, "a.csv", "a,a,,a_2\n1,2,3,4\n").unwrap();
-        let names: Vec<_> = found.into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["a", "a_2", "column_3", "a_2_2"]);
-    }
-
-    #[test]
-    fn an_array_is_not_ndjson() {
-        let error = looked(look_ndjson, "a.json", " \n[{\"a\": 1}]").unwrap_err();
-        assert!(error.to_string().contains("JSON array"), "{error}");
-        assert_eq!(
-            looked(look_ndjson, "a.json", "{\"a\": 1}\n").unwrap(),
-            columns([("a", DataType::Int64)])
-        );
-    }
-
-    #[test]
-    fn rubbish_is_an_error() {
-        for (look, name) in [(look_arrow as Look, "a.arrow"), (look_ndjson, "a.ndjson")] {
-            assert!(looked(look, name, "\u{8}\0\0\0rubbish!").is_err(), "{name}");
-        }
-    }
 }

@@ -8,6 +8,7 @@
 //! - `catalog`: names to tables; `provider`: the same for `information_schema`; `system`: `system.mounts`.
 //! - `mount`: a mount through time; `listing` and `pattern`: what its path holds; `format`: what names tell;
 //!   `shape`: table or schema; `partition`: what folders spell.
+//! - `object`: an object of a store in the place of a file.
 //! - `infer`: what is in a file; `merge`: one column out of two; `table`: files as a table that the engine scans.
 //! - `temporary`: tables in memory, of one session; `seen`: those and the lake, as one statement sees them.
 //! - `blame`: errors that name the file.
@@ -21,6 +22,7 @@ mod infer;
 mod listing;
 mod merge;
 mod mount;
+mod object;
 mod partition;
 mod pattern;
 mod provider;
@@ -32,6 +34,7 @@ mod temporary;
 
 pub use catalog::{Catalog, ResolvedTable, TableEntry, TableKind};
 pub use error::{Error, Result};
+pub use object::{Object, Refusal};
 pub use provider::Shown;
 pub use seen::Seen;
 pub use temporary::{

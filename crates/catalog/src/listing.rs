@@ -2,13 +2,17 @@ use std::fs::{self, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use datafusion::error::DataFusionError;
 use godwit_config::Mount;
 use object_store::ObjectMeta;
 use object_store::path::Path as Location;
 
 use crate::format::Encoding;
+use crate::object::PinnedObject;
 use crate::pattern::Pattern;
+use crate::{Error, blame};
 
 /// A regular file that a table may be made of, as it was when it was listed.
 #[derive(Debug, Clone)]
@@ -17,6 +21,8 @@ pub(crate) struct DataFile {
     /// Location, size and modification time: what a scan is pinned to.
     pub(crate) meta: ObjectMeta,
     pub(crate) encoding: Encoding,
+    /// Where it is when it is on no disk; the path is then only its name.
+    pub(crate) object: Option<Arc<PinnedObject>>,
 }
 
 /// A folder with what it holds, sorted by name.
@@ -92,6 +98,17 @@ pub(crate) fn list(mount: &Mount) -> Result<Listing, String> {
         unrecognized: walk.unrecognized,
         fingerprint: hasher.finish(),
     })
+}
+
+impl DataFile {
+    /// The error of reading it, whatever came up. What a store said is the reason, also where a decoder made a text of it.
+    pub(crate) fn unreadable(&self, error: &DataFusionError) -> Error {
+        let said = self
+            .object
+            .as_ref()
+            .and_then(|object| object.take_failure());
+        said.unwrap_or_else(|| blame::unreadable(&self.path, error))
+    }
 }
 
 impl Folder {
@@ -247,6 +264,7 @@ impl Walk<'_> {
             path: path.to_owned(),
             meta,
             encoding,
+            object: None,
         })
     }
 
@@ -305,6 +323,7 @@ pub(crate) fn hash_file(file: &DataFile, hasher: &mut impl Hasher) {
     file.path.hash(hasher);
     file.meta.size.hash(hasher);
     file.meta.last_modified.hash(hasher);
+    file.meta.e_tag.hash(hasher);
 }
 
 fn hash_folder(folder: &Folder, hasher: &mut impl Hasher) {

@@ -195,6 +195,7 @@ mod tests {
                 header: true,
                 delimiter: b',',
             },
+            object: None,
         };
         paths.iter().map(file).collect()
     }

@@ -26,7 +26,8 @@ pub trait Shown: std::fmt::Debug + Send + Sync {
 #[derive(Debug)]
 pub(crate) struct View {
     catalog: Catalog,
-    /// What the session that looks can change; none for the server itself.
+    /// What the session that looks can change; none for the server itself. Whoever lists has looked whether its lake
+    /// answers.
     seen: Option<Seen>,
     views: Arc<Views>,
     /// What of it is shown; everything when nobody says.
@@ -60,7 +61,8 @@ impl View {
 impl CatalogProvider for View {
     fn schema_names(&self) -> Vec<String> {
         let mut names = self.catalog.schema_names();
-        names.extend(self.seen.iter().flat_map(Seen::schema_names));
+        let seen = self.seen.iter();
+        names.extend(seen.flat_map(|seen| seen.schema_names().unwrap_or_default()));
         names.sort();
         names.dedup();
         if let Some(shown) = &self.shown {
@@ -96,7 +98,7 @@ impl SchemaView {
     fn entries(&self) -> Vec<TableEntry> {
         let mut entries = self.catalog.known_tables(&self.schema);
         let seen = self.seen.iter();
-        entries.extend(seen.flat_map(|seen| seen.entries_of(&self.schema)));
+        entries.extend(seen.flat_map(|seen| seen.entries_of(&self.schema).unwrap_or_default()));
         if let Some(shown) = &self.shown {
             entries.retain(|entry| shown.table(&self.schema, &entry.name));
         }

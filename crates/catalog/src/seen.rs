@@ -1,8 +1,9 @@
 //! What one statement sees besides mounts and system tables: the temporary tables of its session, and the lake at one moment.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
-use godwit_lake::{LakeTable, Snapshot};
+use godwit_lake::{LakeTable, Snapshot, State};
 
 use crate::{ResolvedTable, Result, TEMP, TableEntry, TableKind, TempTables};
 
@@ -10,12 +11,41 @@ use crate::{ResolvedTable, Result, TEMP, TableEntry, TableKind, TempTables};
 #[derive(Debug, Clone)]
 pub struct Seen {
     temporary: TempTables,
-    lake: Snapshot,
+    lake: Durable,
+}
+
+#[derive(Debug, Clone)]
+enum Durable {
+    There(Snapshot),
+    /// The lake does not answer. What it held when it last did, if it ever has.
+    Away {
+        why: godwit_lake::Error,
+        held: Option<Arc<State>>,
+    },
 }
 
 impl Seen {
     /// The temporary tables of a session, with the newest snapshot of the lake or that of the session's transaction.
     pub fn new(temporary: TempTables, lake: Snapshot) -> Self {
+        let lake = Durable::There(lake);
+        Self { temporary, lake }
+    }
+
+    /// The same while the lake does not answer: only what needs it fails, for this reason. `held` is what it held when it
+    /// last answered.
+    pub fn without_lake(
+        temporary: TempTables,
+        why: godwit_lake::Error,
+        held: Option<Arc<State>>,
+    ) -> Self {
+        let lake = Durable::Away { why, held };
+        Self { temporary, lake }
+    }
+
+    /// The same lake with other temporary tables.
+    #[must_use]
+    pub fn with_temporary(&self, temporary: TempTables) -> Self {
+        let lake = self.lake.clone();
         Self { temporary, lake }
     }
 
@@ -25,18 +55,33 @@ impl Seen {
     }
 
     /// The lake at one moment.
-    pub fn lake(&self) -> &Snapshot {
-        &self.lake
+    ///
+    /// # Errors
+    /// Why it does not answer.
+    pub fn lake(&self) -> Result<&Snapshot> {
+        match &self.lake {
+            Durable::There(lake) => Ok(lake),
+            Durable::Away { why, .. } => Err(why.clone().into()),
+        }
     }
 
-    /// Whether the lake has this schema.
-    pub fn has_schema(&self, name: &str) -> bool {
-        self.lake.state().schemas.contains_key(name)
+    /// Whether the lake does not answer, and may have had a table or view of that name when it last did.
+    pub fn may_hide(&self, schema: &str, name: &str) -> bool {
+        let had = |held: &Arc<State>| {
+            held.table(schema, name).is_some() || held.view(schema, name).is_some()
+        };
+        match &self.lake {
+            Durable::There(_) => false,
+            Durable::Away { held, .. } => held.as_ref().is_none_or(had),
+        }
     }
 
     /// The lake's schemas, sorted.
-    pub fn schema_names(&self) -> Vec<String> {
-        self.lake.state().schemas.keys().cloned().collect()
+    ///
+    /// # Errors
+    /// As [`Self::lake`].
+    pub fn schema_names(&self) -> Result<Vec<String>> {
+        Ok(self.lake()?.state().schemas.keys().cloned().collect())
     }
 
     /// A temporary or durable table as the statement finds it. `None` for views and when there is no such table.
@@ -62,16 +107,19 @@ impl Seen {
     /// # Errors
     /// When the lake cannot be read.
     pub async fn durable(&self, schema: &str, name: &str) -> Result<Option<LakeTable>> {
-        Ok(self.lake.table(schema, name).await?)
+        Ok(self.lake()?.table(schema, name).await?)
     }
 
     /// Temporary tables, durable tables and views of a schema, sorted by name.
-    pub fn entries_of(&self, schema: &str) -> Vec<TableEntry> {
+    ///
+    /// # Errors
+    /// As [`Self::lake`].
+    pub fn entries_of(&self, schema: &str) -> Result<Vec<TableEntry>> {
         if schema == TEMP {
-            return self.temporary.entries();
+            return Ok(self.temporary.entries());
         }
-        let Some(found) = self.lake.state().schemas.get(schema) else {
-            return Vec::new();
+        let Some(found) = self.lake()?.state().schemas.get(schema) else {
+            return Ok(Vec::new());
         };
         let entry = |kind| {
             move |name: &String| TableEntry {
@@ -84,16 +132,19 @@ impl Seen {
         let views = found.views.keys().map(entry(TableKind::View));
         let mut entries: Vec<_> = tables.chain(views).collect();
         entries.sort();
-        entries
+        Ok(entries)
     }
 
     /// The same of all schemas.
-    pub fn entries(&self) -> Vec<TableEntry> {
+    ///
+    /// # Errors
+    /// As [`Self::lake`].
+    pub fn entries(&self) -> Result<Vec<TableEntry>> {
         let mut entries = self.temporary.entries();
-        for schema in self.lake.state().schemas.keys() {
-            entries.extend(self.entries_of(schema));
+        for schema in self.lake()?.state().schemas.keys() {
+            entries.extend(self.entries_of(schema)?);
         }
-        entries
+        Ok(entries)
     }
 }
 

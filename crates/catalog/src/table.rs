@@ -1,7 +1,5 @@
 mod columns;
-mod morsel;
 mod pin;
-mod source;
 mod statistics;
 mod unit;
 
@@ -11,7 +9,6 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchemaRef, Statistics, project_schema};
 use datafusion::datasource::listing::helpers::expr_applicable_for_cols;
 use datafusion::error::Result;
@@ -20,6 +17,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
+use godwit_lake::guard::has_subquery;
 
 use crate::infer::Facts;
 use crate::partition::TableFiles;
@@ -88,27 +86,6 @@ pub(crate) fn read_only(table: &str) -> Error {
         table: table.to_owned(),
         why: why.to_owned(),
     }
-}
-
-fn has_subquery(filter: &Expr) -> bool {
-    let mut found = false;
-    // The closure never fails, so neither does the walk.
-    let _ = filter.apply(|expr| {
-        found |= matches!(
-            expr,
-            Expr::ScalarSubquery(_)
-                | Expr::InSubquery(_)
-                | Expr::Exists(_)
-                | Expr::SetComparison(_)
-                | Expr::OuterReferenceColumn(..)
-        );
-        Ok(if found {
-            TreeNodeRecursion::Stop
-        } else {
-            TreeNodeRecursion::Continue
-        })
-    });
-    found
 }
 
 #[async_trait]

@@ -74,6 +74,12 @@ pub struct Lake {
     #[schemars(with = "DurationText", extend("x-maximum" = "3650d"))]
     pub snapshot_retention: Option<Duration>,
 
+    /// How many snapshots are kept for time travel, the newest ones; older ones go even when `lake.snapshot_retention` would
+    /// keep them. 0 keeps them all.
+    /// Default: `0`.
+    #[schemars(range(max = 1_000_000_000))]
+    pub max_snapshots: u64,
+
     /// How old a file must be that no snapshot knows before it is removed: it may belong to a transaction that has not
     /// committed yet, of this server or of DuckDB.
     /// Default: `1h`.
@@ -88,6 +94,35 @@ pub struct Lake {
     #[schemars(with = "DurationText", extend("x-maximum" = "365d"))]
     pub maintenance_interval: Option<Duration>,
 
+    /// From how many small files of a table on maintenance joins them without being asked. Each round rewrites a row only
+    /// when the file that it is in can become about so many times larger.
+    /// Default: `8`.
+    #[schemars(range(min = 2, max = 10_000))]
+    pub compact_files: usize,
+
+    /// From how many rows of a table in the catalog on maintenance moves them to a file without being asked.
+    /// Default: `1000`.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub flush_rows: u64,
+
+    /// How many bytes of memory keep which files and deleted rows tables have, for the tables that were used last, besides
+    /// those in use.
+    /// Default: `256MiB`.
+    #[serde(with = "size")]
+    #[schemars(with = "SizeText", extend("x-minimum" = "1MiB", "x-maximum" = "1TiB"))]
+    pub cache_bytes: u64,
+
+    /// How many versions of the definitions of all tables and views are kept in memory: the newest, and some that are looked
+    /// back at.
+    /// Default: `8`.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub cached_definitions: usize,
+
+    /// How many commits that changed a table `table_changes` may look at in one query.
+    /// Default: `1000`.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_feed_commits: usize,
+
     /// How long a transaction lives without a call; then it is rolled back.
     /// Default: `5m`.
     #[serde(with = "duration")]
@@ -98,6 +133,11 @@ pub struct Lake {
     /// Default: `1000`.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_transactions: usize,
+
+    /// How many savepoints a transaction may have at the same time.
+    /// Default: `1000`.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_savepoints: usize,
 
     /// How often a statement outside a transaction is tried again when another commit came first.
     /// Default: `10`.
@@ -134,10 +174,17 @@ impl Default for Lake {
             target_file_bytes: 128 << 20,
             compression: LakeCompression::default(),
             snapshot_retention: None,
+            max_snapshots: 0,
             orphan_grace: Duration::from_hours(1),
             maintenance_interval: Some(Duration::from_mins(5)),
+            compact_files: 8,
+            flush_rows: 1000,
+            cache_bytes: 256 << 20,
+            cached_definitions: 8,
+            max_feed_commits: 1000,
             transaction_idle_timeout: Duration::from_mins(5),
             max_transactions: 1000,
+            max_savepoints: 1000,
             commit_retries: 10,
         }
     }

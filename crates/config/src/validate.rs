@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::load::{Settings, show};
 use crate::problem::{Origin, Problem, Problems};
-use crate::{AuthMode, Config, TlsMode, copy, keys, lake, mounts, users, web};
+use crate::{AuthMode, Config, S3, TlsMode, copy, keys, lake, mounts, users, web};
 
 /// The problems found so far, with what is needed to word more of them.
 pub(crate) struct Report {
@@ -254,25 +254,31 @@ fn lake(config: &Config, report: &mut Report) {
             .is_some_and(|place| !lake::is_data(place)),
         "must be the absolute path of a directory, or s3://BUCKET/PREFIX",
     );
-    let endpoint = lake.s3_endpoint.as_deref().unwrap_or("https://");
+    s3("lake", &lake.s3(), report);
+}
+
+/// The keys `s3_…` of a section.
+fn s3(section: &str, s3: &S3, report: &mut Report) {
+    let key = |name: &str| format!("{section}.s3_{name}");
+    let allow_http = key("allow_http");
+    let endpoint = s3.endpoint.as_deref().unwrap_or("https://");
     report.rule(
-        "lake.s3_endpoint",
-        &["lake.s3_allow_http"],
-        !(endpoint.starts_with("https://")
-            || endpoint.starts_with("http://") && lake.s3_allow_http),
-        "must be a URL that begins with https://, or with http:// where lake.s3_allow_http is true",
-    );
-    let halves = (&lake.s3_access_key_id, &lake.s3_secret_access_key);
-    for (key, missing) in [
-        (
-            "lake.s3_secret_access_key",
-            matches!(halves, (Some(_), None)),
+        &key("endpoint"),
+        &[&allow_http],
+        !(endpoint.starts_with("https://") || endpoint.starts_with("http://") && s3.allow_http),
+        format!(
+            "must be a URL that begins with https://, or with http:// where {allow_http} is true"
         ),
-        ("lake.s3_access_key_id", matches!(halves, (None, Some(_)))),
+    );
+    let (id, secret) = (key("access_key_id"), key("secret_access_key"));
+    let halves = (&s3.access_key_id, &s3.secret_access_key);
+    for (key, missing) in [
+        (&secret, matches!(halves, (Some(_), None))),
+        (&id, matches!(halves, (None, Some(_)))),
     ] {
         report.rule(
             key,
-            &["lake.s3_secret_access_key", "lake.s3_access_key_id"],
+            &[&secret, &id],
             missing,
             "missing; an access key is an id and a secret",
         );
@@ -324,8 +330,10 @@ fn copy_places(config: &Config, report: &mut Report) {
         .iter()
         .find(|place| !copy::is_place(place));
     if let Some(bad) = bad {
-        let allowed =
-            format!("must be absolute paths of directories without '..'; {bad:?} is none");
+        let allowed = format!(
+            "must be absolute paths of directories, or s3://BUCKET/PREFIX, without '..'; {bad:?} is none"
+        );
         report.rule("copy.allowed", &[], true, allowed);
     }
+    s3("copy", &config.copy.s3(), report);
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use godwit_auth::access::{Authority, Columns, ObjectKey, Privilege, Relation, SchemaObject};
-use godwit_catalog::{SYSTEM, Shown, TEMP};
+use godwit_catalog::{SYSTEM, Seen, Shown, TEMP};
 use godwit_lake::{Schema, State as LakeState};
 
 use crate::names::INFORMATION_SCHEMA;
@@ -22,12 +22,25 @@ pub(crate) use policies::{RowCheck, Rules};
 #[derive(Clone, Copy)]
 pub(crate) struct Sight<'a> {
     authority: &'a Authority,
-    lake: &'a LakeState,
+    /// `None` while the lake does not answer: nothing of it is found then.
+    lake: Option<&'a LakeState>,
 }
 
 impl<'a> Sight<'a> {
     pub(crate) fn new(authority: &'a Authority, lake: &'a LakeState) -> Self {
-        Self { authority, lake }
+        Self {
+            authority,
+            lake: Some(lake),
+        }
+    }
+
+    /// The same of what a statement sees.
+    pub(crate) fn of(authority: &'a Authority, seen: &'a Seen) -> Self {
+        let lake = seen.lake().ok();
+        Self {
+            authority,
+            lake: lake.map(|lake| lake.state().as_ref()),
+        }
     }
 
     /// Whether a schema of that name would exist, if there is one.
@@ -156,7 +169,7 @@ impl<'a> Sight<'a> {
         if is_open(schema) {
             return None;
         }
-        let found = self.lake.schemas.get(schema);
+        let found = self.lake.and_then(|lake| lake.schemas.get(schema));
         let (key, owner) = found
             .and_then(|found| durable(found, name))
             .unwrap_or_else(|| (ObjectKey::named(&format!("{schema}.{name}")), None));
@@ -168,7 +181,7 @@ impl<'a> Sight<'a> {
     }
 
     fn schema(&self, name: &str) -> SchemaObject {
-        match self.lake.schemas.get(name) {
+        match self.lake.and_then(|lake| lake.schemas.get(name)) {
             Some(schema) => SchemaObject {
                 key: ObjectKey::durable(schema.id.0),
                 owner: None,
@@ -211,20 +224,29 @@ pub(crate) fn is_same(one: &Authority, other: &Authority) -> bool {
 #[derive(Debug)]
 pub(crate) struct ShownTo {
     pub(crate) authority: std::sync::Arc<Authority>,
-    pub(crate) lake: std::sync::Arc<LakeState>,
+    pub(crate) lake: Option<std::sync::Arc<LakeState>>,
+}
+
+impl ShownTo {
+    fn sight(&self) -> Sight<'_> {
+        Sight {
+            authority: &self.authority,
+            lake: self.lake.as_deref(),
+        }
+    }
 }
 
 impl Shown for ShownTo {
     fn schema(&self, schema: &str) -> bool {
-        Sight::new(&self.authority, &self.lake).sees_schema(schema)
+        self.sight().sees_schema(schema)
     }
 
     fn table(&self, schema: &str, table: &str) -> bool {
-        Sight::new(&self.authority, &self.lake).sees(schema, table)
+        self.sight().sees(schema, table)
     }
 
     fn columns(&self, schema: &str, table: &str) -> Option<BTreeSet<String>> {
-        match Sight::new(&self.authority, &self.lake).known_columns(schema, table) {
+        match self.sight().known_columns(schema, table) {
             Columns::All => None,
             Columns::Only(columns) => Some(columns),
             Columns::None => Some(BTreeSet::new()),

@@ -76,6 +76,17 @@ pub(crate) fn version(session: &SessionState, expr: &ast::Expr) -> Result<Snapsh
     }
 }
 
+/// How many, one at least.
+///
+/// # Errors
+/// As [`plan`] and [`evaluate`].
+pub(crate) fn count(session: &SessionState, expr: &ast::Expr) -> Result<u64> {
+    match evaluate(session, &plan(session, expr)?, &DataType::Int64)? {
+        ScalarValue::Int64(Some(count)) if count > 0 => Ok(count.unsigned_abs()),
+        _ => Err(Error::invalid(format!("'{expr}' is no number from 1 on"))),
+    }
+}
+
 /// A point in time. What says nothing about its zone is in the session's.
 ///
 /// # Errors

@@ -3,35 +3,28 @@
 //! `COPY … TO` is an effect. `COPY … FROM` becomes an INSERT of a SELECT from the file before it is looked at any further, so
 //! that all that holds for an INSERT holds for it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
-use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::sql::parser::Statement as Tree;
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, ObjectName, Query, SelectItem, SetExpr, TableFactor,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use godwit_catalog::{Catalog, ResolvedTable};
-use godwit_config::{Mount, MountFormat, MountKind};
 
 use crate::check::{CopyFrom, copy_from};
 use crate::{Error, Result};
 
+mod buckets;
+mod places;
 mod to;
+mod upload;
 mod write;
+
+pub(crate) use places::Places;
 
 /// The catalog of the names that stand for files: the options, and the path.
 pub(crate) const FILE: &str = "__file";
-
-/// Where SQL may write and read.
-#[derive(Debug, Clone)]
-pub(crate) struct Places {
-    allowed: Arc<[PathBuf]>,
-    runtime: Arc<RuntimeEnv>,
-}
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,98 +94,6 @@ impl Format {
             Self::Json => "json",
             Self::Arrow => "arrow",
         }
-    }
-}
-
-impl Places {
-    pub(crate) fn new(config: &godwit_config::Copy, runtime: Arc<RuntimeEnv>) -> Self {
-        Self {
-            allowed: config.allowed.iter().map(PathBuf::from).collect(),
-            runtime,
-        }
-    }
-
-    /// The file that may be written: its directory is there and allowed, whatever links lead to it.
-    fn to_write(&self, path: &str) -> Result<PathBuf> {
-        self.check_any()?;
-        let written = absolute(path)?;
-        let (Some(dir), Some(name)) = (written.parent(), written.file_name()) else {
-            return Err(Error::invalid(format!("'{path}' names no file")));
-        };
-        let dir = self.inside(path, dir)?;
-        let file = dir.join(name);
-        if file.is_dir() {
-            return Err(Error::invalid(format!("'{path}' is a directory")));
-        }
-        Ok(file)
-    }
-
-    /// The file that may be read.
-    fn to_read(&self, path: &str) -> Result<PathBuf> {
-        self.check_any()?;
-        let file = self.inside(path, absolute(path)?)?;
-        if file.is_file() {
-            Ok(file)
-        } else {
-            Err(Error::invalid(format!("'{path}' is no file")))
-        }
-    }
-
-    fn check_any(&self) -> Result<()> {
-        if self.allowed.is_empty() {
-            return Err(Error::Denied {
-                message: "COPY: the configuration names no directory that SQL may write to or read from (copy.allowed)"
-                    .to_owned(),
-            });
-        }
-        Ok(())
-    }
-
-    /// The path without links, if it is in an allowed directory. What is elsewhere is not told apart from what is not there.
-    fn inside(&self, path: &str, written: &Path) -> Result<PathBuf> {
-        let denied = || Error::Denied {
-            message: format!(
-                "COPY: '{path}' is not there, or not in a directory that the configuration allows (copy.allowed)"
-            ),
-        };
-        let real = fs::canonicalize(written).map_err(|_| denied())?;
-        let is_allowed = self
-            .allowed
-            .iter()
-            .filter_map(|dir| fs::canonicalize(dir).ok())
-            .any(|dir| real.starts_with(dir));
-        if is_allowed { Ok(real) } else { Err(denied()) }
-    }
-
-    /// A file as a table: the options and the path as [`insert_of`] wrote them.
-    ///
-    /// # Errors
-    /// [`Error::Denied`] when it may not be read, and whatever is wrong with it.
-    pub(crate) async fn table(&self, options: &str, path: &str) -> Result<ResolvedTable> {
-        let mut mount = Mount::new(self.to_read(path)?);
-        mount.kind = MountKind::Table;
-        let mut options = options.chars();
-        mount.header = options.next() == Some('h');
-        mount.delimiter = options.next().unwrap_or(',');
-        mount.format = match Format::named(options.as_str())? {
-            Format::Csv => MountFormat::Csv,
-            Format::Parquet => MountFormat::Parquet,
-            Format::Json => MountFormat::Ndjson,
-            Format::Arrow => MountFormat::Arrow,
-        };
-        let file = Catalog::file(&mount, Arc::clone(&self.runtime)).await;
-        file.map_err(|error| Error::from_catalog(&error))
-    }
-}
-
-fn absolute(path: &str) -> Result<&Path> {
-    let written = Path::new(path);
-    if written.is_absolute() {
-        Ok(written)
-    } else {
-        Err(Error::invalid(format!(
-            "COPY takes the absolute path of a file on the server, not '{path}'"
-        )))
     }
 }
 

@@ -15,8 +15,8 @@ use crate::inner::Inner;
 use crate::parse;
 use crate::results::Returning;
 use crate::running::Record;
-use crate::runtime::within;
 use crate::session::Session;
+use crate::transactions::gate::{self, Gate};
 use crate::{Error, Kept, Outcome, Result};
 
 mod adding;
@@ -31,6 +31,7 @@ mod taking;
 
 pub(crate) use adding::{Adding, SMALL_CHUNK};
 pub(crate) use keys::KeyCheck;
+pub(crate) use lake::Pauses;
 use run::{Place, Run};
 
 /// What running a statement changes.
@@ -147,7 +148,7 @@ impl Inner {
         self.run_effect(id, &session, &sql, work).await
     }
 
-    /// Runs work that is seen, and ended, as a query is.
+    /// Runs work that is seen, and ended, as a query is; but what has begun to be committed is not ended by the timeout.
     pub(crate) async fn run_effect(
         self: &Arc<Self>,
         id: StatementId,
@@ -158,9 +159,13 @@ impl Inner {
         let query_id = id.to_string();
         let record = self.running.begin(query_id.clone(), session.user(), sql)?;
         let key = record.key();
-        let task = self.runtime.spawn(recorded(record, work));
+        let gate = Gate::default();
+        let task = self
+            .runtime
+            .spawn(gate.clone().around(recorded(record, work)));
         self.running.attach(key, task.abort_handle());
-        let rows = within(session.state().timeout(), task)
+        let rows = gate
+            .within(session.state().timeout(), task)
             .await?
             .map_err(|error| Error::from_join(&error, &query_id))??;
         Ok(Outcome {
@@ -181,7 +186,11 @@ impl Inner {
             let mut returned = begin()?;
             let run = Run::new(self, &job, Place::Temporary(&writer));
             let rows = run.all(&mut returned).await?;
-            writer.commit();
+            gate::keep(async {
+                writer.commit();
+                Ok(())
+            })
+            .await?;
             (rows, returned)
         };
         if let (Some((returning, wanted)), Some(returned)) = (returning, returned) {

@@ -161,11 +161,13 @@ impl Inner {
         let seen = session.seen().await?;
         let state = session.state();
         let schema = reference.schema().unwrap_or_else(|| state.schema());
-        let sight = Sight::new(session.authority(), seen.lake().state());
-        let is_durable = seen.has_schema(schema) && sight.sees_schema(schema);
-        let exists = is_durable
-            && seen.lake().state().table(schema, table).is_some()
-            && sight.sees(schema, table);
+        let lake = seen
+            .lake()
+            .map_err(|error| Error::from_catalog(&error))?
+            .state();
+        let sight = Sight::of(session.authority(), &seen);
+        let is_durable = lake.schemas.contains_key(schema) && sight.sees_schema(schema);
+        let exists = is_durable && lake.table(schema, table).is_some() && sight.sees(schema, table);
         let makes = is_durable && target.if_missing == IfMissing::Create;
         if !exists
             && makes
@@ -208,10 +210,10 @@ impl Inner {
         let state = session.state();
         let resolved = self.resolved(session, seen, reference).await;
         let schema = reference.schema().unwrap_or_else(|| state.schema());
-        let sight = Sight::new(session.authority(), seen.lake().state());
+        let sight = Sight::of(session.authority(), seen);
         let mut known = self.planner.catalog.schema_names();
         known.retain(|schema| sight.sees_schema(schema));
-        let mut durable = seen.schema_names();
+        let mut durable = seen.schema_names().unwrap_or_default();
         durable.retain(|schema| sight.sees_schema(schema));
         match resolved.get(reference) {
             Ok(table) if table.kind == TableKind::View => Error::ReadOnly {
@@ -222,7 +224,8 @@ impl Inner {
             },
             Ok(table) if table.kind != TableKind::Temporary => read_only("upload", table),
             Ok(_) | Err(_)
-                if !seen.has_schema(schema) && known.iter().any(|known| known == schema) =>
+                if !durable.iter().any(|known| known == schema)
+                    && known.iter().any(|known| known == schema) =>
             {
                 Error::ReadOnly {
                     message: format!(

@@ -239,11 +239,17 @@ impl Inner {
                 check_statement(session, &statement)?;
                 Ok(Body::Effect(Effect::Transaction(statement)))
             }
-            Class::Write(write) => match self.refuse(session, &write).await {
-                Some(error) => Err(error),
-                None if !matches!(parsed.tree, Tree::Statement(_)) => Err(check::unexplained()),
-                None => Box::pin(self.check_change(session, &parsed)).await,
-            },
+            Class::Write(write) => {
+                let checked = match &parsed.tree {
+                    Tree::Statement(_) => Box::pin(self.check_change(session, &parsed)).await,
+                    _ => Err(check::unexplained()),
+                };
+                match checked {
+                    Ok(body) => Ok(body),
+                    // That the table cannot be changed at all says more than what else is wrong.
+                    Err(error) => Err(self.refuse(session, &write).await.unwrap_or(error)),
+                }
+            }
             Class::Define => Box::pin(self.check_change(session, &parsed)).await,
             Class::Definition if self.drops_temporary(session, &parsed)? => {
                 Box::pin(self.check_change(session, &parsed)).await

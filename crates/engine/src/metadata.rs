@@ -11,7 +11,7 @@ use godwit_lake::State as LakeState;
 use crate::access::Sight;
 use crate::plan::Planner;
 use crate::session::State;
-use crate::{Error, total};
+use crate::{Error, Result, total};
 
 mod listing;
 
@@ -76,14 +76,18 @@ pub struct FunctionNames {
 }
 
 /// All tables that a session sees, by a new listing, sorted by schema and name.
-pub(crate) async fn entries(catalog: &Catalog, seen: &Seen) -> Vec<TableEntry> {
+///
+/// # Errors
+/// When the lake does not answer.
+pub(crate) async fn entries(catalog: &Catalog, seen: &Seen) -> Result<Vec<TableEntry>> {
+    let durable = seen.entries();
+    let mut entries = durable.map_err(|error| Error::from_catalog(&error))?;
     catalog.refresh().await;
-    let mut entries = seen.entries();
     for schema in catalog.schema_names() {
         entries.extend(catalog.table_names(&schema).await);
     }
     entries.sort();
-    entries
+    Ok(entries)
 }
 
 /// The keys of the tables of that name that exist for the caller, in one schema or in all, sorted by schema, the primary one first.
@@ -137,7 +141,8 @@ pub(crate) async fn info(
     if !want_schema {
         return info;
     }
-    if let Some(view) = seen.lake().state().view(&info.schema, &info.name) {
+    let lake = seen.lake().ok().map(|lake| lake.state());
+    if let Some(view) = lake.and_then(|lake| lake.view(&info.schema, &info.name)) {
         match planner.lookup(state, seen).view(view).await {
             Ok(table) => info.arrow_schema = Some(table.source.schema()),
             Err(error) => info.error = Some(error.to_string()),
@@ -147,7 +152,7 @@ pub(crate) async fn info(
             Ok(None) => planner.catalog.table(&info.schema, &info.name).await,
             found => found,
         };
-        if let Some(table) = seen.lake().state().table(&info.schema, &info.name) {
+        if let Some(table) = lake.and_then(|lake| lake.table(&info.schema, &info.name)) {
             let columns = table.columns.iter().filter_map(|column| {
                 let comment = column.comment.clone()?;
                 Some((column.field.name().clone(), comment))
@@ -164,10 +169,7 @@ pub(crate) async fn info(
             Err(error) => info.error = Some(Error::from_catalog(&error).to_string()),
         }
     }
-    limit_to(
-        &mut info,
-        &Sight::new(state.authority(), seen.lake().state()),
-    );
+    limit_to(&mut info, &Sight::of(state.authority(), seen));
     info
 }
 

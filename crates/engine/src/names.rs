@@ -152,7 +152,7 @@ impl Lookup<'_> {
     /// Those that exist for the caller.
     fn schema_names(&self) -> Vec<String> {
         let mut names = self.catalog.schema_names();
-        names.extend(self.seen.schema_names());
+        names.extend(self.seen.schema_names().unwrap_or_default());
         names.sort();
         names.dedup();
         let sight = self.sight_of_caller();
@@ -162,18 +162,22 @@ impl Lookup<'_> {
 
     /// What exists for who reads.
     pub(crate) fn sight(&self) -> Sight<'_> {
-        Sight::new(self.reader, self.seen.lake().state())
+        Sight::of(self.reader, self.seen)
     }
 
     /// What exists for who is told about it.
     fn sight_of_caller(&self) -> Sight<'_> {
-        Sight::new(self.caller, self.seen.lake().state())
+        Sight::of(self.caller, self.seen)
     }
 
     async fn find(&self, reference: &TableReference) -> Result<Option<Table>> {
         match reference {
             TableReference::Bare { table } => {
                 for schema in self.search_path() {
+                    // What is found later is what the name stands for, unless the lake is known to have it.
+                    if self.is_away(schema) && !self.seen.may_hide(schema, table) {
+                        continue;
+                    }
                     if let Some(found) = self.table(schema, table).await? {
                         return Ok(Some(found));
                     }
@@ -235,6 +239,17 @@ impl Lookup<'_> {
 
     /// A table or a view that sessions can change.
     async fn durable(&self, schema: &str, name: &str) -> Result<Option<Table>> {
+        if schema == TEMP {
+            let found = self.seen.temporary().table(name);
+            return Ok(found.map(|found| Table::of(schema, name, found)));
+        }
+        let lake = match self.seen.lake() {
+            Ok(lake) => lake.state(),
+            Err(_) if self.is_fixed(schema) && !self.seen.may_hide(schema, name) => {
+                return Ok(None);
+            }
+            Err(away) => return Err(Error::from_catalog(&away)),
+        };
         if !self.exists(schema, name) {
             return Ok(None);
         }
@@ -242,7 +257,7 @@ impl Lookup<'_> {
         if let Some(found) = found.map_err(|error| Error::from_catalog(&error))? {
             return self.readable(Table::of(schema, name, found)).map(Some);
         }
-        match self.seen.lake().state().view(schema, name) {
+        match lake.view(schema, name) {
             Some(view) => {
                 self.require_select(schema, name)?;
                 self.readable(self.view(view).await?).map(Some)
@@ -253,16 +268,28 @@ impl Lookup<'_> {
 
     /// What exists for the caller, for those who list it.
     fn shown(&self) -> Arc<ShownTo> {
+        let lake = self.seen.lake().ok();
         Arc::new(ShownTo {
             authority: Arc::clone(self.caller),
-            lake: Arc::clone(self.seen.lake().state()),
+            lake: lake.map(|lake| Arc::clone(lake.state())),
         })
     }
 
+    /// Whether a schema's tables are in a lake that does not answer.
+    fn is_away(&self, schema: &str) -> bool {
+        self.seen.lake().is_err() && !self.is_fixed(schema)
+    }
+
     async fn information_table(&self, name: &str) -> Result<Option<ResolvedTable>> {
+        let lake = self.seen.lake();
+        lake.map_err(|error| Error::from_catalog(&error))?;
         // A catalog of its own for every session: each sees its temporary tables and no other's.
         let catalogs = MemoryCatalogProviderList::new();
-        let views = Box::pin(self.all_views()).await;
+        // Planning them takes time, and the other tables do not look into them.
+        let views = match name {
+            "columns" | "views" => Box::pin(self.all_views()).await,
+            _ => Default::default(),
+        };
         let catalog = self.catalog.provider_with(self.seen, views, self.shown());
         catalogs.register_catalog(CATALOG.to_owned(), catalog);
         let schema = InformationSchemaProvider::new(Arc::new(catalogs))

@@ -42,8 +42,8 @@ pub(crate) struct Plan {
     /// One nullable field a parameter.
     pub(crate) parameters: SchemaRef,
     pub(crate) snapshot: u64,
-    /// The snapshot of the lake that it reads, or that its transaction began with.
-    pub(crate) lake: SnapshotId,
+    /// The snapshot of the lake that it reads, or that its transaction began with; none when the lake did not answer.
+    pub(crate) lake: Option<SnapshotId>,
     /// How many rows one run gives, where that is certain.
     pub(crate) rows: Option<u64>,
     /// The session's state that it was planned with, and is run with.
@@ -176,7 +176,7 @@ impl Planner {
             schema,
             parameters,
             snapshot,
-            lake: seen.lake().id(),
+            lake: seen.lake().ok().map(godwit_lake::Snapshot::id),
             rows,
             state: Arc::clone(state),
             names,

@@ -152,7 +152,7 @@ impl Session {
                 )));
             }
         };
-        let schemas = self.permitted(permit).schemas_for(setting).await?;
+        let schemas = self.permitted(permit).schemas_for(setting, &text).await?;
         self.change(|settings| settings.set(setting, &text, &schemas))
     }
 
@@ -267,21 +267,27 @@ impl Session {
     }
 
     /// The schemas that the session sees, for a setting that names one.
-    async fn schemas_for(&self, setting: &Setting) -> Result<Vec<String>> {
+    async fn schemas_for(&self, setting: &Setting, wanted: &str) -> Result<Vec<String>> {
         if setting.name() != "schema" {
             return Ok(Vec::new());
         }
         let seen = self.seen().await?;
         let mut schemas = self.core.shared.catalog.schema_names();
-        schemas.extend(seen.schema_names());
-        let sight = Sight::new(&self.authority, seen.lake().state());
+        match seen.schema_names() {
+            Ok(durable) => schemas.extend(durable),
+            Err(_) if schemas.iter().any(|known| known == wanted) => {}
+            Err(away) => return Err(Error::from_catalog(&away)),
+        }
+        let sight = Sight::of(&self.authority, &seen);
         schemas.retain(|schema| sight.sees_schema(schema));
         Ok(schemas)
     }
 
     async fn schemas_of(&self, change: &SettingChange) -> Result<Vec<String>> {
         match change {
-            SettingChange::Set { name, .. } => self.schemas_for(Setting::named(name)?).await,
+            SettingChange::Set { name, value } => {
+                self.schemas_for(Setting::named(name)?, value).await
+            }
             SettingChange::Reset { .. } | SettingChange::ResetAll => Ok(Vec::new()),
         }
     }

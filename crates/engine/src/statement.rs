@@ -99,7 +99,7 @@ impl Statement {
         };
         let origin = Origin {
             lake: match &body {
-                Body::Query(plan) => Some(plan.lake.0),
+                Body::Query(plan) => plan.lake.map(|lake| lake.0),
                 Body::Effect(_) => None,
             },
             transaction: caller.transaction.as_ref().map(|open| open.id()),

@@ -191,7 +191,7 @@ fn queries_of(caller: &Caller, running: Option<&Running>) -> Vec<ArrayRef> {
             own.iter().map(|query| query.id.as_str()),
         )),
         Arc::new(StringArray::from_iter_values(
-            own.iter().map(|query| query.user.as_ref()),
+            own.iter().map(|query| query.user.as_str()),
         )),
         Arc::new(Float64Array::from_iter_values(
             own.iter()

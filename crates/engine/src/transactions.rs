@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use godwit_catalog::Seen;
-use godwit_lake::{Savepoint, Snapshot, Transaction};
+use godwit_lake::{Leftover, Savepoint, Snapshot, Transaction};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::session::Session;
 use crate::{Error, Result};
 
 mod calls;
+pub(crate) mod gate;
 mod open;
 mod registry;
 mod statements;
 
 use open::Begun;
+pub(crate) use open::commit;
 pub(crate) use open::{Ended, Open, Using};
 pub(crate) use registry::Transactions;
 pub(crate) use statements::{SqlTransaction, check_statement};
@@ -82,8 +84,26 @@ impl Working {
     pub(crate) async fn finish(self) -> Result<()> {
         match self.part {
             Some(part) => part.finish(),
-            None => open::commit(self.transaction).await,
+            None => gate::keep(open::commit(self.transaction)).await,
         }
+    }
+
+    /// As [`Working::finish`]. Of a statement that stands for itself, lost to another transaction and only added rows, these
+    /// are given back to be added again.
+    pub(crate) async fn finish_or_keep(self) -> Result<(), (Error, Option<Leftover>)> {
+        if self.part.is_some() {
+            return self.finish().await.map_err(|error| (error, None));
+        }
+        let mut left = None;
+        let step = async {
+            let attempt = self.transaction.commit_or_keep().await;
+            attempt.map(drop).map_err(|(error, rows)| {
+                left = rows;
+                Error::from_lake(&error, "commit")
+            })
+        };
+        let kept = gate::keep(step).await;
+        kept.map_err(|error| (error, left))
     }
 }
 
@@ -129,14 +149,20 @@ impl Session {
     /// snapshot.
     ///
     /// # Errors
-    /// When the transaction has ended; when the lake does not answer.
+    /// When the transaction has ended, or cannot begin. When the lake does not answer otherwise, whoever needs it fails.
     pub(crate) async fn seen(&self) -> Result<Seen> {
         let lake = match (self.place(), self.here()?) {
             (Place::At(snapshot), _) => snapshot.clone(),
             (_, Some(open)) => open.begun().await?.seen,
             (_, None) => {
-                let latest = self.shared().lake.latest().await;
-                latest.map_err(|error| Error::from_lake(&error, "session"))?
+                let lake = &self.shared().lake;
+                match lake.latest().await {
+                    Ok(latest) => latest,
+                    Err(why) => {
+                        let (temporary, held) = (self.temporary().clone(), lake.last_known());
+                        return Ok(Seen::without_lake(temporary, why, held));
+                    }
+                }
             }
         };
         Ok(Seen::new(self.temporary().clone(), lake))

@@ -61,7 +61,8 @@ impl Lake {
     ///
     /// # Errors
     /// [`Error::NotFound`] for a snapshot that is not kept, or a table that is not there at the later one;
-    /// [`Error::Invalid`] when the later one is before the other; [`Error::Unavailable`], [`Error::Broken`].
+    /// [`Error::Invalid`] when the later one is before the other; [`Error::Full`] at `lake.max_feed_commits`;
+    /// [`Error::Unavailable`], [`Error::Broken`].
     pub async fn table_changes(
         &self,
         schema: &str,
@@ -110,6 +111,8 @@ impl Feed<'_> {
                    WHERE snapshot_id >= $1 AND snapshot_id <= $2 ORDER BY snapshot_id";
         let range = [Value::Int(from.0), Value::Int(to.0)];
         let commits = self.lake.inner.database.query(sql, &range).await?;
+        let most = self.lake.inner.options.max_feed_commits;
+        let mut count = 0;
         let mut before = None;
         let mut all = Vec::new();
         for row in commits {
@@ -117,6 +120,16 @@ impl Feed<'_> {
             let words = row.opt_text(1)?.unwrap_or_default();
             if !concern(words, self.table.id) {
                 continue;
+            }
+            count += 1;
+            if count > most {
+                return Err(Error::full(format!(
+                    "more than {most} commits changed table {:?}.{:?} from snapshot {from} to {to}, as many as one feed \
+                     may look at (lake.max_feed_commits); ask for fewer snapshots at a time: up to {} are {most}",
+                    self.table.schema,
+                    self.table.name,
+                    snapshot.0 - 1
+                )));
             }
             let old = match before.take() {
                 Some(old) => old,

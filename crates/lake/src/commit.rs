@@ -38,11 +38,17 @@ struct Changes {
 
 /// Commits, or removes what was written for it.
 pub(crate) async fn commit(transaction: &Inner) -> Result<SnapshotId> {
+    let committed = attempt(transaction).await;
+    transaction.files.remove_all().await;
+    committed
+}
+
+/// Commits. The files that are not needed then are still there.
+pub(crate) async fn attempt(transaction: &Inner) -> Result<SnapshotId> {
     let committed = Box::pin(try_commit(transaction)).await;
     if committed.as_ref().is_err_and(|error| error.is_in_doubt()) {
         transaction.files.keep(|_| true);
     }
-    transaction.files.remove_all().await;
     committed
 }
 

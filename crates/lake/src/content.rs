@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use arrow::array::{BooleanBufferBuilder, Int64Array, RecordBatch};
 use arrow::buffer::BooleanBuffer;
+use datafusion::execution::memory_pool::MemoryReservation;
 
 use crate::{ColumnId, FileId, SnapshotId};
 
@@ -103,6 +104,10 @@ pub struct Inlined {
     pub table: Option<String>,
 }
 
+/// Memory of a file in a list, in bytes, and of what is known of each of its columns, roughly.
+const FILE_BYTES: usize = 512;
+const COLUMN_BYTES: usize = 160;
+
 /// Deleted rows of a part.
 #[derive(Debug, Clone)]
 pub struct Deleted {
@@ -110,6 +115,8 @@ pub struct Deleted {
     pub rows: BooleanBuffer,
     /// How many bits are set.
     pub count: u64,
+    /// Memory that a transaction has reserved for it.
+    _memory: Option<Arc<MemoryReservation>>,
 }
 
 /// The number of a row within a content.
@@ -141,6 +148,19 @@ impl Content {
     pub fn rows(&self) -> u64 {
         self.parts.iter().map(Part::live_rows).sum()
     }
+
+    /// How much memory it takes, roughly. What it shares with other contents counts for each.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let parts = self.parts.iter().map(|part| {
+            let rows = match &part.rows {
+                Rows::File(file) => FILE_BYTES + COLUMN_BYTES * file.stats.len(),
+                Rows::Inlined(inlined) => inlined.batch.get_array_memory_size(),
+            };
+            let deleted = part.deleted.as_ref();
+            (rows + deleted.map_or(0, |deleted| deleted.rows.len() / 8)) as u64
+        });
+        parts.sum()
+    }
 }
 
 impl Part {
@@ -163,7 +183,19 @@ impl Deleted {
     /// From a bit a row.
     pub fn new(rows: BooleanBuffer) -> Self {
         let count = rows.count_set_bits() as u64;
-        Self { rows, count }
+        Self {
+            rows,
+            count,
+            _memory: None,
+        }
+    }
+
+    /// The same, holding on to memory for as long as it is known to anybody.
+    pub(crate) fn holding(self, memory: MemoryReservation) -> Self {
+        Self {
+            _memory: Some(Arc::new(memory)),
+            ..self
+        }
     }
 
     /// From positions, in any order; those beyond the part's rows are left out.

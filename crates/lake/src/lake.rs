@@ -9,7 +9,7 @@ use crate::database::Database;
 use crate::options::Options;
 use crate::storage::{self, Storage};
 use crate::{Error, layout};
-use crate::{Result, Snapshot, SnapshotId, SnapshotInfo, Transaction};
+use crate::{Result, Snapshot, SnapshotId, SnapshotInfo, State, Transaction};
 
 /// A lake: durable tables with their history. A clone is the same lake.
 #[derive(Debug, Clone)]
@@ -45,12 +45,19 @@ impl Lake {
     pub async fn open(config: &Config, data_dir: &Path, runtime: Arc<RuntimeEnv>) -> Result<Self> {
         let directory = path::absolute(data_dir).map_err(|why| unusable(data_dir, &why))?;
         let directory = directory.join("lake");
-        let database = match &config.lake.catalog {
-            Some(url) => Database::postgres(url.expose()).await?,
-            None => Database::sqlite(&catalog_file(&directory).await?).await?,
-        };
         let data = directory.join("data");
         let storage = Storage::open(&config.lake, &data, Arc::clone(&runtime))?;
+        let database = match &config.lake.catalog {
+            Some(url) => Database::postgres(url.expose()).await?,
+            None => {
+                let file = catalog_file(&directory).await?;
+                if !file.exists() {
+                    let name = format!("catalog {} is not there", file.display());
+                    layout::refuse_files(&storage, &name).await?;
+                }
+                Database::sqlite(&file).await?
+            }
+        };
         layout::open(&database, &storage).await?;
         database.settle().await?;
         let inner = Arc::new(Inner {
@@ -58,10 +65,14 @@ impl Lake {
             storage,
             runtime,
             options: Options::from(&config.lake),
-            cache: crate::snapshot::cache::Cache::default(),
+            cache: crate::snapshot::cache::Cache::new(&config.lake),
             running: crate::transaction::Running::default(),
         });
-        Ok(Self { inner })
+        let lake = Self { inner };
+        // So that it is known what there is when the catalog does not answer later. What is wrong with it is said to
+        // those who need it.
+        let _ = lake.latest().await;
+        Ok(lake)
     }
 
     /// The newest snapshot.
@@ -70,6 +81,11 @@ impl Lake {
     /// [`crate::Error::Unavailable`], [`crate::Error::Broken`].
     pub async fn latest(&self) -> Result<Snapshot> {
         Snapshot::latest(self).await
+    }
+
+    /// What there was when the lake was last read, without reading it; `None` when it has not been yet.
+    pub fn last_known(&self) -> Option<Arc<State>> {
+        self.inner.cache.newest_state()
     }
 
     /// An older snapshot.

@@ -136,14 +136,7 @@ async fn found_lake(database: &Database, storage: &Storage) -> Result<()> {
         complete(database, &found)?;
         return recognise(database, storage).await;
     }
-    if let Some(file) = storage.any_file().await? {
-        return Err(Error::broken(format!(
-            "{} holds files, {file} among them, and the {} is empty: restore the catalog that knows them, or choose \
-             an empty directory",
-            storage.data_path(),
-            database.name()
-        )));
-    }
+    refuse_files(storage, &format!("{} is empty", database.name())).await?;
     storage.expect(0).await?;
     for table in &TABLES {
         let sql = table.create(database.dialect());
@@ -151,6 +144,21 @@ async fn found_lake(database: &Database, storage: &Storage) -> Result<()> {
     }
     first_snapshot(&mut writing, database.dialect(), storage).await?;
     writing.commit().await
+}
+
+/// Files belong to a catalog: a new one is not made beside them.
+///
+/// # Errors
+/// [`Error::Broken`] when there are some. `catalog` says what is wrong with theirs.
+pub(crate) async fn refuse_files(storage: &Storage, catalog: &str) -> Result<()> {
+    match storage.any_file().await? {
+        Some(file) => Err(Error::broken(format!(
+            "{} holds files, {file} among them, and the {catalog}: restore the catalog that knows them, or choose an \
+             empty directory",
+            storage.data_path()
+        ))),
+        None => Ok(()),
+    }
 }
 
 async fn first_snapshot(writing: &mut Writing, dialect: Dialect, storage: &Storage) -> Result<()> {

@@ -6,7 +6,8 @@
 //!
 //! Reading order: `id`, `state` (what there is at a snapshot), `content` (the rows of a table, as a list of parts), `types`
 //! (Arrow to the catalog's types and back), `database` and `storage` (the two places where bytes go), `layout` (the catalog's
-//! tables), `snapshot` (the lake at one moment), `scan` (a content as a table provider), `transaction`, `commit`,
+//! tables), `snapshot` (the lake at one moment), `scan` (a content as a table provider), `guard`
+//! (between a scan and its files, those of mounts too), `transaction`, `commit`,
 //! `maintenance`, `changes`.
 //!
 //! Source of the layout: the DuckLake specification 1.0, and what DuckDB 1.5.5 makes of it.
@@ -16,6 +17,7 @@ mod commit;
 mod content;
 mod database;
 mod error;
+pub mod guard;
 mod id;
 mod lake;
 mod layout;
@@ -41,5 +43,8 @@ pub use maintenance::{Budget, Cleaned, Compacted, Expired, Expiry, Maintained, S
 pub use restore::Restored;
 pub use snapshot::{LakeTable, Snapshot};
 pub use state::{Column, Key, Schema, SnapshotInfo, State, Table, View};
-pub use transaction::{Commented, Definition, NewColumn, NewTable, Savepoint, Transaction};
+pub use storage::{chain, open_bucket};
+pub use transaction::{
+    Commented, Definition, Leftover, NewColumn, NewTable, Savepoint, Transaction,
+};
 pub use writer::{TableWriter, Written};

@@ -46,6 +46,8 @@ pub enum Expiry {
     Before(DateTime<Utc>),
     /// These.
     Versions(Vec<SnapshotId>),
+    /// All but so many, the newest ones.
+    Keep(u64),
 }
 
 /// What a compaction did.
@@ -121,8 +123,12 @@ impl Lake {
         let oldest = options
             .snapshot_retention
             .and_then(|kept| Utc::now().checked_sub_signed(chrono::Duration::from_std(kept).ok()?));
-        if let Some(oldest) = oldest {
-            done.expired = self.expire(&Expiry::Before(oldest)).await?;
+        let expiries = [
+            oldest.map(Expiry::Before),
+            options.max_snapshots.map(Expiry::Keep),
+        ];
+        for expiry in expiries.iter().flatten() {
+            done.expired.add(&self.expire(expiry).await?);
         }
         done.compacted = self.compact(&Scope::All, budget).await?;
         if !budget.is_spent() {

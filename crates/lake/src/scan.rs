@@ -5,7 +5,6 @@ pub(crate) mod assemble;
 pub(crate) mod blame;
 mod files;
 mod memory;
-mod source;
 pub(crate) mod stream;
 
 use std::sync::Arc;
@@ -14,7 +13,6 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Statistics, project_schema};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
@@ -22,6 +20,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 
+use crate::guard::has_subquery;
 use crate::{LakeTable, Part};
 
 pub(crate) use files::entry;
@@ -88,27 +87,6 @@ impl LakeScan {
         };
         Ok((outputs, schema))
     }
-}
-
-fn has_subquery(filter: &Expr) -> bool {
-    let mut found = false;
-    // The closure never fails, so neither does the walk.
-    let _ = filter.apply(|expr| {
-        found |= matches!(
-            expr,
-            Expr::ScalarSubquery(_)
-                | Expr::InSubquery(_)
-                | Expr::Exists(_)
-                | Expr::SetComparison(_)
-                | Expr::OuterReferenceColumn(..)
-        );
-        Ok(if found {
-            TreeNodeRecursion::Stop
-        } else {
-            TreeNodeRecursion::Continue
-        })
-    });
-    found
 }
 
 #[async_trait]

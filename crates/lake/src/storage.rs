@@ -19,7 +19,9 @@ use uuid::Uuid;
 
 use crate::{Error, Result};
 
+pub use failure::chain;
 pub(crate) use local::make;
+pub use s3::open_bucket;
 
 /// The data path of a lake. A clone is the same one.
 #[derive(Debug, Clone)]

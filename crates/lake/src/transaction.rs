@@ -4,6 +4,7 @@ mod alter;
 mod define;
 mod definition;
 mod files;
+mod leftover;
 mod name;
 mod reshape;
 mod running;
@@ -18,6 +19,7 @@ use crate::{Content, Error, Lake, Result, Snapshot, SnapshotId, State, TableId, 
 
 pub use definition::{Commented, Definition, NewColumn, NewTable};
 pub(crate) use files::Files;
+pub use leftover::Leftover;
 pub(crate) use name::INLINED_COLUMNS;
 pub(crate) use reshape::{content as reshape, rounded_columns};
 pub(crate) use running::Running;

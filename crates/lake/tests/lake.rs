@@ -16,6 +16,8 @@ mod changes;
 mod conflicts;
 #[path = "lake/definitions.rs"]
 mod definitions;
+#[path = "lake/flush.rs"]
+mod flush;
 #[path = "lake/history.rs"]
 mod history;
 #[path = "lake/maintenance.rs"]

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use datafusion::error::DataFusionError;
 use futures::stream::{self, BoxStream, StreamExt};
+use godwit_lake::guard::FileGuard;
 use object_store::path::Path as Location;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
@@ -17,6 +18,7 @@ use object_store::{
 };
 
 use crate::listing::DataFile;
+use crate::object::PinnedObject;
 use crate::{Error, blame};
 
 /// A table's files as they were when it was resolved. What is read later must still be that.
@@ -24,6 +26,8 @@ use crate::{Error, blame};
 pub(crate) struct Pins {
     table: String,
     files: HashMap<Location, Pin>,
+    /// The store, where the files are not on the disk.
+    object: Option<Arc<PinnedObject>>,
 }
 
 #[derive(Debug)]
@@ -34,7 +38,8 @@ struct Pin {
 }
 
 impl Pins {
-    pub(crate) fn new<'a>(table: &str, files: impl Iterator<Item = &'a DataFile>) -> Self {
+    pub(crate) fn new<'a>(table: &str, files: impl Iterator<Item = &'a DataFile> + Clone) -> Self {
+        let object = files.clone().find_map(|file| file.object.clone());
         let pin = |file: &DataFile| {
             let pin = Pin {
                 path: file.path.clone(),
@@ -46,11 +51,19 @@ impl Pins {
         Self {
             table: table.to_owned(),
             files: files.map(pin).collect(),
+            object,
         }
     }
 
     /// Puts the file's path into an error of a scan. A file that has changed is the reason for whatever came up.
     pub(crate) fn explain(&self, location: &Location, error: DataFusionError) -> DataFusionError {
+        if let Some(said) = self
+            .object
+            .as_ref()
+            .and_then(|object| object.take_failure())
+        {
+            return said.into();
+        }
         match (self.verify(location), self.files.get(location)) {
             (Err(changed), _) => changed.into(),
             (Ok(()), Some(pin)) => blame::file(&pin.path, error),
@@ -58,8 +71,23 @@ impl Pins {
         }
     }
 
-    /// Fails when the file is not what it was.
+    /// The store that the files are read through; `disk` when that is where they are.
+    pub(crate) fn store(self: &Arc<Self>, disk: Arc<dyn ObjectStore>) -> PinnedStore {
+        let inner = match &self.object {
+            Some(object) => Arc::clone(object) as Arc<dyn ObjectStore>,
+            None => disk,
+        };
+        PinnedStore {
+            inner,
+            pins: Arc::clone(self),
+        }
+    }
+
+    /// Fails when the file is not what it was. An object cannot be: every request for it says which one is meant.
     pub(crate) fn verify(&self, location: &Location) -> Result<(), Error> {
+        if self.object.is_some() {
+            return Ok(());
+        }
         let Some(pin) = self.files.get(location) else {
             return Ok(());
         };
@@ -99,17 +127,33 @@ impl Pins {
     }
 }
 
+/// Guards a scan: it reads nothing but pinned files.
+#[derive(Debug)]
+pub(super) struct PinGuard(pub(super) Arc<Pins>);
+
+impl FileGuard for PinGuard {
+    fn store(&self, store: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
+        Arc::new(self.0.store(store))
+    }
+
+    fn explain(&self, location: &Location, error: DataFusionError) -> DataFusionError {
+        self.0.explain(location, error)
+    }
+
+    fn verify(&self, location: &Location) -> Result<(), DataFusionError> {
+        Ok(self.0.verify(location)?)
+    }
+
+    fn answers_filters(&self) -> bool {
+        true
+    }
+}
+
 /// A view of a store that gives out nothing but what its pins say, and that nothing can be written through.
 #[derive(Debug)]
 pub(crate) struct PinnedStore {
     inner: Arc<dyn ObjectStore>,
     pins: Arc<Pins>,
-}
-
-impl PinnedStore {
-    pub(crate) fn new(inner: Arc<dyn ObjectStore>, pins: Arc<Pins>) -> Self {
-        Self { inner, pins }
-    }
 }
 
 impl fmt::Display for PinnedStore {

@@ -12,11 +12,11 @@ use datafusion::error::Result;
 use datafusion::execution::cache::cache_manager::CachedFileMetadata;
 use datafusion::execution::cache::{SchemaFingerprint, TableScopedPath};
 use futures::StreamExt;
+use godwit_lake::guard::catch_panic;
 use object_store::ObjectStore;
 
 use super::pin::Pins;
 use super::unit::parquet_options;
-use crate::blame;
 use crate::infer::Layout;
 use crate::partition::TableFile;
 
@@ -78,7 +78,7 @@ impl Reader<'_> {
     async fn read(&self, file: &TableFile) -> Result<PartitionedFile> {
         let statistics = if self.from_footer {
             let location = &file.file.meta.location;
-            let read = blame::catch_panic(self.footer(file)).await;
+            let read = catch_panic(self.footer(file)).await;
             read.map_err(|error| self.pins.explain(location, error))?
         } else {
             let size = usize::try_from(file.file.meta.size).unwrap_or(usize::MAX);

@@ -6,6 +6,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, Sc
 use datafusion::catalog::Session;
 use datafusion::common::{DFSchema, project_schema};
 use datafusion::config::{CsvOptions, TableParquetOptions};
+use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{
     ArrowSource, AvroSource, CsvSource, FileGroup, FileScanConfigBuilder, FileSource, JsonSource,
@@ -27,13 +28,16 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::scalar::ScalarValue;
 use datafusion_datasource::compute_all_files_statistics;
+use godwit_lake::guard::guarded;
 
-use super::pin::{PinnedStore, Pins};
-use super::source::guard;
+use super::pin::{PinGuard, PinnedStore, Pins};
 use super::statistics;
 use crate::format::Encoding;
 use crate::infer::{Facts, Layout, null_as_text};
 use crate::partition::{TableFile, TableFiles};
+
+/// How much of an Arrow file in a store is read at once, in bytes.
+const PIECE: usize = 8 << 20;
 
 /// Files of a table that one DataFusion source can read, because they are written alike.
 #[derive(Debug)]
@@ -193,7 +197,7 @@ impl Unit {
         let store = session
             .runtime_env()
             .object_store(ObjectStoreUrl::local_filesystem())?;
-        let store = Arc::new(PinnedStore::new(store, Arc::clone(request.pins)));
+        let store = Arc::new(request.pins.store(store));
         let row_limit = request.limit.filter(|_| request.limit_cuts_files);
         let (files, complete) = statistics::collect(
             session,
@@ -205,6 +209,7 @@ impl Unit {
             request.pins,
         )
         .await?;
+        let files = self.cut_objects(files);
         let groups = FileGroup::new(files).split_files(session.config().target_partitions().max(1));
         let collect = session.config().collect_statistics();
         let (groups, statistics) = compute_all_files_statistics(
@@ -214,7 +219,8 @@ impl Unit {
             !complete,
         )?;
 
-        let source = guard(self.source(session, store), Arc::clone(request.pins));
+        let guard = Arc::new(PinGuard(Arc::clone(request.pins)));
+        let source = guarded(self.source(session, store), guard);
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
             .with_file_groups(groups)
             .with_statistics(statistics)
@@ -227,6 +233,23 @@ impl Unit {
             return Ok(Some(DataSourceExec::from_data_source(config)));
         }
         self.align(request, config).map(Some)
+    }
+
+    /// An Arrow file that is no file of the disk is read a piece at a time: the engine's reader takes all of a piece into
+    /// memory at once.
+    fn cut_objects(&self, files: Vec<PartitionedFile>) -> Vec<PartitionedFile> {
+        let is_object = self.files.iter().any(|file| file.file.object.is_some());
+        if !is_object || self.layout != Layout::ArrowFile {
+            return files;
+        }
+        let mut pieces = Vec::new();
+        for file in files {
+            let size = i64::try_from(file.object_meta.size).unwrap_or(i64::MAX);
+            let starts = (0..size).step_by(PIECE);
+            let end = |start: i64| size.min(start.saturating_add(PIECE as i64));
+            pieces.extend(starts.map(|start| file.clone().with_range(start, end(start))));
+        }
+        pieces
     }
 
     /// The files that the filters on partition columns leave.

@@ -147,6 +147,48 @@ fn limits_fit_each_other() {
 }
 
 #[test]
+fn copies_go_to_directories_and_buckets() {
+    for (file, allowed) in [
+        (
+            "allowed = [\"out\"]",
+            "must be absolute paths of directories, or s3://BUCKET/PREFIX, without '..'; \"out\" is none",
+        ),
+        (
+            "allowed = [\"s3://bucket/a/../b\"]",
+            "\"s3://bucket/a/../b\" is none",
+        ),
+        (
+            "allowed = [\"/out\", \"https://bucket/a\"]",
+            "\"https://bucket/a\" is none",
+        ),
+        (
+            "s3_endpoint = \"http://h:1\"",
+            "or with http:// where copy.s3_allow_http is true",
+        ),
+        (
+            "s3_access_key_id = \"a\"",
+            "copy.s3_secret_access_key: missing",
+        ),
+        (
+            "s3_secret_access_key = \"hunter2\"",
+            "copy.s3_access_key_id: missing",
+        ),
+    ] {
+        let problem = only(&format!("[copy]\n{file}"));
+        assert!(problem.contains(allowed), "{problem}");
+        assert!(!problem.contains("hunter2"), "{problem}");
+    }
+    let config = Layers::default()
+        .file("[copy]\nallowed = [\"/out\", \"s3://bucket/out/\"]\ns3_access_key_id = \"a\"")
+        .env("GODWIT_COPY_S3_SECRET_ACCESS_KEY", "hunter2")
+        .config();
+    assert_eq!(config.copy.allowed.len(), 2);
+    let secret = config.copy.s3_secret_access_key.as_ref();
+    assert_eq!(secret.map(|secret| secret.expose()), Some("hunter2"));
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
 fn the_lake_has_a_place_and_a_catalog() {
     for (file, allowed) in [
         (

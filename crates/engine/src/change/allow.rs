@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use godwit_auth::access::{Privilege, Relation};
-use godwit_lake::State as LakeState;
 
 use super::{Scope, Target};
 use crate::Result;
@@ -31,9 +30,8 @@ pub(super) fn allow(
         return Ok(None);
     };
     let caller = scope.state.authority();
-    let lake: &LakeState = scope.seen.lake().state();
     let need = Need {
-        sight: Sight::new(caller, lake),
+        sight: Sight::of(caller, scope.seen),
         schema: &table.table().schema,
         name: &table.table().name,
     };

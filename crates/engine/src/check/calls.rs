@@ -24,6 +24,8 @@ pub(crate) enum Call {
     Expire {
         older_than: Option<Expr>,
         versions: Option<Expr>,
+        /// How many of the newest stay.
+        keep: Option<Expr>,
     },
     /// `clean_up`
     CleanUp,
@@ -36,7 +38,7 @@ pub(crate) enum Call {
 
 /// What can be called, for messages.
 const KNOWN: &str = "compact(['table']), flush(['table']), expire_snapshots(older_than => '7 days'), expire_snapshots(versions => [3, 4]), \
-                     clean_up(), restore('table', version) and restore(ALL, version)";
+                     expire_snapshots(keep => 100), clean_up(), restore('table', version) and restore(ALL, version)";
 
 /// Takes a call apart.
 ///
@@ -73,6 +75,7 @@ pub(crate) fn call_of(function: &Function) -> Result<Call> {
         "expire_snapshots" => Call::Expire {
             older_than: args.next("older_than").cloned(),
             versions: args.next("versions").cloned(),
+            keep: args.next("keep").cloned(),
         },
         "clean_up" => Call::CleanUp,
         "restore" => {

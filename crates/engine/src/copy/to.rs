@@ -31,12 +31,12 @@ impl Inner {
 
     /// Writes the rows to a file that takes its name when it is whole. How many there were.
     pub(crate) async fn copy_now(&self, job: &Job) -> Result<u64> {
-        let place = job.id.to_string();
-        let failed = |error: &DataFusionError| Error::from_datafusion(error, &place);
+        let id = job.id.to_string();
+        let failed = |error: &DataFusionError| Error::from_datafusion(error, &id);
         let parsed = parse::parse(&job.sql, self.planner.limits)?;
         let copy = copy_in(&parsed)?;
         allow(&job.session)?;
-        let file = self.planner.places.to_write(&copy.path)?;
+        let place = self.planner.places.to_write(&copy.path)?;
         let given = Some(Arc::clone(&job.parameters));
         let plan = self.plan_copy(&job.session, &copy, &parsed, given).await?;
         let values = match &job.bound {
@@ -49,17 +49,17 @@ impl Inner {
             Some(bound) => Some(bound.row(0).map_err(|error| failed(&error))?),
             None => None,
         };
-        let mut writing = Writing::begin(&file, &plan.schema, &copy.options)?;
+        let mut writing = Writing::begin(place, &plan.schema, &copy.options).await?;
         let mut batches = run::start(&plan, &job.session.caller(), values, |_| {})
             .await
             .map_err(|error| failed(&error))?;
         while let Some(batch) = batches.next().await {
             let batch = batch.map_err(|error| failed(&error))?;
             let batch =
-                conform(&batch, &plan.schema).map_err(|error| Error::from_arrow(&error, &place))?;
-            writing.write(&batch)?;
+                conform(&batch, &plan.schema).map_err(|error| Error::from_arrow(&error, &id))?;
+            writing.write(&batch).await?;
         }
-        writing.finish()
+        writing.finish().await
     }
 
     async fn plan_copy(

@@ -1,7 +1,7 @@
-//! A file that is being written, beside the one that it replaces.
+//! A file that is being written, beside the one that it replaces, or an object that is not seen yet.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,20 +14,30 @@ use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::errors::ParquetError;
 use rand::Rng;
 
+use super::places::Place;
+use super::upload::{Buffer, Upload};
 use super::{Format, Options};
 use crate::{Error, Result};
 
 /// How much of a Parquet file is kept in memory before a row group is written, in bytes.
 const ROW_GROUP_BYTES: usize = 64 << 20;
 
-type Out = BufWriter<File>;
-
 /// Dropped before it is finished, it leaves nothing behind.
 pub(super) struct Writing {
+    target: Target,
+    to: To,
+    rows: u64,
+}
+
+enum Target {
+    File(LocalFile),
+    Object(Upload),
+}
+
+/// A file that has no name of its own yet.
+struct LocalFile {
     file: PathBuf,
     temporary: PathBuf,
-    to: Option<To>,
-    rows: u64,
 }
 
 enum To {
@@ -37,95 +47,170 @@ enum To {
     Arrow(Box<FileWriter<Out>>),
 }
 
+enum Out {
+    File(BufWriter<File>),
+    Buffer(Buffer),
+}
+
 impl Writing {
     /// # Errors
     /// When the directory cannot be written to, or the format cannot hold the columns.
-    pub(super) fn begin(file: &Path, schema: &SchemaRef, options: &Options) -> Result<Self> {
+    pub(super) async fn begin(place: Place, schema: &SchemaRef, options: &Options) -> Result<Self> {
+        let name = match &place {
+            Place::File(file) => file.display().to_string(),
+            Place::Object(object) => object.url.clone(),
+        };
+        let (target, out) = match place {
+            Place::File(file) => {
+                let (file, out) = LocalFile::begin(&file).map_err(|error| failed(&name, &error))?;
+                (Target::File(file), Out::File(BufWriter::new(out)))
+            }
+            Place::Object(object) => {
+                let buffer = Buffer::default();
+                let upload = Upload::new(object, buffer.clone());
+                (Target::Object(upload), Out::Buffer(buffer))
+            }
+        };
+        let to = To::begin(out, schema, options).map_err(|error| failed(&name, &error))?;
+        let mut writing = Self {
+            target,
+            to,
+            rows: 0,
+        };
+        // A file without rows has a header too.
+        if options.format == Format::Csv {
+            writing
+                .write(&RecordBatch::new_empty(Arc::clone(schema)))
+                .await?;
+        }
+        Ok(writing)
+    }
+
+    pub(super) async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let written = self.to.write(batch);
+        written.map_err(|error| failed(&self.target.name(), &error))?;
+        if let Target::Object(upload) = &mut self.target {
+            upload.send().await?;
+        }
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    /// Makes the file safe and gives it its name. How many rows it has.
+    pub(super) async fn finish(self) -> Result<u64> {
+        let name = self.target.name();
+        let broken = |error: &dyn std::fmt::Display| failed(&name, error);
+        let out = self.to.finish().map_err(|error| broken(&error))?;
+        match (self.target, out) {
+            (Target::File(file), Out::File(out)) => {
+                file.finish(out).map_err(|error| broken(&error))?;
+            }
+            (Target::Object(upload), _) => upload.finish().await?,
+            (Target::File(_), Out::Buffer(_)) => {}
+        }
+        Ok(self.rows)
+    }
+}
+
+impl Target {
+    fn name(&self) -> String {
+        match self {
+            Self::File(local) => local.file.display().to_string(),
+            Self::Object(upload) => upload.url().to_owned(),
+        }
+    }
+}
+
+impl LocalFile {
+    fn begin(file: &Path) -> io::Result<(Self, File)> {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let number: u64 = rand::rng().random();
         let temporary = file.with_file_name(format!(".{name}.{number:016x}.part"));
-        let broken = |error: &dyn std::fmt::Display| failed(file, error);
-        let out = File::create_new(&temporary).map_err(|error| broken(&error))?;
-        let mut writing = Self {
-            file: file.to_owned(),
-            temporary,
-            to: None,
-            rows: 0,
-        };
-        let out = BufWriter::new(out);
-        writing.to = Some(match options.format {
-            Format::Csv => To::Csv(Box::new(
+        let out = File::create_new(&temporary)?;
+        let file = file.to_owned();
+        Ok((Self { file, temporary }, out))
+    }
+
+    fn finish(self, mut out: BufWriter<File>) -> io::Result<()> {
+        out.flush()?;
+        out.get_ref().sync_all()?;
+        fs::rename(&self.temporary, &self.file)?;
+        match self.file.parent() {
+            Some(dir) => File::open(dir)?.sync_all(),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for LocalFile {
+    fn drop(&mut self) {
+        // After the rename there is nothing of that name.
+        let _ = fs::remove_file(&self.temporary);
+    }
+}
+
+impl To {
+    fn begin(out: Out, schema: &SchemaRef, options: &Options) -> Result<Self, String> {
+        Ok(match options.format {
+            Format::Csv => Self::Csv(Box::new(
                 arrow::csv::WriterBuilder::new()
                     .with_header(options.header)
                     .with_delimiter(u8::try_from(options.delimiter).unwrap_or(b','))
                     .with_null(options.null.clone().unwrap_or_default())
                     .build(out),
             )),
-            Format::Parquet => To::Parquet(Box::new(
+            Format::Parquet => Self::Parquet(Box::new(
                 ArrowWriter::try_new(out, Arc::clone(schema), None)
-                    .map_err(|error| broken(&error))?,
+                    .map_err(|error| error.to_string())?,
             )),
-            Format::Json => To::Json(LineDelimitedWriter::new(out)),
-            Format::Arrow => To::Arrow(Box::new(
-                FileWriter::try_new(out, schema).map_err(|error| broken(&error))?,
+            Format::Json => Self::Json(LineDelimitedWriter::new(out)),
+            Format::Arrow => Self::Arrow(Box::new(
+                FileWriter::try_new(out, schema).map_err(|error| error.to_string())?,
             )),
-        });
-        // A file without rows has a header too.
-        if options.format == Format::Csv {
-            writing.write(&RecordBatch::new_empty(Arc::clone(schema)))?;
-        }
-        Ok(writing)
+        })
     }
 
-    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let written = match &mut self.to {
-            Some(To::Csv(writer)) => writer.write(batch).map_err(|error| text(&error)),
-            Some(To::Json(writer)) => writer.write(batch).map_err(|error| text(&error)),
-            Some(To::Arrow(writer)) => writer.write(batch).map_err(|error| text(&error)),
-            Some(To::Parquet(writer)) => {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), String> {
+        match self {
+            Self::Csv(writer) => writer.write(batch).map_err(|error| text(&error)),
+            Self::Json(writer) => writer.write(batch).map_err(|error| text(&error)),
+            Self::Arrow(writer) => writer.write(batch).map_err(|error| text(&error)),
+            Self::Parquet(writer) => {
                 write_parquet(writer, batch).map_err(|error| error.to_string())
             }
-            None => Ok(()),
-        };
-        written.map_err(|error| failed(&self.file, &error))?;
-        self.rows += batch.num_rows() as u64;
-        Ok(())
+        }
     }
 
-    /// Makes the file safe on disk and gives it its name. How many rows it has.
-    pub(super) fn finish(mut self) -> Result<u64> {
-        let Some(to) = self.to.take() else {
-            return Ok(self.rows);
-        };
-        let file = self.file.clone();
-        let broken = |error: &dyn std::fmt::Display| failed(&file, error);
-        let mut out = match to {
-            To::Csv(writer) => (*writer).into_inner(),
-            To::Json(mut writer) => {
-                writer.finish().map_err(|error| broken(&text(&error)))?;
-                writer.into_inner()
+    /// Writes what ends a file of its format.
+    fn finish(self) -> Result<Out, String> {
+        match self {
+            Self::Csv(writer) => Ok((*writer).into_inner()),
+            Self::Json(mut writer) => {
+                writer.finish().map_err(|error| text(&error))?;
+                Ok(writer.into_inner())
             }
-            To::Arrow(mut writer) => {
-                writer.finish().map_err(|error| broken(&text(&error)))?;
-                writer.into_inner().map_err(|error| broken(&text(&error)))?
+            Self::Arrow(mut writer) => {
+                writer.finish().map_err(|error| text(&error))?;
+                writer.into_inner().map_err(|error| text(&error))
             }
-            To::Parquet(writer) => writer.into_inner().map_err(|error| broken(&error))?,
-        };
-        out.flush().map_err(|error| broken(&error))?;
-        out.get_ref().sync_all().map_err(|error| broken(&error))?;
-        fs::rename(&self.temporary, &self.file).map_err(|error| broken(&error))?;
-        if let Some(dir) = self.file.parent() {
-            let synced = File::open(dir).and_then(|dir| dir.sync_all());
-            synced.map_err(|error| broken(&error))?;
+            Self::Parquet(writer) => writer.into_inner().map_err(|error| error.to_string()),
         }
-        Ok(self.rows)
     }
 }
 
-impl Drop for Writing {
-    fn drop(&mut self) {
-        // After the rename there is nothing of that name.
-        let _ = fs::remove_file(&self.temporary);
+impl Write for Out {
+    fn write(&mut self, written: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.write(written),
+            Self::Buffer(buffer) => buffer.write(written),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.flush(),
+            Self::Buffer(buffer) => buffer.flush(),
+        }
     }
 }
 
@@ -147,6 +232,6 @@ fn text(error: &ArrowError) -> String {
     }
 }
 
-fn failed(file: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::invalid(format!("COPY TO '{}': {error}", file.display()))
+fn failed(name: &str, error: &dyn std::fmt::Display) -> Error {
+    Error::invalid(format!("COPY TO '{name}': {error}"))
 }

@@ -11,6 +11,7 @@ use crate::check::{Call, call_of};
 use crate::inner::Inner;
 use crate::parse::{self, Parsed};
 use crate::session::{Session, State};
+use crate::transactions::{commit, gate};
 use crate::{Error, Result, constants};
 
 /// A call whose arguments have values.
@@ -52,10 +53,7 @@ impl Inner {
                 let done = lake.compact(&scope, Budget::THOROUGH).await;
                 done.map(|done| done.files)
             }
-            Work::Flush(scope) => {
-                let done = lake.compact(&scope, Budget::THOROUGH).await;
-                done.map(|done| done.flushed_rows)
-            }
+            Work::Flush(scope) => lake.flush(&scope).await.map(|done| done.flushed_rows),
             Work::Expire(expiry) => lake.expire(&expiry).await.map(|done| done.snapshots),
             Work::CleanUp => {
                 let done = lake.clean_up(self.orphan_grace).await;
@@ -66,7 +64,8 @@ impl Inner {
                 let transaction = lake.begin().await.map_err(translate)?;
                 let done = transaction.restore(&then, &scope).await;
                 let done = done.map_err(translate)?;
-                transaction.commit().await.map(|_| done.tables)
+                gate::keep(commit(transaction)).await?;
+                Ok(done.tables)
             }
         };
         done.map_err(translate)
@@ -118,14 +117,22 @@ fn work_of(session: &SessionState, schema: &str, call: &Call) -> Result<Work> {
         Call::Expire {
             older_than: Some(time),
             versions: None,
+            keep: None,
         } => Work::Expire(Expiry::Before(constants::time_or_age(session, time)?)),
         Call::Expire {
             older_than: None,
             versions: Some(versions),
+            keep: None,
         } => Work::Expire(Expiry::Versions(versions_of(session, versions)?)),
+        Call::Expire {
+            older_than: None,
+            versions: None,
+            keep: Some(keep),
+        } => Work::Expire(Expiry::Keep(constants::count(session, keep)?)),
         Call::Expire { .. } => {
             return Err(Error::invalid(
-                "expire_snapshots takes either older_than => a point in time or an age, or versions => [numbers]",
+                "expire_snapshots takes one of older_than => a point in time or an age, versions => [numbers], and keep => how \
+                 many of the newest stay",
             ));
         }
     })

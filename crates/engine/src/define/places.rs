@@ -83,7 +83,7 @@ impl Defining<'_> {
             if schema == TEMP && self.temporary.get(table).is_some() {
                 return Ok(Found::Temporary(table.to_owned()));
             }
-            let state = seen.lake().state();
+            let state = self.lake();
             if !lookup.sight().sees(schema, table) {
                 continue;
             }

@@ -12,6 +12,28 @@ use crate::{Error, Result};
 /// The longest pause before a change is made again; the first ones are shorter.
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
+/// The pauses between attempts to commit.
+pub(crate) struct Pauses {
+    longest: Duration,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self {
+            longest: Duration::from_millis(2),
+        }
+    }
+}
+
+impl Pauses {
+    /// Those that met once would meet again, if each came back at once.
+    pub(crate) async fn next(&mut self) {
+        let pause = rand::random_range(Duration::ZERO..=self.longest);
+        tokio::time::sleep(pause).await;
+        self.longest = LONGEST_PAUSE.min(self.longest * 2);
+    }
+}
+
 impl Inner {
     /// Makes a change of a durable table, and again when another transaction was first and the statement stands for
     /// itself: `lake.commit_retries` times. `begin` gives a place for the rows that it returns.
@@ -21,7 +43,7 @@ impl Inner {
         begin: impl Fn() -> Result<Option<Returned>> + Send,
     ) -> Result<(u64, Option<Returned>)> {
         let mut left = self.commit_retries;
-        let mut longest = Duration::from_millis(2);
+        let mut pauses = Pauses::default();
         loop {
             let working = job.session.work().await?;
             let may_retry = working.is_autocommit() && left > 0;
@@ -34,10 +56,7 @@ impl Inner {
                 Err(Error::Aborted { message }) if may_retry => {
                     tracing::debug!(message, left, "a change is made again");
                     left -= 1;
-                    // Those that met once would meet again, if each came back at once.
-                    let pause = rand::random_range(Duration::ZERO..=longest);
-                    tokio::time::sleep(pause).await;
-                    longest = LONGEST_PAUSE.min(longest * 2);
+                    pauses.next().await;
                 }
                 Err(error) => return Err(error),
             }

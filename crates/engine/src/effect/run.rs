@@ -99,13 +99,14 @@ impl<'a> Run<'a> {
     async fn plan(&self) -> Result<Step> {
         let parsed = parse::parse(&self.job.sql, self.inner.planner.limits)?;
         let change = change_in(&parsed)?;
-        let lake = match self.place {
-            Place::Temporary(_) => self.job.session.seen().await?.lake().clone(),
-            Place::Durable(transaction) => transaction.snapshot(),
+        let temporary = self.temporary().clone();
+        let seen = match self.place {
+            Place::Temporary(_) => self.job.session.seen().await?.with_temporary(temporary),
+            Place::Durable(transaction) => Seen::new(temporary, transaction.snapshot()),
         };
         let scope = Scope {
             state: &self.state(),
-            seen: &Seen::new(self.temporary().clone(), lake),
+            seen: &seen,
             parameters: &parsed.parameters,
             given: Some(Arc::clone(&self.job.parameters)),
         };

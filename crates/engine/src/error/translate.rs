@@ -10,6 +10,7 @@ use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use datafusion::parquet::errors::ParquetError;
 use datafusion::sql::sqlparser::parser::ParserError;
+use godwit_catalog::Refusal;
 use tokio::task::JoinError;
 
 use super::Error;
@@ -112,6 +113,14 @@ impl Error {
             },
             Catalog::Full { why } => Self::exhausted(why),
             Catalog::Null { .. } => Self::invalid(error.to_string()),
+            Catalog::Object { refusal, .. } => {
+                let message = error.to_string();
+                match refusal {
+                    Refusal::Missing => Self::NotFound { message },
+                    Refusal::Denied => Self::Denied { message },
+                    Refusal::Unavailable => Self::Unavailable { message },
+                }
+            }
             Catalog::Lake(error) => Self::from_lake(error, "lake"),
         }
     }

@@ -14,8 +14,9 @@ use super::columns::Columns;
 use super::{Arriving, IfExists, IfMissing};
 use crate::access::{RowCheck, Rules, Sight};
 use crate::change::Target;
-use crate::effect::KeyCheck;
+use crate::effect::{KeyCheck, Pauses};
 use crate::inner::Inner;
+use crate::transactions::Working;
 use crate::{Error, Result, Session, parse};
 
 /// The durable table that rows go into.
@@ -59,6 +60,18 @@ impl Inner {
             writer.append(batch).await.map_err(translate)?;
         }
         let written = writer.finish().await.map_err(translate)?;
+        self.commit_rows(session, working, before).await?;
+        Ok(written.appended)
+    }
+
+    /// Commits the rows that were added to a table. When another transaction was first, they are added again to what it
+    /// left, `lake.commit_retries` times: they are written, and the client does not send them again.
+    async fn commit_rows(
+        &self,
+        session: &Session,
+        mut working: Working,
+        mut before: LakeTable,
+    ) -> Result<()> {
         let check = KeyCheck {
             inner: self,
             state: session.state(),
@@ -66,11 +79,24 @@ impl Inner {
             temporary: session.temporary(),
             query_id: StatementId::random().to_string(),
         };
-        check
-            .added(transaction, &Target::Durable(before), &table.keys)
-            .await?;
-        working.finish().await?;
-        Ok(written.appended)
+        let mut attempts = self.commit_retries;
+        let mut pauses = Pauses::default();
+        loop {
+            let keys = before.table().keys.clone();
+            check
+                .added(working.transaction(), &Target::Durable(before), &keys)
+                .await?;
+            let (lost, left) = match working.finish_or_keep().await {
+                Ok(()) => return Ok(()),
+                Err((lost, Some(left))) if attempts > 0 => (lost, left),
+                Err((error, _)) => return Err(error),
+            };
+            attempts -= 1;
+            pauses.next().await;
+            working = session.work().await?;
+            let staged = left.stage(working.transaction()).await;
+            before = staged.map_err(translate)?.ok_or(lost)?;
+        }
     }
 
     /// The defaults of the columns that an upload does not have.

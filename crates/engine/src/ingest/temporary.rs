@@ -9,6 +9,7 @@ use super::{Arriving, IfExists, IfMissing, IngestTarget};
 use crate::change::exists;
 use crate::effect::{Adding, SMALL_CHUNK, full};
 use crate::inner::Inner;
+use crate::transactions::gate;
 use crate::{Error, Result, Session};
 
 /// What is to become of the table, decided when the upload begins.
@@ -70,7 +71,11 @@ impl Inner {
                 });
             }
         }
-        writer.commit();
+        gate::keep(async {
+            writer.commit();
+            Ok(())
+        })
+        .await?;
         Ok(count)
     }
 }

@@ -8,13 +8,13 @@ use godwit_catalog::{CATALOG, TableEntry};
 use super::{FunctionNames, KeyInfo, SchemaEntry, TableInfo};
 use crate::access::Sight;
 use crate::inner::Inner;
-use crate::{Engine, Result, Session};
+use crate::{Engine, Error, Result, Session};
 
 impl Engine {
     /// All schemas, sorted.
     ///
     /// # Errors
-    /// [`Error::ShuttingDown`], or an internal one.
+    /// [`Error::ShuttingDown`]; [`Error::Unavailable`] while the lake's catalog is away; or an internal one.
     pub async fn schemas(
         &self,
         session: &Arc<Session>,
@@ -27,8 +27,9 @@ impl Engine {
             catalog.refresh().await;
             let mut names = catalog.schema_names();
             let seen = looking.seen().await?;
-            names.extend(seen.schema_names());
-            let sight = Sight::new(looking.authority(), seen.lake().state());
+            let durable = seen.schema_names();
+            names.extend(durable.map_err(|error| Error::from_catalog(&error))?);
+            let sight = Sight::of(looking.authority(), &seen);
             names.retain(|name| sight.sees_schema(name));
             names.sort();
             names.dedup();
@@ -47,7 +48,7 @@ impl Engine {
     /// that cannot be read is listed with its error. Of temporary tables the session's own are listed.
     ///
     /// # Errors
-    /// [`Error::ShuttingDown`], or an internal one.
+    /// [`Error::ShuttingDown`]; [`Error::Unavailable`] while the lake's catalog is away; or an internal one.
     pub async fn tables(
         &self,
         session: &Arc<Session>,
@@ -59,8 +60,8 @@ impl Engine {
         let looking = seeing(session);
         let found = self.list(permit, |inner| async move {
             let seen = looking.seen().await?;
-            let mut entries = super::entries(&inner.planner.catalog, &seen).await;
-            let sight = Sight::new(looking.authority(), seen.lake().state());
+            let mut entries = super::entries(&inner.planner.catalog, &seen).await?;
+            let sight = Sight::of(looking.authority(), &seen);
             entries.retain(|entry| sight.sees(&entry.schema, &entry.name));
             Ok((seen, entries))
         });
@@ -81,7 +82,7 @@ impl Engine {
     /// The keys of a durable table, the primary one first. None for a table that has none, or does not exist.
     ///
     /// # Errors
-    /// [`Error::ShuttingDown`], or an internal one.
+    /// [`Error::ShuttingDown`]; [`Error::Unavailable`] while the lake's catalog is away; or an internal one.
     pub async fn keys(
         &self,
         session: &Arc<Session>,
@@ -94,9 +95,9 @@ impl Engine {
         let (schema, table) = (schema.map(str::to_owned), table.to_owned());
         self.list(permit, |_| async move {
             let seen = looking.seen().await?;
-            let state = seen.lake().state();
-            let sight = Sight::new(looking.authority(), state);
-            Ok(super::keys(state, &sight, schema.as_deref(), &table))
+            let lake = seen.lake().map_err(|error| Error::from_catalog(&error))?;
+            let sight = Sight::of(looking.authority(), &seen);
+            Ok(super::keys(lake.state(), &sight, schema.as_deref(), &table))
         })
         .await
     }

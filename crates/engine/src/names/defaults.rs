@@ -70,7 +70,8 @@ fn defaults_of(seen: &Seen) -> Defaults {
         let key = (schema.to_owned(), table.to_owned(), column.to_owned());
         defaults.insert(key, default.to_owned());
     };
-    for schema in seen.lake().state().schemas.values() {
+    let schemas = seen.lake().map(|lake| lake.state().schemas.values());
+    for schema in schemas.into_iter().flatten() {
         for table in schema.tables.values() {
             for column in &table.columns {
                 if let Some(default) = &column.default {

@@ -12,6 +12,15 @@ impl Lookup<'_> {
     /// Why a name stands for nothing: where it was looked for, and what it may have been meant to be.
     pub(super) async fn missing(&self, reference: &TableReference) -> Error {
         let schemas = self.schema_names();
+        let may_be_durable = match reference {
+            TableReference::Full { catalog, .. } if catalog.as_ref() != CATALOG => false,
+            reference => reference
+                .schema()
+                .is_none_or(|schema| !self.is_fixed(schema)),
+        };
+        if may_be_durable && let Err(away) = self.seen.lake() {
+            return Error::from_catalog(&away);
+        }
         match reference {
             TableReference::Full { catalog, .. } if catalog.as_ref() != CATALOG => {
                 Error::not_found(format!(
@@ -72,7 +81,7 @@ impl Lookup<'_> {
     async fn table_names(&self, schemas: &[&str]) -> BTreeMap<String, String> {
         let mut names = BTreeMap::new();
         for schema in schemas {
-            let mut entries = self.seen.entries_of(schema);
+            let mut entries = self.seen.entries_of(schema).unwrap_or_default();
             entries.extend(self.catalog.table_names(schema).await);
             let sight = self.sight_of_caller();
             entries.retain(|entry| sight.sees(schema, &entry.name));

@@ -89,7 +89,7 @@ impl Lookup<'_> {
         let seen = Seen::new(self.seen.temporary().clone(), snapshot);
         let then = Lookup {
             seen: &seen,
-            present: Some(self.seen.lake().state()),
+            present: self.seen.lake().ok().map(|lake| lake.state().as_ref()),
             ..*self
         };
         match Box::pin(then.durable(schema, name)).await? {
@@ -124,7 +124,7 @@ impl Lookup<'_> {
         let seen = Seen::new(self.seen.temporary().clone(), at_end);
         let then = Lookup {
             seen: &seen,
-            present: Some(self.seen.lake().state()),
+            present: self.seen.lake().ok().map(|lake| lake.state().as_ref()),
             ..*self
         };
         if !then.exists(schema, name) {

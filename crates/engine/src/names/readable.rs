@@ -114,7 +114,8 @@ impl Lookup<'_> {
             now: name.to_owned(),
         };
         let schema = table.source.schema();
-        let then = self.seen.lake().state().table(&table.schema, name);
+        let then = self.seen.lake().ok();
+        let then = then.and_then(|lake| lake.state().table(&table.schema, name));
         let now = then.and_then(|then| Some((then, self.present?.table_of(then.id)?)));
         let fields = schema.fields().iter().enumerate();
         let Some((then, now)) = now else {

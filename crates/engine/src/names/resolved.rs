@@ -120,7 +120,7 @@ impl Resolved {
     }
 
     /// What the names stand for.
-    fn tables(&self) -> impl Iterator<Item = &Table> {
+    pub(super) fn tables(&self) -> impl Iterator<Item = &Table> {
         self.found.values().filter_map(|found| match found {
             Found::Table(table) => Some(table),
             Found::Not(_) => None,

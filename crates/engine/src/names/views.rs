@@ -88,7 +88,8 @@ impl Lookup<'_> {
             ..*self
         };
         let sight = self.sight();
-        for schema in self.seen.lake().state().schemas.values() {
+        let schemas = self.seen.lake().map(|lake| lake.state().schemas.values());
+        for schema in schemas.into_iter().flatten() {
             for view in schema.views.values() {
                 if !sight.sees(&schema.name, &view.name) {
                     continue;

@@ -16,8 +16,8 @@ use crate::transactions::Open;
 /// What a statement is planned and run with: the settings of its session, and what its caller may do.
 #[derive(Clone)]
 pub(crate) struct State {
-    frozen: Arc<Frozen>,
-    authority: Arc<Authority>,
+    pub(super) frozen: Arc<Frozen>,
+    pub(super) authority: Arc<Authority>,
 }
 
 /// The settings of a session, frozen.

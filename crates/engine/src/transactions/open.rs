@@ -24,6 +24,7 @@ pub(crate) struct Open {
     /// Whether its session is that of clients which are not told apart.
     is_shared: bool,
     is_read_only: bool,
+    max_savepoints: usize,
     lake: Lake,
     journal: Arc<TempJournal>,
     /// The temporary tables that were changed.
@@ -84,7 +85,13 @@ pub(crate) enum Ended {
 pub(crate) struct Using(Arc<Open>);
 
 impl Open {
-    pub(crate) fn new(user: &str, session: SessionId, lake: &Lake, kind: Kind) -> Self {
+    pub(crate) fn new(
+        user: &str,
+        session: SessionId,
+        lake: &Lake,
+        kind: Kind,
+        max_savepoints: usize,
+    ) -> Self {
         Self {
             id: TransactionId::random(),
             user: user.to_owned(),
@@ -92,6 +99,7 @@ impl Open {
             is_named: kind.is_named,
             is_shared: kind.is_shared,
             is_read_only: kind.is_read_only,
+            max_savepoints,
             lake: lake.clone(),
             journal: Arc::default(),
             temporary: OnceLock::new(),
@@ -328,7 +336,7 @@ impl Drop for Using {
 ///
 /// # Errors
 /// [`Error::Aborted`] when another transaction committed first; when the lake does not answer.
-pub(super) async fn commit(transaction: Transaction) -> Result<()> {
+pub(crate) async fn commit(transaction: Transaction) -> Result<()> {
     let committed = tokio::spawn(transaction.commit()).await;
     committed
         .map_err(|error| Error::from_join(&error, "commit"))?

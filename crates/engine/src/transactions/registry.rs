@@ -16,6 +16,7 @@ const REMEMBERED: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Transactions {
     max: usize,
+    max_savepoints: usize,
     idle_timeout: Duration,
     inner: Mutex<Inner>,
 }
@@ -46,6 +47,7 @@ impl Transactions {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             max: config.lake.max_transactions,
+            max_savepoints: config.lake.max_savepoints,
             idle_timeout: config.lake.transaction_idle_timeout,
             inner: Mutex::default(),
         }
@@ -73,7 +75,14 @@ impl Transactions {
             )));
         }
         let lake = &session.shared().lake;
-        let open = Arc::new(Open::new(session.user(), session.id(), lake, kind));
+        let open = Open::new(
+            session.user(),
+            session.id(),
+            lake,
+            kind,
+            self.max_savepoints,
+        );
+        let open = Arc::new(open);
         inner.open.insert(open.id(), Arc::clone(&open));
         Ok(open)
     }

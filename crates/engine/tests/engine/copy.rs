@@ -174,3 +174,51 @@ async fn a_failed_copy_leaves_what_was_there() {
     ));
     assert_eq!(world.one("select count(*) from t").await, "0");
 }
+
+/// A world that may copy to and from one prefix of a service that is nowhere: what is refused never gets that far.
+async fn allowed_in_s3() -> World {
+    World::with(|config| {
+        config.copy.allowed = vec!["s3://bucket/out/".to_owned()];
+        config.copy.s3_endpoint = Some("http://127.0.0.1:9".to_owned());
+        config.copy.s3_allow_http = true;
+        config.copy.s3_access_key_id = Some("id".to_owned());
+        config.copy.s3_secret_access_key = Some(godwit_config::Secret::new("secret"));
+    })
+    .await
+}
+
+#[tokio::test]
+async fn no_url_leads_out_of_the_allowed_prefix() {
+    let world = allowed_in_s3().await;
+    world.changes(&["create table t (a int)"]).await;
+    for (url, says) in [
+        ("s3://bucket/outside/x.csv", "copy.allowed"),
+        ("s3://bucket/x.csv", "copy.allowed"),
+        ("s3://other/out/x.csv", "copy.allowed"),
+        ("s3://127.0.0.1:9/out/x.csv", "copy.allowed"),
+        ("s3://bucket/out/../x.csv", "'..'"),
+        ("s3://bucket/out/%2e%2e/x.csv", "%2e"),
+        ("s3://bucket/out//x.csv", "no empty part"),
+        ("http://127.0.0.1:9/bucket/out/x.csv", "'http://'"),
+        ("https://bucket/out/x.csv", "'https://'"),
+        ("gs://bucket/out/x.csv", "'gs://'"),
+        ("ftp://bucket/out/x.csv", "'ftp://'"),
+        ("file:///etc/x.csv", "'file://'"),
+        ("S3://bucket/out/x.csv", "'S3://'"),
+        ("/etc/x.csv", "copy.allowed"),
+        ("/s3://bucket/out/x.csv", "copy.allowed"),
+        ("bucket/out/x.csv", "s3://BUCKET/KEY"),
+    ] {
+        for sql in [
+            format!("copy t to '{url}'"),
+            format!("copy t from '{url}'"),
+            format!("select * from \"__file\".\"h,csv\".\"{url}\""),
+        ] {
+            let error = world.refused(&sql).await;
+            assert!(
+                matches!(&error, Error::Denied { message } | Error::InvalidInput { message } if message.contains(says)),
+                "{sql}: {error:?}"
+            );
+        }
+    }
+}

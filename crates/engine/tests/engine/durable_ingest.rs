@@ -246,3 +246,48 @@ async fn uploads_at_once_do_not_meet() {
     assert!(sent.iter().all(|sent| matches!(sent, Ok(2))), "{sent:?}");
     assert_eq!(world.one("select count(*), sum(a) from t").await, "16 56");
 }
+
+#[tokio::test]
+async fn an_upload_that_came_second_is_added_again() {
+    let world = World::new().await;
+    // Two batches of 60 rows, and between them what somebody else does.
+    let upload = async |world: &World, first: i64, meanwhile: &'static str| {
+        let half = move |from: i64| numbers(&Vec::from_iter(from..from + 60));
+        let other = world.another_session();
+        let (engine, permit) = (world.engine.clone(), world.permit.clone());
+        let second = async move {
+            let statement = engine.describe(&other, &permit, meanwhile).await?;
+            engine.execute(&other, &permit, &statement).await?;
+            Ok(half(first + 60))
+        };
+        let rows = stream::iter([Ok(half(first))]).chain(stream::once(second));
+        let sent = world.engine.ingest(
+            &world.session,
+            &world.permit,
+            append("t"),
+            numbers(&[]).schema(),
+            rows.boxed(),
+        );
+        sent.await.map(|sent| sent.rows)
+    };
+    let counted = async || world.one("select count(*), sum(a) from t").await;
+    world
+        .changes(&["create table main.t (a bigint primary key, b int default 7)"])
+        .await;
+    let sent = upload(&world, 0, "insert into t values (1000, 1)").await;
+    assert_eq!(sent.unwrap(), 120);
+    assert_eq!(counted().await, "121 8140");
+    let sent = upload(&world, 200, "delete from t where a < 60").await;
+    assert_eq!(sent.unwrap(), 120);
+    assert_eq!(world.one("select count(*) from t where b = 7").await, "180");
+
+    // What is there twice is still refused, and so is a table that is another one now.
+    let sent = upload(&world, 400, "insert into t values (450, 1)").await;
+    assert!(matches!(sent, Err(Error::AlreadyExists { .. })), "{sent:?}");
+    let sent = upload(&world, 600, "alter table t add column c int").await;
+    assert!(matches!(sent, Err(Error::Aborted { .. })), "{sent:?}");
+    assert_eq!(
+        world.one("select count(*) from t where a >= 320").await,
+        "2"
+    );
+}

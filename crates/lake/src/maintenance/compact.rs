@@ -6,7 +6,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use futures::StreamExt;
 
-use super::plan::{self, Group};
+use super::plan::{self, Aim, Group};
 use super::{Budget, Compacted, Scope};
 use crate::scan::stream;
 use crate::transaction::Inner;
@@ -25,13 +25,34 @@ impl Lake {
     /// # Errors
     /// [`Error::NotFound`] for the schema or the table that is named; [`Error::Full`]; [`Error::Unavailable`].
     pub async fn compact(&self, scope: &Scope, budget: Budget) -> Result<Compacted> {
+        let options = &self.inner.options;
+        let aim = match budget.thorough {
+            true => Aim::All,
+            false => Aim::Worth {
+                files: options.compact_files,
+                rows: options.flush_rows,
+            },
+        };
+        self.rewrite(scope, aim, budget).await
+    }
+
+    /// Moves the rows of tables that the catalog keeps into files, and leaves the files that there are alone. Otherwise as
+    /// [`Self::compact`].
+    ///
+    /// # Errors
+    /// As [`Self::compact`].
+    pub async fn flush(&self, scope: &Scope) -> Result<Compacted> {
+        self.rewrite(scope, Aim::Flush, Budget::THOROUGH).await
+    }
+
+    async fn rewrite(&self, scope: &Scope, aim: Aim, budget: Budget) -> Result<Compacted> {
         let tables = scope.tables(self.latest().await?.state())?;
         let mut done = Compacted::default();
         for (schema, name) in tables {
             if budget.is_spent() {
                 break;
             }
-            match compact_table(self, &schema, &name, budget.thorough).await {
+            match compact_table(self, &schema, &name, aim).await {
                 Ok(Some(table)) => done.add(&table),
                 Ok(None) => {}
                 Err(Error::Conflict { .. }) => done.postponed += 1,
@@ -59,7 +80,7 @@ async fn compact_table(
     lake: &Lake,
     schema: &str,
     name: &str,
-    thorough: bool,
+    aim: Aim,
 ) -> Result<Option<Compacted>> {
     let transaction = lake.begin().await?;
     let snapshot = transaction.snapshot();
@@ -67,7 +88,7 @@ async fn compact_table(
         return Ok(None);
     };
     let target_bytes = lake.inner.options.target_file_bytes;
-    let groups = plan::groups(table.content(), target_bytes, thorough);
+    let groups = plan::groups(table.content(), target_bytes, aim);
     if groups.is_empty() || table.table().read_only.is_some() {
         return Ok(None);
     }

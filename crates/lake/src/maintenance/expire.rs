@@ -57,12 +57,15 @@ impl Lake {
         let time = self.inner.database.dialect().text("snapshot_time");
         let sql = format!("SELECT snapshot_id, {time} FROM ducklake_snapshot ORDER BY snapshot_id");
         let mut rows = writing.query(&sql, &[]).await?;
-        // The newest.
-        rows.pop();
+        let newest = match which {
+            Expiry::Keep(kept) => usize::try_from(*kept).unwrap_or(usize::MAX).max(1),
+            Expiry::Before(_) | Expiry::Versions(_) => 1,
+        };
+        rows.truncate(rows.len().saturating_sub(newest));
         let used = self.inner.running.bases();
         let named: HashSet<i64> = match which {
             Expiry::Versions(versions) => versions.iter().map(|version| version.0).collect(),
-            Expiry::Before(_) => HashSet::new(),
+            Expiry::Before(_) | Expiry::Keep(_) => HashSet::new(),
         };
         let mut old = Vec::new();
         for row in rows {
@@ -70,12 +73,22 @@ impl Lake {
             let is_old = match which {
                 Expiry::Before(moment) => parse_time(row.text(1)?)? < *moment,
                 Expiry::Versions(_) => named.contains(&id),
+                Expiry::Keep(_) => true,
             };
             if is_old && !used.contains(&SnapshotId(id)) {
                 old.push(id);
             }
         }
         Ok(old)
+    }
+}
+
+impl Expired {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.snapshots += other.snapshots;
+        self.files += other.files;
+        self.bytes += other.bytes;
+        self.rows += other.rows;
     }
 }
 

@@ -2,11 +2,16 @@
 
 use crate::{Content, Part, Rows};
 
-/// Without being asked, so many small files of a table are joined at least: each round then rewrites a row only when the
-/// file it is in can become that much larger.
-const FILES: usize = 8;
-/// Without being asked, so many rows leave the catalog at least: reading a table reads all that it has there.
-const ROWS: u64 = 1000;
+/// Which parts are looked at, and from when on they are worth it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// Everything that can be joined.
+    All,
+    /// Rows that are in the catalog, and nothing else.
+    Flush,
+    /// So many small files of a table at least, or so many rows in the catalog: reading a table reads all that it has there.
+    Worth { files: usize, rows: u64 },
+}
 
 /// Parts that become one file, or a few where they turn out larger.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,12 +21,13 @@ pub(super) struct Group {
 }
 
 /// The groups of a content, for files of so many bytes.
-pub(super) fn groups(content: &Content, target_bytes: u64, thorough: bool) -> Vec<Group> {
+pub(super) fn groups(content: &Content, target_bytes: u64, aim: Aim) -> Vec<Group> {
     let mut groups = Vec::new();
     let mut open: Vec<usize> = Vec::new();
     let mut bytes = 0;
     for (place, part) in content.parts.iter().enumerate() {
-        let Some(size) = size(part, target_bytes) else {
+        let Some(size) = size(part, target_bytes).filter(|_| aim != Aim::Flush || !is_file(part))
+        else {
             continue;
         };
         if bytes + size > target_bytes && !open.is_empty() {
@@ -41,10 +47,12 @@ pub(super) fn groups(content: &Content, target_bytes: u64, thorough: bool) -> Ve
             .sum();
         let rewritten = parts().any(|part| is_file(part) && is_mostly_deleted(part));
         rewritten
-            || if thorough {
-                files > 1 || rows > 0
-            } else {
-                files >= FILES || rows >= ROWS
+            || match aim {
+                Aim::All | Aim::Flush => files > 1 || rows > 0,
+                Aim::Worth {
+                    files: from,
+                    rows: from_rows,
+                } => files >= from || rows >= from_rows,
             }
     };
     groups.retain(is_worth_it);
@@ -100,8 +108,13 @@ mod tests {
         }
     }
 
-    fn places(parts: Vec<Part>, thorough: bool) -> Vec<Vec<usize>> {
-        let groups = groups(&Content { parts }, 100, thorough);
+    const WORTH: Aim = Aim::Worth {
+        files: 8,
+        rows: 1000,
+    };
+
+    fn places(parts: Vec<Part>, aim: Aim) -> Vec<Vec<usize>> {
+        let groups = groups(&Content { parts }, 100, aim);
         groups.into_iter().map(|group| group.parts).collect()
     }
 
@@ -114,14 +127,16 @@ mod tests {
             file(30, 0),
             file(5, 0),
         ];
-        assert_eq!(places(parts.clone(), true), [vec![0, 2], vec![3, 4]]);
-        assert!(places(parts, false).is_empty());
-        assert_eq!(places(vec![file(1, 0); 8], false), [Vec::from_iter(0..8)]);
-        assert!(places(vec![file(1, 0)], true).is_empty());
+        assert_eq!(places(parts.clone(), Aim::All), [vec![0, 2], vec![3, 4]]);
+        assert!(places(parts.clone(), WORTH).is_empty());
+        assert!(places(parts, Aim::Flush).is_empty());
+        assert_eq!(places(vec![file(1, 0); 8], WORTH), [Vec::from_iter(0..8)]);
+        assert!(places(vec![file(1, 0)], Aim::All).is_empty());
     }
 
     #[test]
     fn files_of_deleted_rows_are_rewritten() {
-        assert_eq!(places(vec![file(90, 5), file(90, 4)], false), [vec![0]]);
+        assert_eq!(places(vec![file(90, 5), file(90, 4)], WORTH), [vec![0]]);
+        assert!(places(vec![file(90, 5)], Aim::Flush).is_empty());
     }
 }

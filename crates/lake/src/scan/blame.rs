@@ -3,55 +3,23 @@
 use std::error::Error as StdError;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use datafusion::datasource::listing::PartitionedFile;
-use datafusion::error::{DataFusionError, Result};
-use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselizer};
-use futures::stream::BoxStream;
-use futures::{StreamExt, TryFutureExt};
+use datafusion::error::DataFusionError;
+use object_store::path::Path as Location;
 
 use crate::Error;
+use crate::guard::{FileGuard, Undecodable};
 
-/// Hands each file on together with its [`Blame`], through all steps that the engine cuts a scan into.
+/// The files of a table, which is named by its schema and name.
 #[derive(Debug)]
-pub(super) struct NamingMorselizer {
-    inner: Box<dyn Morselizer>,
-    table: Arc<str>,
-}
+pub(super) struct Files(pub(super) Arc<str>);
 
-impl NamingMorselizer {
-    pub(super) fn new(inner: Box<dyn Morselizer>, table: &Arc<str>) -> Self {
-        Self {
-            inner,
-            table: Arc::clone(table),
-        }
+impl FileGuard for Files {
+    fn explain(&self, location: &Location, error: DataFusionError) -> DataFusionError {
+        explain(error, &self.0, location.as_ref())
     }
-}
 
-impl Morselizer for NamingMorselizer {
-    fn plan_file(&self, file: PartitionedFile) -> Result<Box<dyn MorselPlanner>> {
-        let blame = Blame {
-            table: Arc::clone(&self.table),
-            file: file.object_meta.location.as_ref().into(),
-        };
-        let inner = self
-            .inner
-            .plan_file(file)
-            .map_err(|error| blame.name(error))?;
-        Ok(Box::new(NamingPlanner { inner, blame }))
-    }
-}
-
-/// The file that is read.
-#[derive(Debug, Clone)]
-struct Blame {
-    table: Arc<str>,
-    file: Arc<str>,
-}
-
-impl Blame {
-    fn name(&self, error: DataFusionError) -> DataFusionError {
-        explain(error, &self.table, &self.file)
+    fn answers_filters(&self) -> bool {
+        false
     }
 }
 
@@ -67,6 +35,9 @@ pub(crate) fn explain(error: DataFusionError, table: &str, file: &str) -> DataFu
         .into();
     }
     let message = || format!("the file {file:?} of the table {table} cannot be read: {error}");
+    if find::<Undecodable>(&error).is_some() {
+        return Error::broken(message()).into();
+    }
     match error.find_root() {
         DataFusionError::ObjectStore(_) => Error::unavailable(message()).into(),
         DataFusionError::ParquetError(parquet)
@@ -115,57 +86,5 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
 impl From<Error> for DataFusionError {
     fn from(error: Error) -> Self {
         Self::External(Box::new(error))
-    }
-}
-
-#[derive(Debug)]
-struct NamingPlanner {
-    inner: Box<dyn MorselPlanner>,
-    blame: Blame,
-}
-
-impl MorselPlanner for NamingPlanner {
-    fn plan(self: Box<Self>) -> Result<Option<MorselPlan>> {
-        let Self { inner, blame } = *self;
-        let Some(mut plan) = inner.plan().map_err(|error| blame.name(error))? else {
-            return Ok(None);
-        };
-        let planner = |inner: Box<dyn MorselPlanner>| -> Box<dyn MorselPlanner> {
-            Box::new(NamingPlanner {
-                inner,
-                blame: blame.clone(),
-            })
-        };
-        let morsel = |inner: Box<dyn Morsel>| -> Box<dyn Morsel> {
-            Box::new(NamingMorsel {
-                inner,
-                blame: blame.clone(),
-            })
-        };
-        let planners = plan.take_ready_planners().into_iter().map(planner);
-        let mut named = MorselPlan::new()
-            .with_planners(planners.collect())
-            .with_morsels(plan.take_morsels().into_iter().map(morsel).collect());
-        if let Some(pending) = plan.take_pending_planner() {
-            named.set_pending_planner(async move {
-                let inner = pending.map_err(|error| blame.name(error)).await?;
-                Ok(Box::new(NamingPlanner { inner, blame }) as Box<dyn MorselPlanner>)
-            });
-        }
-        Ok(Some(named))
-    }
-}
-
-#[derive(Debug)]
-struct NamingMorsel {
-    inner: Box<dyn Morsel>,
-    blame: Blame,
-}
-
-impl Morsel for NamingMorsel {
-    fn into_stream(self: Box<Self>) -> BoxStream<'static, Result<RecordBatch>> {
-        let Self { inner, blame } = *self;
-        let named = move |item: Result<RecordBatch>| item.map_err(|error| blame.name(error));
-        inner.into_stream().map(named).boxed()
     }
 }

@@ -41,7 +41,8 @@ use parquet::arrow::arrow_reader::RowSelection;
 use super::Output;
 use super::adapter::AdapterFactory;
 use super::assemble::Mapping;
-use super::source::LakeSource;
+use super::blame::Files;
+use crate::guard::guarded;
 use crate::{Column, DataFile, Deleted, LakeTable, Part, RowNumber, Rows, stats};
 
 /// Names that no column has, for what is not a column of the table.
@@ -331,5 +332,5 @@ fn source(
     }
     let named = table.table();
     let name = Arc::from(format!("{:?}.{:?}", named.schema, named.name));
-    Ok(LakeSource::wrap(Arc::new(source), &name))
+    Ok(guarded(Arc::new(source), Arc::new(Files(name))))
 }

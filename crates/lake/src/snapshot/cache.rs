@@ -9,21 +9,22 @@ use crate::database::Value;
 use crate::state::load as state;
 use crate::{Lake, Result, SnapshotId, State, Table, TableId};
 
-/// How many states are kept: the newest, and some that are looked back at.
-const STATES: usize = 8;
-/// How many contents are kept, of all tables together.
-const CONTENTS: usize = 256;
 /// From how many commits on a content is read anew rather than looked for in what they changed.
 const COMMITS: i64 = 1000;
 
 /// States and contents that never change. Whoever looks something up marks it as used; what is used least goes first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Cache {
     kept: Mutex<Kept>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Kept {
+    /// How many states may be kept.
+    max_states: usize,
+    /// How many bytes contents may take, those of all tables together.
+    max_bytes: u64,
+    bytes: u64,
     clock: u64,
     states: HashMap<i64, (Arc<State>, u64)>,
     contents: HashMap<TableId, Vec<Entry>>,
@@ -35,6 +36,7 @@ struct Entry {
     from: SnapshotId,
     to: SnapshotId,
     loaded: Arc<Loaded>,
+    bytes: u64,
     used: u64,
 }
 
@@ -47,7 +49,7 @@ impl Kept {
     fn keep_state(&mut self, state: Arc<State>) {
         let now = self.tick();
         self.states.insert(state.schema_version, (state, now));
-        if self.states.len() > STATES {
+        if self.states.len() > self.max_states {
             let oldest = self.states.iter().min_by_key(|(_, (_, used))| *used);
             if let Some(version) = oldest.map(|(version, _)| *version) {
                 self.states.remove(&version);
@@ -56,23 +58,40 @@ impl Kept {
     }
 
     fn keep_content(&mut self, table: TableId, snapshot: SnapshotId, loaded: Arc<Loaded>) {
-        let used = self.tick();
+        let (used, bytes) = (self.tick(), loaded.content.memory_bytes());
         let entry = Entry {
             from: snapshot,
             to: snapshot,
             loaded,
+            bytes,
             used,
         };
         self.contents.entry(table).or_default().push(entry);
-        let all = self.contents.values().map(Vec::len).sum::<usize>();
-        if all > CONTENTS {
-            let oldest = self.contents.values().flatten().map(|entry| entry.used);
-            let oldest = oldest.min().unwrap_or_default();
-            self.contents.retain(|_, entries| {
-                entries.retain(|entry| entry.used != oldest);
-                !entries.is_empty()
-            });
+        self.bytes += bytes;
+        // The one that was just loaded stays, however large it is: it is in use.
+        while self.bytes > self.max_bytes
+            && let Some(oldest) = self.oldest().filter(|oldest| *oldest != used)
+        {
+            self.forget(oldest);
         }
+    }
+
+    fn oldest(&self) -> Option<u64> {
+        let entries = self.contents.values().flatten();
+        entries.map(|entry| entry.used).min()
+    }
+
+    fn forget(&mut self, used: u64) {
+        let bytes = &mut self.bytes;
+        self.contents.retain(|_, entries| {
+            entries.retain(|entry| {
+                if entry.used == used {
+                    *bytes = bytes.saturating_sub(entry.bytes);
+                }
+                entry.used != used
+            });
+            !entries.is_empty()
+        });
     }
 
     fn at(&mut self, table: TableId, snapshot: SnapshotId) -> Option<Arc<Loaded>> {
@@ -103,6 +122,27 @@ impl Kept {
 }
 
 impl Cache {
+    pub(crate) fn new(config: &godwit_config::Lake) -> Self {
+        let kept = Kept {
+            max_states: config.cached_definitions,
+            max_bytes: config.cache_bytes,
+            bytes: 0,
+            clock: 0,
+            states: HashMap::new(),
+            contents: HashMap::new(),
+        };
+        Self {
+            kept: Mutex::new(kept),
+        }
+    }
+
+    pub(crate) fn newest_state(&self) -> Option<Arc<State>> {
+        self.kept(|kept| {
+            let states = kept.states.values().map(|(state, _)| state);
+            states.max_by_key(|state| state.schema_version).cloned()
+        })
+    }
+
     fn kept<T>(&self, what: impl FnOnce(&mut Kept) -> T) -> T {
         what(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -47,7 +47,7 @@ fn cause(why: &object_store::Error) -> Option<&io::Error> {
 }
 
 /// An error with those causes that it does not tell itself, in one line.
-fn chain(why: &dyn StdError) -> String {
+pub fn chain(why: &dyn StdError) -> String {
     let mut text = why.to_string();
     let mut cause = why.source();
     while let Some(why) = cause {

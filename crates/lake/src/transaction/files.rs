@@ -24,6 +24,12 @@ impl Files {
         self.lock().push(path);
     }
 
+    /// Takes over those of another transaction.
+    pub(crate) fn adopt(&self, other: &Self) {
+        let theirs = std::mem::take(&mut *other.lock());
+        self.lock().extend(theirs);
+    }
+
     /// Those that are neither kept nor removed.
     pub(crate) fn paths(&self) -> Vec<String> {
         self.lock().clone()

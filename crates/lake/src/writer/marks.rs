@@ -72,12 +72,17 @@ impl Marks {
 
     /// The parts that have rows left.
     pub(super) fn finish(self) -> Vec<Part> {
+        let reservation = &self.reservation;
         let parts = self.content.parts.iter().zip(self.parts);
         let parts = parts.map(|(part, marks)| match marks {
-            Some(mut marks) => Part {
-                rows: part.rows.clone(),
-                deleted: Some(Arc::new(Deleted::new(marks.finish()))),
-            },
+            Some(mut marks) => {
+                let memory = reservation.split(bytes(marks.len()));
+                let deleted = Deleted::new(marks.finish()).holding(memory);
+                Part {
+                    rows: part.rows.clone(),
+                    deleted: Some(Arc::new(deleted)),
+                }
+            }
             None => part.clone(),
         });
         parts.filter(|part| part.live_rows() > 0).collect()
@@ -87,7 +92,7 @@ impl Marks {
 fn begin(part: &Part, reservation: &MemoryReservation) -> Result<BooleanBufferBuilder> {
     let rows = place(part.rows())?;
     reservation
-        .try_grow(rows.div_ceil(8))
+        .try_grow(bytes(rows))
         .map_err(|error| Error::full(format!("no memory is left to delete rows: {error}")))?;
     let mut marks = BooleanBufferBuilder::new(rows);
     match &part.deleted {
@@ -95,6 +100,11 @@ fn begin(part: &Part, reservation: &MemoryReservation) -> Result<BooleanBufferBu
         None => marks.append_n(rows, false),
     }
     Ok(marks)
+}
+
+/// What a bit for each of so many rows takes.
+fn bytes(rows: usize) -> usize {
+    rows.div_ceil(8)
 }
 
 fn place(position: u64) -> Result<usize> {

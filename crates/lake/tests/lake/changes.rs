@@ -137,3 +137,21 @@ async fn what_cannot_be_told_is_refused() {
     assert!(matches!(refused("u", 0, 1).await, Error::NotFound { .. }));
     assert!(matches!(refused("t", 0, 0).await, Error::NotFound { .. }));
 }
+
+#[tokio::test]
+async fn a_feed_of_too_many_commits_is_refused() {
+    let mut place = Place::new();
+    place.config.lake.max_feed_commits = 3;
+    let lake = place.open().await.unwrap();
+    let t = with_table(&lake, table("t")).await;
+    for at in 0..5 {
+        let transaction = lake.begin().await.unwrap();
+        insert(&transaction, t, &[row(at, "x")]).await;
+        transaction.commit().await.unwrap();
+    }
+    assert_eq!(feed(&lake, "t", 2, 4).await.unwrap().len(), 3);
+    let error = feed(&lake, "t", 2, 6).await.unwrap_err();
+    assert!(matches!(error, Error::Full { .. }), "{error:?}");
+    let message = error.to_string();
+    assert!(message.contains("lake.max_feed_commits") && message.contains("up to 4"));
+}

@@ -143,3 +143,41 @@ async fn of_many_at_once_each_is_kept() {
     let seen = rows(&lake.latest().await.unwrap(), "t").await;
     assert_eq!(seen.iter().filter(|row| row.k >= 1000).count(), 80);
 }
+
+#[tokio::test]
+async fn rows_of_a_loser_are_added_again() {
+    let place = Place::new();
+    let (lake, t) = lake(&place, true).await;
+    let many: Vec<Row> = (1000..1500).map(|k| row(k, "lost")).collect();
+    let lose = async |winner: Change| {
+        let loser = lake.begin().await.unwrap();
+        insert(&loser, t, &many).await;
+        let other = lake.begin().await.unwrap();
+        change(&other, t, winner).await;
+        other.commit().await.unwrap();
+        loser.commit_or_keep().await.unwrap_err()
+    };
+    let (error, left) = lose(Change::Insert).await;
+    assert!(matches!(error, Error::Conflict { .. }), "{error:?}");
+    let again = lake.begin().await.unwrap();
+    let before = left.unwrap().stage(&again).await.unwrap().unwrap();
+    assert_eq!(before.content().rows(), 32);
+    again.commit().await.unwrap();
+    let now = rows(&lake.latest().await.unwrap(), "t").await;
+    assert_eq!(now.len(), 532);
+
+    // Nor when rows were deleted too.
+    let loser = lake.begin().await.unwrap();
+    delete(&loser, t, |k| k == 1).await;
+    insert(&loser, t, &[row(2000, "x")]).await;
+    let other = lake.begin().await.unwrap();
+    delete(&other, t, |k| k == 1).await;
+    other.commit().await.unwrap();
+    let (_, left) = loser.commit_or_keep().await.unwrap_err();
+    assert!(left.is_none());
+
+    // Of a table that has other columns now they are nothing to begin with.
+    let (_, left) = lose(Change::Add).await;
+    let again = lake.begin().await.unwrap();
+    assert!(left.unwrap().stage(&again).await.unwrap().is_none());
+}

@@ -8,7 +8,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use godwit_lake::{At, Lake, SnapshotId, TableId};
 
 use crate::rows::{Row, delete, insert, row, table, update, with_table};
-use crate::support::runtime;
+use crate::support::{Place, runtime};
 
 /// Rows of a table by their row ids.
 pub(crate) type Rows = BTreeMap<i64, Row>;
@@ -85,4 +85,19 @@ pub(crate) async fn all(lake: &Lake, name: &str) -> BTreeMap<i64, Rows> {
         all.insert(snapshot.id.0, rows_at(lake, name, snapshot.id).await);
     }
     all
+}
+
+#[tokio::test]
+async fn what_is_forgotten_is_read_again() {
+    let mut place = Place::new();
+    let lake = place.open().await.unwrap();
+    eventful(&lake, "t").await;
+    let expected = all(&lake, "t").await;
+    drop(lake);
+    place.config.lake.cache_bytes = 1;
+    place.config.lake.cached_definitions = 1;
+    let lake = place.open().await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(all(&lake, "t").await, expected);
+    }
 }

@@ -15,7 +15,7 @@ use crate::rows::{delete, insert, row, rows, table, update, with_table};
 use crate::support::Place;
 
 /// Parquet files below a directory.
-fn files(directory: &Path) -> BTreeSet<String> {
+pub(crate) fn files(directory: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(directory).into_iter().flatten() {
         let path = entry.unwrap().path();
@@ -28,7 +28,7 @@ fn files(directory: &Path) -> BTreeSet<String> {
     found
 }
 
-async fn commit_rows(lake: &Lake, name: &str, from: i64, to: i64) {
+pub(crate) async fn commit_rows(lake: &Lake, name: &str, from: i64, to: i64) {
     let t = crate::rows::id(lake, name).await;
     let transaction = lake.begin().await.unwrap();
     insert(&transaction, t, &many(from, to)).await;

@@ -180,6 +180,7 @@ async fn files_without_their_catalog_are_told() {
     }
     broken(&place, "main/t/a.parquet").await;
     // Nothing was begun: it stays refused.
+    assert!(!place.path().join("lake/catalog.sqlite").exists());
     broken(&place, "main/t/a.parquet").await;
 }
 

@@ -4,9 +4,6 @@ use godwit_protocol::SavepointId;
 use super::{Begun, Inner, Open};
 use crate::{Error, Result};
 
-/// How many savepoints a transaction may have at the same time.
-const MAX_SAVEPOINTS: usize = 1000;
-
 #[derive(Debug)]
 pub(super) struct Mark {
     number: u64,
@@ -26,14 +23,15 @@ impl Open {
     /// A mark to go back to.
     ///
     /// # Errors
-    /// [`Error::ResourcesExhausted`] when there are too many; when the transaction has ended.
+    /// [`Error::ResourcesExhausted`] at `lake.max_savepoints`; when the transaction has ended.
     pub(crate) async fn mark(&self, name: &str) -> Result<SavepointId> {
         let _changing = self.changing().await;
         let Begun { transaction, .. } = self.begun().await?;
         let mut inner = self.lock();
-        if inner.savepoints.len() >= MAX_SAVEPOINTS {
+        let most = self.max_savepoints;
+        if inner.savepoints.len() >= most {
             return Err(Error::exhausted(format!(
-                "the transaction has {MAX_SAVEPOINTS} savepoints, as many as it may; release some"
+                "the transaction has {most} savepoints, as many as it may (lake.max_savepoints); release some"
             )));
         }
         inner.marks += 1;

@@ -1,4 +1,4 @@
-//! The engine's Parquet source, with errors that name the file and filters that are looked at again above it.
+//! A file source of the engine between a guard and its files.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,37 +19,37 @@ use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 use datafusion_datasource::morsel::Morselizer;
 use object_store::ObjectStore;
 
-use super::blame::NamingMorselizer;
+use super::FileGuard;
+use super::morsel::GuardedMorselizer;
 
-/// Wraps the engine's source.
-pub(super) struct LakeSource {
+/// A source whose files are guarded.
+struct GuardedSource {
     inner: Arc<dyn FileSource>,
-    /// For errors: schema and name.
-    table: Arc<str>,
+    guard: Arc<dyn FileGuard>,
 }
 
-impl LakeSource {
-    pub(super) fn wrap(inner: Arc<dyn FileSource>, table: &Arc<str>) -> Arc<dyn FileSource> {
-        Arc::new(Self {
-            inner,
-            table: Arc::clone(table),
-        })
-    }
+/// Guards the files of a source.
+pub fn guarded(inner: Arc<dyn FileSource>, guard: Arc<dyn FileGuard>) -> Arc<dyn FileSource> {
+    Arc::new(GuardedSource { inner, guard })
+}
 
+impl GuardedSource {
     fn again(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
-        Self::wrap(inner, &self.table)
+        guarded(inner, Arc::clone(&self.guard))
     }
 }
 
-impl FileSource for LakeSource {
+impl FileSource for GuardedSource {
     fn create_morselizer(
         &self,
         store: Arc<dyn ObjectStore>,
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Box<dyn Morselizer>> {
+        let store = self.guard.store(store);
         let inner = self.inner.create_morselizer(store, config, partition)?;
-        Ok(Box::new(NamingMorselizer::new(inner, &self.table)))
+        let guard = Arc::clone(&self.guard);
+        Ok(Box::new(GuardedMorselizer { inner, guard }))
     }
 
     fn create_file_opener(
@@ -58,6 +58,7 @@ impl FileSource for LakeSource {
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Arc<dyn FileOpener>> {
+        let store = self.guard.store(store);
         self.inner.create_file_opener(store, config, partition)
     }
 
@@ -104,8 +105,6 @@ impl FileSource for LakeSource {
             .repartitioned(target_partitions, min_size, ordering, config)
     }
 
-    /// Takes filters as hints only. What the engine makes of a filter over a column that a file lacks, or holds as another
-    /// type, need not be a filter that it can apply while it reads.
     fn try_pushdown_filters(
         &self,
         filters: Vec<Arc<dyn PhysicalExpr>>,
@@ -114,7 +113,10 @@ impl FileSource for LakeSource {
         let unanswered = vec![PushedDown::No; filters.len()];
         let pushed = self.inner.try_pushdown_filters(filters, config)?;
         Ok(FilterPushdownPropagation {
-            filters: unanswered,
+            filters: match self.guard.answers_filters() {
+                true => pushed.filters,
+                false => unanswered,
+            },
             updated_node: pushed.updated_node.map(|inner| self.again(inner)),
         })
     }

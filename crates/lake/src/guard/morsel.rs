@@ -1,10 +1,12 @@
+//! Each file of a scan together with its guard, through all steps that the engine cuts the scan into.
+
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use datafusion::arrow::array::RecordBatch;
+use arrow::array::RecordBatch;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::error::{DataFusionError, Result};
 use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselizer};
@@ -12,26 +14,19 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use object_store::path::Path as Location;
 
-use super::pin::Pins;
-use crate::blame;
+use super::{FileGuard, catch_panic, panicked};
 
-/// Hands each file on together with its [`Guard`], through all steps that the engine cuts a scan into.
+/// Hands each file on together with its guard.
 #[derive(Debug)]
 pub(super) struct GuardedMorselizer {
-    inner: Box<dyn Morselizer>,
-    pins: Arc<Pins>,
-}
-
-impl GuardedMorselizer {
-    pub(super) fn new(inner: Box<dyn Morselizer>, pins: Arc<Pins>) -> Self {
-        Self { inner, pins }
-    }
+    pub(super) inner: Box<dyn Morselizer>,
+    pub(super) guard: Arc<dyn FileGuard>,
 }
 
 impl Morselizer for GuardedMorselizer {
     fn plan_file(&self, file: PartitionedFile) -> Result<Box<dyn MorselPlanner>> {
-        let guard = Guard {
-            pins: Arc::clone(&self.pins),
+        let guard = Guarded {
+            guard: Arc::clone(&self.guard),
             location: file.object_meta.location.clone(),
         };
         let inner = guard.run(|| self.inner.plan_file(file))?;
@@ -41,27 +36,27 @@ impl Morselizer for GuardedMorselizer {
 
 /// Turns what goes wrong with one file, panics included, into errors that name it.
 #[derive(Debug, Clone)]
-struct Guard {
-    pins: Arc<Pins>,
+struct Guarded {
+    guard: Arc<dyn FileGuard>,
     location: Location,
 }
 
-impl Guard {
+impl Guarded {
     fn run<T>(&self, step: impl FnOnce() -> Result<T>) -> Result<T> {
         let outcome = catch_unwind(AssertUnwindSafe(step));
-        let outcome = outcome.unwrap_or_else(|panic| Err(blame::panicked(panic.as_ref())));
+        let outcome = outcome.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
         outcome.map_err(|error| self.explain(error))
     }
 
     fn explain(&self, error: DataFusionError) -> DataFusionError {
-        self.pins.explain(&self.location, error)
+        self.guard.explain(&self.location, error)
     }
 }
 
 #[derive(Debug)]
 struct GuardedPlanner {
     inner: Box<dyn MorselPlanner>,
-    guard: Guard,
+    guard: Guarded,
 }
 
 impl MorselPlanner for GuardedPlanner {
@@ -92,7 +87,7 @@ impl MorselPlanner for GuardedPlanner {
             );
         if let Some(pending) = plan.take_pending_planner() {
             guarded.set_pending_planner(async move {
-                let inner = blame::catch_panic(pending)
+                let inner = catch_panic(pending)
                     .await
                     .map_err(|error| guard.explain(error))?;
                 Ok(Box::new(GuardedPlanner { inner, guard }) as Box<dyn MorselPlanner>)
@@ -105,7 +100,7 @@ impl MorselPlanner for GuardedPlanner {
 #[derive(Debug)]
 struct GuardedMorsel {
     inner: Box<dyn Morsel>,
-    guard: Guard,
+    guard: Guarded,
 }
 
 impl Morsel for GuardedMorsel {
@@ -123,7 +118,7 @@ impl Morsel for GuardedMorsel {
 /// reader that holds a file open sees one that shrinks beneath it as one that ends.
 struct GuardedStream {
     inner: Option<BoxStream<'static, Result<RecordBatch>>>,
-    guard: Guard,
+    guard: Guarded,
 }
 
 impl Stream for GuardedStream {
@@ -136,17 +131,15 @@ impl Stream for GuardedStream {
         let item = match catch_unwind(AssertUnwindSafe(|| inner.poll_next_unpin(cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(item)) => item,
-            Err(panic) => Some(Err(blame::panicked(panic.as_ref()))),
+            Err(panic) => Some(Err(panicked(panic.as_ref()))),
         };
         let item = match item {
             Some(Ok(batch)) => return Poll::Ready(Some(Ok(batch))),
             Some(Err(error)) => Some(Err(self.guard.explain(error))),
-            None => self
-                .guard
-                .pins
-                .verify(&self.guard.location)
-                .err()
-                .map(|changed| Err(changed.into())),
+            None => {
+                let Guarded { guard, location } = &self.guard;
+                guard.verify(location).err().map(Err)
+            }
         };
         self.inner = None;
         Poll::Ready(item)
