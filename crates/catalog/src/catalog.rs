@@ -7,7 +7,7 @@ use futures::future::join_all;
 use godwit_config::{Config, MountKind};
 
 use crate::mount::{Contents, Mount, State};
-use crate::provider::View;
+use crate::provider::{Shown, View};
 use crate::system::{MOUNTS, MountsTable};
 use crate::{DEFAULT_SCHEMA, FILES, Object, Result, SYSTEM, Seen, TEMP};
 
@@ -184,16 +184,17 @@ impl Catalog {
 
     /// The same tables for `information_schema`: names as of the last listing, a broken table without columns.
     pub fn provider(&self) -> Arc<dyn CatalogProvider> {
-        Arc::new(View::new(self.clone(), None, BTreeMap::new()))
+        Arc::new(View::whole(self.clone()))
     }
 
-    /// As [`Self::provider`], with the tables that one session can change and its views, by schema and name.
+    /// What is shown of this, and of the tables that one session can change and its views, by schema and name.
     pub fn provider_with(
         &self,
         seen: &Seen,
         views: BTreeMap<(String, String), Arc<dyn TableProvider>>,
+        shown: Arc<dyn Shown>,
     ) -> Arc<dyn CatalogProvider> {
-        Arc::new(View::new(self.clone(), Some(seen.clone()), views))
+        Arc::new(View::new(self.clone(), seen.clone(), views, shown))
     }
 
     /// Adds a table to the schema `system`, in place of one of the same name.

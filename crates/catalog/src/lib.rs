@@ -35,6 +35,7 @@ mod temporary;
 pub use catalog::{Catalog, ResolvedTable, TableEntry, TableKind};
 pub use error::{Error, Result};
 pub use object::{Object, Refusal};
+pub use provider::Shown;
 pub use seen::Seen;
 pub use temporary::{
     Chunk, ColumnDefault, Staging, TempJournal, TempTable, TempTables, TempWriter, plain_schema,

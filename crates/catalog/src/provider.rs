@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,6 +10,18 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::{Catalog, Error, Seen, TableEntry, TableKind};
 
+/// What of the catalog is there for whoever looks.
+pub trait Shown: std::fmt::Debug + Send + Sync {
+    /// Whether a schema is.
+    fn schema(&self, schema: &str) -> bool;
+
+    /// Whether a table or view is.
+    fn table(&self, schema: &str, table: &str) -> bool;
+
+    /// The columns of a table or view that are; `None` when all are.
+    fn columns(&self, schema: &str, table: &str) -> Option<BTreeSet<String>>;
+}
+
 /// The catalog as DataFusion's own metadata tables want to see it.
 #[derive(Debug)]
 pub(crate) struct View {
@@ -18,17 +30,30 @@ pub(crate) struct View {
     /// answers.
     seen: Option<Seen>,
     views: Arc<Views>,
+    /// What of it is shown; everything when nobody says.
+    shown: Option<Arc<dyn Shown>>,
 }
 
 /// Stored queries by schema and name.
 type Views = BTreeMap<(String, String), Arc<dyn TableProvider>>;
 
 impl View {
-    pub(crate) fn new(catalog: Catalog, seen: Option<Seen>, views: Views) -> Self {
+    /// All that the server itself knows.
+    pub(crate) fn whole(catalog: Catalog) -> Self {
         Self {
             catalog,
-            seen,
+            seen: None,
+            views: Arc::default(),
+            shown: None,
+        }
+    }
+
+    pub(crate) fn new(catalog: Catalog, seen: Seen, views: Views, shown: Arc<dyn Shown>) -> Self {
+        Self {
+            catalog,
+            seen: Some(seen),
             views: Arc::new(views),
+            shown: Some(shown),
         }
     }
 }
@@ -40,6 +65,9 @@ impl CatalogProvider for View {
         names.extend(seen.flat_map(|seen| seen.schema_names().unwrap_or_default()));
         names.sort();
         names.dedup();
+        if let Some(shown) = &self.shown {
+            names.retain(|name| shown.schema(name));
+        }
         names
     }
 
@@ -50,6 +78,7 @@ impl CatalogProvider for View {
                 catalog: self.catalog.clone(),
                 seen: self.seen.clone(),
                 views: Arc::clone(&self.views),
+                shown: self.shown.clone(),
                 schema: name.to_owned(),
             }) as _
         })
@@ -61,6 +90,7 @@ struct SchemaView {
     catalog: Catalog,
     seen: Option<Seen>,
     views: Arc<Views>,
+    shown: Option<Arc<dyn Shown>>,
     schema: String,
 }
 
@@ -69,7 +99,30 @@ impl SchemaView {
         let mut entries = self.catalog.known_tables(&self.schema);
         let seen = self.seen.iter();
         entries.extend(seen.flat_map(|seen| seen.entries_of(&self.schema).unwrap_or_default()));
+        if let Some(shown) = &self.shown {
+            entries.retain(|entry| shown.table(&self.schema, &entry.name));
+        }
         entries
+    }
+
+    /// The table with those of its columns that are shown.
+    fn of_shown(&self, name: &str, table: Arc<dyn TableProvider>) -> Arc<dyn TableProvider> {
+        let columns = self
+            .shown
+            .as_ref()
+            .map(|shown| shown.columns(&self.schema, name));
+        let Some(Some(columns)) = columns else {
+            return table;
+        };
+        let schema = table.schema();
+        let fields = schema.fields().iter();
+        let fields = fields
+            .filter(|field| columns.contains(field.name()))
+            .cloned();
+        Arc::new(Partial {
+            schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+            table,
+        })
     }
 }
 
@@ -80,8 +133,11 @@ impl SchemaProvider for SchemaView {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        if !self.table_exist(name) {
+            return Ok(None);
+        }
         if let Some(view) = self.views.get(&(self.schema.clone(), name.to_owned())) {
-            return Ok(Some(Arc::clone(view)));
+            return Ok(Some(self.of_shown(name, Arc::clone(view))));
         }
         let found = match &self.seen {
             Some(seen) => seen.table(&self.schema, name).await,
@@ -92,7 +148,7 @@ impl SchemaProvider for SchemaView {
             found => found,
         };
         Ok(match found {
-            Ok(found) => found.map(|table| table.provider),
+            Ok(found) => found.map(|table| self.of_shown(name, table.provider)),
             Err(error) => Some(Arc::new(BrokenTable {
                 schema: Arc::new(Schema::empty()),
                 error,
@@ -112,6 +168,38 @@ impl SchemaProvider for SchemaView {
 
     fn table_exist(&self, name: &str) -> bool {
         self.table_names().iter().any(|known| known == name)
+    }
+}
+
+/// Stands for a table of which not all columns are shown. It is looked at and not read.
+#[derive(Debug)]
+struct Partial {
+    schema: SchemaRef,
+    table: Arc<dyn TableProvider>,
+}
+
+#[async_trait]
+impl TableProvider for Partial {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        self.table.table_type()
+    }
+
+    fn get_table_definition(&self) -> Option<&str> {
+        self.table.get_table_definition()
+    }
+
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        _: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        datafusion::common::internal_err!("what metadata shows of a table was read as its rows")
     }
 }
 

@@ -13,11 +13,13 @@ use datafusion::sql::sqlparser::ast::{Ident, SelectItem, TableFactor};
 use godwit_catalog::{ColumnDefault, Seen, TEMP};
 use godwit_lake::Key;
 
+use crate::access::RowCheck;
 use crate::check::Change;
 use crate::plan::{Plan, Planner, Request};
 use crate::session::State;
 use crate::{Error, Result};
 
+mod allow;
 mod conflict;
 mod create;
 mod decide;
@@ -66,6 +68,8 @@ pub(crate) struct Write {
     pub(crate) keys: Vec<Key>,
     /// What RETURNING gives: the last columns of the plan.
     pub(crate) returns: Option<SchemaRef>,
+    /// What new rows, and old ones with new values, must meet.
+    pub(crate) check: Option<Arc<RowCheck>>,
     /// Whether the rows that are changed depend on those that are there.
     pub(crate) reads_itself: bool,
     /// As the kind says; `None` when it needs none.
@@ -164,6 +168,7 @@ impl Write {
             assigned: Vec::new(),
             keys: Vec::new(),
             returns: None,
+            check: None,
             reads_itself: true,
             plan: None,
         }
@@ -242,19 +247,24 @@ impl Planner {
             return Err(Error::unsupported("a change of anything but a table"));
         };
         let target = self.target(scope, verb, name).await?;
+        let rules = allow::allow(scope, &target, &change)?;
+        let check = match &rules {
+            Some(rules) => rules.row_check(scope.state.session(), target.schema())?,
+            None => None,
+        };
         let begin = |alias: Option<Ident>, listed: Vec<SelectItem>| {
             check_writable(verb, &target)?;
-            let changed = Changed::new(target.clone(), alias);
+            let changed = Changed::new(target.clone(), alias, rules.clone());
             let returning = Returning::new(&changed, listed)?;
             Ok::<_, Error>((changed, returning))
         };
-        match change {
+        let write = match change {
             Change::Create { .. } | Change::Drop { .. } => {
                 Err(Error::internal("plan", "no change of rows"))
             }
             Change::Truncate { .. } => {
                 let kind = Kind::Clear { counted: false };
-                Ok(Write::without_plan(&Changed::new(target, None), kind))
+                Ok(Write::without_plan(&Changed::new(target, None, None), kind))
             }
             Change::Insert {
                 alias,
@@ -321,7 +331,11 @@ impl Planner {
                 };
                 self.merge(scope, changed, merging, &returning).await
             }
-        }
+        };
+        Ok(Write {
+            check: check.map(Arc::new),
+            ..write?
+        })
     }
 }
 

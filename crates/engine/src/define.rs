@@ -14,6 +14,7 @@ use godwit_catalog::{Seen, TempTables};
 use godwit_lake::{State as LakeState, Transaction};
 use godwit_protocol::StatementId;
 
+use crate::access::Sight;
 use crate::bind::Bound;
 use crate::check::{Class, Define, classify, definition_of};
 use crate::deep::with_deep_stack;
@@ -219,6 +220,12 @@ impl Defining<'_> {
     /// What the statement sees, with what it has made so far.
     fn seen(&self) -> Seen {
         Seen::new(self.temporary.clone(), self.transaction.snapshot())
+    }
+
+    /// Whether what the caller may do suffices: `ask` asks for it.
+    fn allowed(&self, ask: impl FnOnce(&Sight<'_>) -> Result<()>) -> Result<()> {
+        let lake = self.lake();
+        ask(&Sight::new(self.state.authority(), &lake))
     }
 
     fn lake(&self) -> Arc<LakeState> {

@@ -7,9 +7,11 @@ use godwit_auth::{Directory, Permit};
 use godwit_config::Config;
 use godwit_protocol::StatementId;
 
+use crate::access::is_same;
 use crate::audit::Facts;
 use crate::bind::Bound;
 use crate::inner::Inner;
+use crate::session::of_another;
 use crate::statement::Body;
 use crate::{Error, Origin, Outcome, Prepared, QueryStream, Result, Session, Sessions, Statement};
 
@@ -54,7 +56,7 @@ impl Engine {
         permit: &Permit,
         sql: &str,
     ) -> Result<Statement> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let id = StatementId::random();
         let text: Arc<str> = sql.into();
         let sql = Arc::clone(&text);
@@ -74,7 +76,7 @@ impl Engine {
         permit: &Permit,
         sql: &str,
     ) -> Result<Prepared> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let id = StatementId::random();
         let text: Arc<str> = sql.into();
         let sql = Arc::clone(&text);
@@ -94,7 +96,7 @@ impl Engine {
         permit: &Permit,
         id: StatementId,
     ) -> Result<Prepared> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         session.statements().get(id).map(|entry| entry.prepared)
     }
 
@@ -108,7 +110,7 @@ impl Engine {
         permit: &Permit,
         id: StatementId,
     ) -> Result<()> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         session.statements().remove(id)
     }
 
@@ -124,7 +126,7 @@ impl Engine {
         id: StatementId,
         parameters: Vec<RecordBatch>,
     ) -> Result<()> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let schema = session.statements().get(id)?.prepared.parameter_schema;
         let bound = Bound::cast(&schema, &parameters, self.inner.max_parameter_bytes)?;
         session.statements().bind(id, bound.map(Arc::new))
@@ -142,7 +144,7 @@ impl Engine {
         permit: &Permit,
         id: StatementId,
     ) -> Result<bool> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let entry = session.statements().get(id)?;
         let takes_none = entry.prepared.parameter_schema.fields().is_empty();
         Ok(takes_none || session.statements().use_fresh(id)?)
@@ -159,7 +161,7 @@ impl Engine {
         permit: &Permit,
         id: StatementId,
     ) -> Result<Statement> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let text = session.statements().get(id)?.prepared.sql;
         self.plan(session, (id, &text), |inner, session| async move {
             inner.instantiate(&session, id).await
@@ -182,11 +184,13 @@ impl Engine {
         (sql, parameters): (&str, Option<&[u8]>),
         origin: Origin,
     ) -> Result<Statement> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         if let Some(statement) = self.inner.plans.get(id) {
             check_owner(&statement, permit)?;
             statement.check_transaction()?;
-            return Ok(statement);
+            if is_same(&statement.caller().authority, permit.authority()) {
+                return Ok(statement);
+            }
         }
         let text: Arc<str> = sql.into();
         let (sql, parameters) = (Arc::clone(&text), parameters.map(<[u8]>::to_vec));
@@ -213,7 +217,10 @@ impl Engine {
         self.admit(session, permit)?;
         check_owner(statement, permit)?;
         match statement.body() {
-            Body::Query(plan) => self.inner.query(statement, plan, None).await,
+            Body::Query(plan) => {
+                check_authority(statement, permit)?;
+                self.inner.query(statement, plan, None).await
+            }
             Body::Effect(_) => Err(Error::invalid(
                 "the statement gives no rows; it is to be executed, not queried",
             )),
@@ -230,7 +237,7 @@ impl Engine {
         permit: &Permit,
         statement: &Statement,
     ) -> Result<Outcome> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         check_owner(statement, permit)?;
         match statement.body() {
             Body::Effect(_) if !statement.claim() => Err(Error::invalid(
@@ -255,7 +262,7 @@ impl Engine {
         permit: &Permit,
         id: StatementId,
     ) -> Result<Outcome> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let entry = session.statements().get(id)?;
         let session = session.placed_for(entry.transaction.as_ref());
         match &entry.body {
@@ -295,17 +302,15 @@ impl Engine {
     }
 
     /// Whether the call may be made at all: by the session's own user, while the server takes work and can note it.
-    pub(crate) fn admit(&self, session: &Session, permit: &Permit) -> Result<()> {
+    /// The session serves it from then on, with what its caller may do now.
+    pub(crate) fn admit(&self, session: &Session, permit: &Permit) -> Result<Arc<Session>> {
         self.inner.running.check_open()?;
         self.inner.running.watch().check()?;
         if session.user() != permit.user() {
-            return Err(Error::Denied {
-                message: "the session belongs to another user".to_owned(),
-            });
+            return Err(of_another());
         }
-        session.set_authority(permit.authority());
         session.touch();
-        Ok(())
+        Ok(session.permitted(permit))
     }
 
     /// Runs planning work on the query runtime, for no longer than a statement may take. It stays in the transaction in
@@ -337,6 +342,17 @@ pub(crate) fn check_owner(statement: &Statement, permit: &Permit) -> Result<()> 
             message: "the statement belongs to another user".to_owned(),
         })
     }
+}
+
+/// A plan shows what its caller was allowed when it was made.
+pub(crate) fn check_authority(statement: &Statement, permit: &Permit) -> Result<()> {
+    if is_same(&statement.caller().authority, permit.authority()) {
+        return Ok(());
+    }
+    Err(Error::Conflict {
+        message: "what the user may do has changed since the statement was planned; plan it again"
+            .to_owned(),
+    })
 }
 
 fn gives_rows() -> Error {

@@ -49,7 +49,7 @@ impl Engine {
         sql: &str,
         upload: impl Future<Output = Result<Option<Upload>>> + Send + 'static,
     ) -> Result<Statement> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let id = StatementId::random();
         let text: Arc<str> = sql.into();
         let sql = Arc::clone(&text);

@@ -10,6 +10,7 @@ use godwit_auth::Permit;
 use godwit_catalog::{CATALOG, Seen, TEMP, TableKind};
 use godwit_protocol::StatementId;
 
+use crate::access::Sight;
 use crate::change::{read_only, unique_names};
 use crate::check::Names;
 use crate::inner::Inner;
@@ -82,7 +83,7 @@ impl Engine {
         schema: SchemaRef,
         rows: BoxStream<'static, Result<RecordBatch>>,
     ) -> Result<Outcome> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let id = StatementId::random();
         let text: Arc<str> = format!("upload into {}", target.table).into();
         let (inner, into) = (Arc::clone(&self.inner), session.joined()?);
@@ -166,8 +167,9 @@ impl Inner {
             .lake()
             .map_err(|error| Error::from_catalog(&error))?
             .state();
-        let is_durable = lake.schemas.contains_key(schema);
-        let exists = is_durable && lake.table(schema, table).is_some();
+        let sight = Sight::of(session.authority(), &seen);
+        let is_durable = lake.schemas.contains_key(schema) && sight.sees_schema(schema);
+        let exists = is_durable && lake.table(schema, table).is_some() && sight.sees(schema, table);
         let makes = is_durable && target.if_missing == IfMissing::Create;
         if !exists
             && makes
@@ -197,7 +199,7 @@ impl Inner {
             ..Names::default()
         };
         let state = session.state();
-        self.planner.lookup(&state, seen).resolve(&names).await
+        self.planner.finder(&state, seen).resolve(&names).await
     }
 
     /// Why rows cannot go into what is no temporary and no durable table.
@@ -210,8 +212,11 @@ impl Inner {
         let state = session.state();
         let resolved = self.resolved(session, seen, reference).await;
         let schema = reference.schema().unwrap_or_else(|| state.schema());
-        let known = self.planner.catalog.schema_names();
-        let durable = seen.schema_names().unwrap_or_default();
+        let sight = Sight::of(session.authority(), seen);
+        let mut known = self.planner.catalog.schema_names();
+        known.retain(|schema| sight.sees_schema(schema));
+        let mut durable = seen.schema_names().unwrap_or_default();
+        durable.retain(|schema| sight.sees_schema(schema));
         match resolved.get(reference) {
             Ok(table) if table.kind == TableKind::View => Error::ReadOnly {
                 message: format!(

@@ -376,7 +376,7 @@ impl Inner {
             Ok(seen) => seen,
             Err(error) => return Some(error),
         };
-        let lookup = self.planner.lookup(&state, &seen);
+        let lookup = self.planner.finder(&state, &seen);
         let resolved = lookup.resolve(&names).await;
         match resolved.get(&reference) {
             Ok(table) if table.kind == TableKind::Temporary => None,

@@ -2,16 +2,17 @@
 //!
 //! Owns: the query runtime and its memory, sessions with their settings and prepared statements, the SQL dialect
 //! (what is parsed, what is refused), names to tables, planning, parameters, running and cancelling. Refuses to know:
-//! gRPC, wire encodings, who a user is and what a user may do (a [`godwit_auth::Permit`] says so).
+//! gRPC, wire encodings, who a user is and what was granted (a [`godwit_auth::Permit`] says so).
 //!
 //! In reading order: [`Engine`] and `inner`, the way of a statement; `session`, `settings` and `prepared`, what is kept
 //! between two calls; `parse`, `depth` and `placeholders`, text to a tree; `check`, what is refused; `names` and
-//! `provider`, what names stand for; `change`, `effect` and `ingest`, what writes; `define` and `constants`, what says what there is; `granting` and `redact`, what says who may do what; `copy`, files of SQL's own; `transactions`, where to; `plan`, `infer`,
+//! `provider`, what names stand for; `access`, what of that exists for the caller; `change`, `effect` and `ingest`, what writes; `define` and `constants`, what says what there is; `granting` and `redact`, what say
 //! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `conform`, `fill`
 //! and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
 //! kept and queries that nobody waits for; `runtime`, `running`, `memory`, `deep` and `cache`,
 //! what it all runs on; `upkeep`, what is done unasked; `audit` and `shown`, what is noted of it all; `metadata` and `system`, what is told about it; [`Error`].
 
+mod access;
 mod audit;
 mod bind;
 mod cache;

@@ -1,11 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::SessionState;
 use datafusion::sql::sqlparser::keywords::{RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS};
+use godwit_auth::access::{Columns, Privilege};
 use godwit_catalog::{CATALOG, Catalog, Seen, TableEntry, TableKind};
 use godwit_lake::State as LakeState;
 
+use crate::access::Sight;
 use crate::plan::Planner;
 use crate::session::State;
 use crate::{Error, Result, total};
@@ -87,11 +90,12 @@ pub(crate) async fn entries(catalog: &Catalog, seen: &Seen) -> Result<Vec<TableE
     Ok(entries)
 }
 
-/// The keys of the tables of that name, in one schema or in all, sorted by schema, the primary one first.
-fn keys(state: &LakeState, schema: Option<&str>, name: &str) -> Vec<KeyInfo> {
+/// The keys of the tables of that name that exist for the caller, in one schema or in all, sorted by schema, the primary one first.
+fn keys(state: &LakeState, sight: &Sight<'_>, schema: Option<&str>, name: &str) -> Vec<KeyInfo> {
     let schemas = state.schemas.values();
     let tables = schemas
         .filter(|found| schema.is_none_or(|schema| schema == found.name))
+        .filter(|found| sight.sees(&found.name, name))
         .filter_map(|found| found.tables.get(name));
     let mut keys = Vec::new();
     for table in tables {
@@ -100,13 +104,16 @@ fn keys(state: &LakeState, schema: Option<&str>, name: &str) -> Vec<KeyInfo> {
             let column = columns.find(|column| column.id.0 == *id)?;
             Some(column.field.name().clone())
         };
-        keys.extend(table.keys.iter().map(|key| KeyInfo {
+        let known = sight.known_columns(&table.schema, name);
+        let found = table.keys.iter().map(|key| KeyInfo {
             schema: table.schema.clone(),
             table: table.name.clone(),
             name: key.name.clone(),
             primary: key.primary,
             columns: key.columns.iter().filter_map(column).collect(),
-        }));
+        });
+        // A key of columns that are not all there for the caller would be another key.
+        keys.extend(found.filter(|key| key.columns.iter().all(|column| known.has(column))));
     }
     keys
 }
@@ -162,7 +169,32 @@ pub(crate) async fn info(
             Err(error) => info.error = Some(Error::from_catalog(&error).to_string()),
         }
     }
+    limit_to(&mut info, &Sight::of(state.authority(), seen));
     info
+}
+
+/// Takes out what the caller is not to know.
+fn limit_to(info: &mut TableInfo, sight: &Sight<'_>) {
+    let (schema, name) = (info.schema.as_str(), info.name.as_str());
+    let may = |privilege| !sight.columns(privilege, schema, name).is_none();
+    let writes = [Privilege::Insert, Privilege::Update, Privilege::Delete];
+    info.is_writable &= writes.into_iter().any(may);
+    if !may(Privilege::Select) || sight.hides_rows(schema, name) {
+        info.rows = None;
+    }
+    let known = sight.known_columns(schema, name);
+    if known == Columns::All {
+        return;
+    }
+    info.remarks.retain(|column, _| known.has(column));
+    info.arrow_schema = info.arrow_schema.take().map(|schema| {
+        let fields = schema.fields().iter();
+        let fields = fields.filter(|field| known.has(field.name())).cloned();
+        Arc::new(Schema::new_with_metadata(
+            fields.collect::<Vec<_>>(),
+            schema.metadata().clone(),
+        ))
+    });
 }
 
 /// The functions by what their documentation files them under.

@@ -2,25 +2,21 @@
 //!
 //! Every name is looked up once, so that all mentions of a table in a statement see the same snapshot of it.
 
-use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeSet, HashMap};
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::catalog::information_schema::InformationSchemaProvider;
-use datafusion::catalog::{
-    CatalogProviderList, MemoryCatalogProviderList, SchemaProvider, TableProvider,
-};
+use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList, SchemaProvider};
 use datafusion::common::TableReference;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::{LogicalPlan, TableSource};
+use datafusion::logical_expr::TableSource;
+use godwit_auth::access::Authority;
 use godwit_catalog::{
-    CATALOG, Catalog, DEFAULT_SCHEMA, FILES, ResolvedTable, Seen, TEMP, TableKind,
+    CATALOG, Catalog, DEFAULT_SCHEMA, FILES, ResolvedTable, SYSTEM, Seen, TEMP, TableKind,
 };
-use godwit_lake::Lake;
+use godwit_lake::{Lake, State as LakeState};
 
+use crate::access::{ShownTo, Sight, denied};
 use crate::check::Names;
 use crate::copy::{FILE, Places};
 use crate::parse::Limits;
@@ -29,30 +25,21 @@ use crate::{Error, Result};
 mod defaults;
 mod missing;
 mod moments;
+mod mounts;
 mod nearest;
+mod readable;
+mod resolved;
 mod views;
 
 pub(crate) use nearest::hint_of as nearest_hint;
+use resolved::Found;
+pub(crate) use resolved::Resolved;
 pub(crate) use views::{GODWIT, Trail};
 
 pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
 
 /// What the rows are called that a client uploads while it queries them.
 pub(crate) const INPUT: &str = "input";
-
-/// The names of a statement with what was found for them.
-#[derive(Debug, Default)]
-pub(crate) struct Resolved {
-    found: HashMap<TableReference, Found>,
-}
-
-/// What one name stands for.
-#[derive(Debug, Clone)]
-enum Found {
-    Table(Table),
-    /// Why there is none. Reported only if the planner asks for it: the name may be a common table expression's.
-    Not(Error),
-}
 
 /// A table of the catalog, as it was when the statement was planned.
 #[derive(Clone)]
@@ -69,6 +56,14 @@ pub(crate) struct Table {
 /// Where a session looks for tables.
 #[derive(Clone, Copy)]
 pub(crate) struct Lookup<'a> {
+    /// Whose statement it is: by whose policies and masks rows are seen.
+    pub(crate) caller: &'a Arc<Authority>,
+    /// Who has to be allowed to read: the caller, within a view its owner.
+    pub(crate) reader: &'a Arc<Authority>,
+    /// Whether the rows of what is found are read.
+    pub(crate) reads: bool,
+    /// The lake as it is now, when what is looked up is of the past.
+    pub(crate) present: Option<&'a LakeState>,
     pub(crate) catalog: &'a Catalog,
     /// The session's own, and the lake's.
     pub(crate) seen: &'a Seen,
@@ -155,12 +150,25 @@ impl Lookup<'_> {
             || (schema != DEFAULT_SCHEMA && fixed.iter().any(|known| known == schema))
     }
 
+    /// Those that exist for the caller.
     fn schema_names(&self) -> Vec<String> {
         let mut names = self.catalog.schema_names();
         names.extend(self.seen.schema_names().unwrap_or_default());
         names.sort();
         names.dedup();
+        let sight = self.sight_of_caller();
+        names.retain(|name| sight.sees_schema(name));
         names
+    }
+
+    /// What exists for who reads.
+    pub(crate) fn sight(&self) -> Sight<'_> {
+        Sight::of(self.reader, self.seen)
+    }
+
+    /// What exists for who is told about it.
+    fn sight_of_caller(&self) -> Sight<'_> {
+        Sight::of(self.caller, self.seen)
     }
 
     async fn find(&self, reference: &TableReference) -> Result<Option<Table>> {
@@ -188,6 +196,9 @@ impl Lookup<'_> {
                 schema,
                 table,
             } if catalog.as_ref() == FILE && self.trail.is_none() => {
+                if !self.caller.reads_files() {
+                    return Err(may_not_read_files(self.caller));
+                }
                 let found = self.places.table(schema, table).await?;
                 Ok(Some(Table::of(schema, table, found)))
             }
@@ -201,15 +212,30 @@ impl Lookup<'_> {
                 "it reads a temporary table, which only one session has",
             ));
         }
-        let found = if schema == INFORMATION_SCHEMA {
-            self.information_table(name).await?
-        } else if let Some(found) = self.durable(schema, name).await? {
+        if schema == INFORMATION_SCHEMA {
+            let found = self.information_table(name).await?;
+            return Ok(found.map(|found| Table::of(schema, name, found)));
+        }
+        if let Some(found) = self.durable(schema, name).await? {
             return Ok(Some(found));
-        } else {
-            let found = self.catalog.table(schema, name).await;
-            found.map_err(|error| Error::from_catalog(&error))?
-        };
-        Ok(found.map(|found| Table::of(schema, name, found)))
+        }
+        if !self.exists(schema, name) {
+            return Ok(None);
+        }
+        let found = self.catalog.table(schema, name).await;
+        let mut found = found.map_err(|error| Error::from_catalog(&error))?;
+        if let Some(found) = found.as_mut()
+            && (schema, name) == (SYSTEM, "mounts")
+            && !self.caller.is_admin()
+        {
+            let all = Arc::clone(&found.provider);
+            found.provider = mounts::only_shown(all, self.shown())
+                .map_err(|error| Error::from_datafusion(&error, "mounts"))?;
+        }
+        match found {
+            Some(found) => self.readable(Table::of(schema, name, found)).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// A table or a view that sessions can change.
@@ -225,14 +251,29 @@ impl Lookup<'_> {
             }
             Err(away) => return Err(Error::from_catalog(&away)),
         };
+        if !self.exists(schema, name) {
+            return Ok(None);
+        }
         let found = self.seen.table(schema, name).await;
         if let Some(found) = found.map_err(|error| Error::from_catalog(&error))? {
-            return Ok(Some(Table::of(schema, name, found)));
+            return self.readable(Table::of(schema, name, found)).map(Some);
         }
         match lake.view(schema, name) {
-            Some(view) => self.view(view).await.map(Some),
+            Some(view) => {
+                self.require_select(schema, name)?;
+                self.readable(self.view(view).await?).map(Some)
+            }
             None => Ok(None),
         }
+    }
+
+    /// What exists for the caller, for those who list it.
+    fn shown(&self) -> Arc<ShownTo> {
+        let lake = self.seen.lake().ok();
+        Arc::new(ShownTo {
+            authority: Arc::clone(self.caller),
+            lake: lake.map(|lake| Arc::clone(lake.state())),
+        })
     }
 
     /// Whether a schema's tables are in a lake that does not answer.
@@ -250,7 +291,7 @@ impl Lookup<'_> {
             "columns" | "views" => Box::pin(self.all_views()).await,
             _ => Default::default(),
         };
-        let catalog = self.catalog.provider_with(self.seen, views);
+        let catalog = self.catalog.provider_with(self.seen, views, self.shown());
         catalogs.register_catalog(CATALOG.to_owned(), catalog);
         let schema = InformationSchemaProvider::new(Arc::new(catalogs))
             .with_table_functions(self.state.table_functions().clone());
@@ -273,118 +314,9 @@ impl Lookup<'_> {
     }
 }
 
-impl Resolved {
-    /// Makes the unqualified name [`INPUT`] stand for this, whatever it stood for.
-    pub(crate) fn set_input(&mut self, provider: Arc<dyn TableProvider>) {
-        let table = Table {
-            schema: TEMP.to_owned(),
-            name: INPUT.to_owned(),
-            kind: TableKind::Temporary,
-            source: provider_as_source(provider),
-            snapshot: 0,
-            inner: None,
-        };
-        self.found
-            .insert(TableReference::bare(INPUT), Found::Table(table));
-    }
-
-    /// What the planner scans for a name.
-    pub(crate) fn get(&self, reference: &TableReference) -> Result<&Table> {
-        match self.found.get(reference) {
-            Some(Found::Table(table)) => Ok(table),
-            Some(Found::Not(error)) => Err(error.clone()),
-            None => Err(Error::not_found(format!(
-                "table '{reference}' does not exist"
-            ))),
-        }
-    }
-
-    /// Adds what the names of another part of the same statement stand for.
-    pub(crate) fn add(&mut self, other: Self) {
-        for (reference, found) in other.found {
-            self.found.entry(reference).or_insert(found);
-        }
-    }
-
-    /// Adds a table that no catalog has.
-    pub(crate) fn insert(&mut self, reference: TableReference, table: Table) {
-        self.found.insert(reference, Found::Table(table));
-    }
-
-    /// Whether some name stands for a temporary table.
-    pub(crate) fn is_temporary(&self) -> bool {
-        let is_temporary = |found: &Found| matches!(found, Found::Table(table) if table.kind == TableKind::Temporary);
-        self.found.values().any(is_temporary)
-    }
-
-    /// One number for the contents of all tables that a plan scans.
-    pub(crate) fn snapshot_of(&self, plan: &LogicalPlan) -> u64 {
-        let scanned = self.scanned(plan);
-        if scanned.is_empty() {
-            return 0;
-        }
-        let mut hasher = DefaultHasher::new();
-        scanned.hash(&mut hasher);
-        hasher.finish()
-    }
-
-    /// Whether a plan scans this table.
-    pub(crate) fn reads(&self, plan: &LogicalPlan, schema: &str, name: &str) -> bool {
-        let mut scanned = self.scanned(plan).into_iter();
-        scanned.any(|(of, table, _)| of == schema && table == name)
-    }
-
-    /// Schema, name and snapshot of all tables that a plan scans; none when it cannot be walked.
-    fn scanned(&self, plan: &LogicalPlan) -> BTreeSet<(&str, &str, u64)> {
-        let mut sources = HashMap::new();
-        self.add_sources(&mut sources);
-        let mut scanned = BTreeSet::new();
-        let walked = plan.apply_with_subqueries(|node| {
-            if let LogicalPlan::TableScan(scan) = node
-                && let Some(table) = sources.get(&address(&scan.source))
-            {
-                scanned.insert((table.schema.as_str(), table.name.as_str(), table.snapshot));
-            }
-            Ok(TreeNodeRecursion::Continue)
-        });
-        if walked.is_err() {
-            scanned.clear();
-        }
-        scanned
-    }
-
-    /// The tables, by what is scanned for them: a name means something else within a view.
-    fn add_sources<'a>(&'a self, sources: &mut HashMap<*const (), &'a Table>) {
-        for table in self.tables() {
-            sources.insert(address(&table.source), table);
-            if let Some(inner) = &table.inner {
-                inner.add_sources(sources);
-            }
-        }
-    }
-
-    /// What the names stand for.
-    fn tables(&self) -> impl Iterator<Item = &Table> {
-        self.found.values().filter_map(|found| match found {
-            Found::Table(table) => Some(table),
-            Found::Not(_) => None,
-        })
-    }
-
-    /// Whether every name stands for the same content as it did in `before`.
-    pub(crate) fn is_same_as(&self, before: &Self) -> bool {
-        let content = |found: &Found| match found {
-            Found::Table(table) => Some((table.schema.clone(), table.name.clone(), table.snapshot)),
-            Found::Not(_) => None,
-        };
-        self.found.len() == before.found.len()
-            && self
-                .found
-                .iter()
-                .all(|(name, found)| before.found.get(name).map(content) == Some(content(found)))
-    }
-}
-
-fn address(source: &Arc<dyn TableSource>) -> *const () {
-    Arc::as_ptr(source).cast()
+fn may_not_read_files(caller: &Authority) -> Error {
+    denied(
+        caller,
+        "read files of the server; the role read_server_files may",
+    )
 }

@@ -190,7 +190,7 @@ impl Planner {
 
     /// Whether a plan still stands for what its text means in this session now.
     pub(crate) async fn is_current(&self, plan: &Plan, state: &Arc<State>, seen: &Seen) -> bool {
-        Arc::ptr_eq(&plan.state, state)
+        plan.state.is_same_as(state)
             && self
                 .lookup(state, seen)
                 .resolve(&plan.names)
@@ -198,8 +198,13 @@ impl Planner {
                 .is_same_as(&plan.resolved)
     }
 
+    /// Where names of tables are looked up whose rows are read.
     pub(crate) fn lookup<'a>(&'a self, state: &'a State, seen: &'a Seen) -> Lookup<'a> {
         Lookup {
+            caller: state.authority(),
+            reader: state.authority(),
+            reads: true,
+            present: None,
             catalog: &self.catalog,
             seen,
             state: state.session(),
@@ -208,6 +213,14 @@ impl Planner {
             places: &self.places,
             limits: self.limits,
             trail: None,
+        }
+    }
+
+    /// Where names are looked up of what is not read, but changed or shown: all that exists for the caller is found.
+    pub(crate) fn finder<'a>(&'a self, state: &'a State, seen: &'a Seen) -> Lookup<'a> {
+        Lookup {
+            reads: false,
+            ..self.lookup(state, seen)
         }
     }
 }

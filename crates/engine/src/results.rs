@@ -12,7 +12,7 @@ use godwit_auth::Permit;
 use godwit_config::Config;
 use godwit_protocol::StatementId;
 
-use crate::engine::check_owner;
+use crate::engine::{check_authority, check_owner};
 use crate::statement::Body;
 use crate::{Engine, Error, QueryStream, Result, Session, Statement};
 
@@ -78,6 +78,7 @@ impl Engine {
     ) -> Result<Kept> {
         self.admit(session, permit)?;
         check_owner(statement, permit)?;
+        check_authority(statement, permit)?;
         let Body::Query(plan) = statement.body() else {
             return Err(Error::invalid(
                 "the statement gives no rows; there is nothing to keep",

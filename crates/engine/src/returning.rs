@@ -26,7 +26,7 @@ impl Engine {
         permit: &Permit,
         statement: &Statement,
     ) -> Result<(Outcome, Kept)> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         check_owner(statement, permit)?;
         let (true, Body::Effect(effect)) = (statement.returns_rows(), statement.body()) else {
             return Err(Error::invalid("the statement returns no rows"));
@@ -51,7 +51,7 @@ impl Engine {
         permit: &Permit,
         id: StatementId,
     ) -> Result<(Outcome, Kept)> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let entry = session.statements().get(id)?;
         let session = session.placed_for(entry.transaction.as_ref());
         let Body::Effect(effect) = &entry.body else {

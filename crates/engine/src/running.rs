@@ -114,13 +114,13 @@ impl Running {
         self.lock().running.len()
     }
 
-    /// The running queries of a user.
-    pub(crate) fn of_user(&self, user: &str) -> Vec<Seen> {
+    /// The running queries of a user, or of all.
+    pub(crate) fn of_user(&self, user: Option<&str>) -> Vec<Seen> {
         let queries = self.lock();
         let of_user = queries
             .running
             .values()
-            .filter(|query| query.statement.user.as_ref() == user);
+            .filter(|query| user.is_none_or(|user| query.statement.user.as_ref() == user));
         of_user
             .map(|query| Seen {
                 statement: Arc::clone(&query.statement),

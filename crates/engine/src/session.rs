@@ -1,33 +1,36 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use datafusion::execution::SessionState;
-use godwit_auth::access::{Access, Authority};
+use godwit_auth::Permit;
+use godwit_auth::access::Authority;
 use godwit_catalog::TempTables;
 use godwit_config::{WireCompression, WireProfile};
 use godwit_protocol::SessionId;
 use godwit_protocol::session::OptionValue;
 
+use crate::access::Sight;
 use crate::check::SettingChange;
 use crate::prepared::Store;
 use crate::settings::{Setting, Settings};
 use crate::transactions::{Place, SqlTransaction};
 use crate::{Error, Result};
 
-mod caller;
 mod registry;
+mod state;
 
-pub(crate) use caller::Caller;
 pub(crate) use registry::Shared;
 pub use registry::{SessionKey, Sessions};
+pub(crate) use state::{Caller, Frozen, State};
 
 /// Settings, prepared statements and temporary tables of one client, and the place where its statements work: the open
 /// transaction or none, or one transaction of several ([`crate::Engine::within`]).
 pub struct Session {
     core: Arc<Core>,
     place: Place,
+    /// Of the call that it serves; before a call was let in, nothing is allowed.
+    authority: Arc<Authority>,
 }
 
 /// What is the same wherever the statements work.
@@ -48,25 +51,16 @@ pub(crate) struct Core {
 
 struct Inner {
     settings: Settings,
-    state: Arc<State>,
-    authority: Arc<Authority>,
+    frozen: Arc<Frozen>,
     last_used: Instant,
-}
-
-/// The settings of a session, frozen: what a statement is planned and run with.
-#[derive(Clone)]
-pub(crate) struct State {
-    session: SessionState,
-    schema: String,
-    timeout: Option<Duration>,
-    wanted_batch_rows: Option<usize>,
 }
 
 impl Session {
     pub(crate) fn new(user: &str, stateless: bool, shared: Arc<Shared>) -> Self {
         let id = SessionId::random();
         let settings = Settings::new(shared.bounds.clone());
-        let state = Arc::clone(&shared.unchanged);
+        let frozen = Arc::clone(&shared.unchanged);
+        let authority = Arc::clone(&shared.nothing_allowed);
         let core = Core {
             id,
             user: user.to_owned(),
@@ -76,8 +70,7 @@ impl Session {
             shared,
             inner: Mutex::new(Inner {
                 settings,
-                state,
-                authority: Arc::new(Arc::new(Access::default()).authority(user, &[])),
+                frozen,
                 last_used: Instant::now(),
             }),
             changing: Mutex::default(),
@@ -86,6 +79,7 @@ impl Session {
         Self {
             core: Arc::new(core),
             place: Place::Session,
+            authority,
         }
     }
 
@@ -94,7 +88,22 @@ impl Session {
         Arc::new(Self {
             core: Arc::clone(&self.core),
             place,
+            authority: Arc::clone(&self.authority),
         })
+    }
+
+    /// The same session for one call, with what its caller may do.
+    pub(crate) fn permitted(&self, permit: &Permit) -> Arc<Self> {
+        Arc::new(Self {
+            core: Arc::clone(&self.core),
+            place: self.place.clone(),
+            authority: Arc::clone(permit.authority()),
+        })
+    }
+
+    /// What the caller may do.
+    pub(crate) fn authority(&self) -> &Arc<Authority> {
+        &self.authority
     }
 
     /// Random, and not the key that the client knows.
@@ -126,8 +135,11 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such option, [`Error::InvalidInput`] when it cannot have that value or when
-    /// the session is stateless.
-    pub async fn set_option(&self, name: &str, value: &OptionValue) -> Result<()> {
+    /// the session is stateless; [`Error::Denied`] when it is another user's.
+    pub async fn set_option(&self, permit: &Permit, name: &str, value: &OptionValue) -> Result<()> {
+        if self.user() != permit.user() {
+            return Err(of_another());
+        }
         let setting = Setting::named(name)?;
         let text = match value {
             OptionValue::Text(text) => text.clone(),
@@ -140,7 +152,7 @@ impl Session {
                 )));
             }
         };
-        let schemas = self.schemas_for(setting, &text).await?;
+        let schemas = self.permitted(permit).schemas_for(setting, &text).await?;
         self.change(|settings| settings.set(setting, &text, &schemas))
     }
 
@@ -179,7 +191,10 @@ impl Session {
 
     /// The session as it is now.
     pub(crate) fn state(&self) -> Arc<State> {
-        Arc::clone(&self.lock().state)
+        Arc::new(State {
+            frozen: Arc::clone(&self.lock().frozen),
+            authority: Arc::clone(&self.authority),
+        })
     }
 
     /// Who this session is to the tables that show a caller what is its own.
@@ -188,7 +203,7 @@ impl Session {
             user: self.core.user.clone(),
             session: self.core.id,
             settings: self.lock().settings.clone(),
-            authority: self.authority(),
+            authority: Arc::clone(&self.authority),
             transaction: self.place.transaction().cloned(),
         })
     }
@@ -256,12 +271,15 @@ impl Session {
         if setting.name() != "schema" {
             return Ok(Vec::new());
         }
+        let seen = self.seen().await?;
         let mut schemas = self.core.shared.catalog.schema_names();
-        match self.seen().await?.schema_names() {
+        match seen.schema_names() {
             Ok(durable) => schemas.extend(durable),
             Err(_) if schemas.iter().any(|known| known == wanted) => {}
             Err(away) => return Err(Error::from_catalog(&away)),
         }
+        let sight = Sight::of(&self.authority, &seen);
+        schemas.retain(|schema| sight.sees_schema(schema));
         Ok(schemas)
     }
 
@@ -312,14 +330,14 @@ impl Session {
                 Err(stateless("settings belong"))
             };
         }
-        let state = if settings.is_unchanged() {
+        let frozen = if settings.is_unchanged() {
             Arc::clone(&self.core.shared.unchanged)
         } else {
-            Arc::new(State::new(&settings, &self.core.shared.base)?)
+            Arc::new(Frozen::new(&settings, &self.core.shared.base)?)
         };
         let mut inner = self.lock();
         inner.settings = settings;
-        inner.state = state;
+        inner.frozen = frozen;
         Ok(())
     }
 
@@ -331,6 +349,13 @@ impl Session {
     }
 }
 
+/// What is said to one who comes with the session of somebody else.
+pub(crate) fn of_another() -> Error {
+    Error::Denied {
+        message: "the session belongs to another user".to_owned(),
+    }
+}
+
 pub(crate) fn stateless(what: &str) -> Error {
     Error::invalid(format!(
         "{what} to a session, and these calls have none: connect with a handshake (user and password), \
@@ -338,55 +363,11 @@ pub(crate) fn stateless(what: &str) -> Error {
     ))
 }
 
-impl State {
-    pub(crate) fn new(settings: &Settings, base: &SessionState) -> Result<Self> {
-        Ok(Self {
-            session: settings.apply(base)?,
-            schema: settings.schema().to_owned(),
-            timeout: settings.timeout(),
-            wanted_batch_rows: settings.wanted_batch_rows(),
-        })
-    }
-
-    /// The same for a query over a stream that is still arriving: batches are not dealt out to parallel workers, which
-    /// would lose their order and gather rows before they pass them on.
-    pub(crate) fn undealt(&self) -> Self {
-        let mut state = self.clone();
-        let options = state.session.config_mut().options_mut();
-        options.optimizer.enable_round_robin_repartition = false;
-        state
-    }
-
-    pub(crate) fn session(&self) -> &SessionState {
-        &self.session
-    }
-
-    pub(crate) fn schema(&self) -> &str {
-        &self.schema
-    }
-
-    pub(crate) fn timeout(&self) -> Option<Duration> {
-        self.timeout
-    }
-
-    pub(crate) fn wanted_batch_rows(&self) -> Option<usize> {
-        self.wanted_batch_rows
-    }
-}
-
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("id", &self.core.id)
             .field("user", &self.core.user)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("State")
-            .field("schema", &self.schema)
             .finish_non_exhaustive()
     }
 }

@@ -1,5 +1,6 @@
-//! The server's own tables that show a caller what is its own: `system.settings`, `system.sessions`, `system.queries`,
-//! `system.audit`, users and grants, and the history of the lake: `system.snapshots`.
+//! The server's own tables that show a caller what is its own, and an admin what is everybody's: `system.settings`,
+//! `system.sessions`, `system.queries`, `system.audit`, users and grants, and the history of the lake:
+//! `system.snapshots`.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -89,6 +90,7 @@ impl Content {
             ],
             Self::Sessions(_) => vec![
                 text("id"),
+                text("user_name"),
                 text("kind"),
                 Field::new("current", DataType::Boolean, false),
                 Field::new("prepared_statements", DataType::UInt64, false),
@@ -98,6 +100,7 @@ impl Content {
             Self::Queries(_) => {
                 vec![
                     text("id"),
+                    text("user_name"),
                     Field::new("running_seconds", DataType::Float64, false),
                     text("sql"),
                 ]
@@ -112,7 +115,7 @@ impl Content {
             Self::Settings => settings(caller),
             Self::Sessions(sessions) => sessions_of(caller, sessions.upgrade().as_deref()),
             Self::Queries(running) => queries_of(caller, running.upgrade().as_deref()),
-            Self::Snapshots(lake) => snapshots::columns(lake).await?,
+            Self::Snapshots(lake) => snapshots::columns(lake, caller.authority.is_admin()).await?,
             Self::Access(about, source) => {
                 access::columns(*about, source, &caller.authority).await?
             }
@@ -159,7 +162,7 @@ fn settings(caller: &Caller) -> Vec<ArrayRef> {
 fn sessions_of(caller: &Caller, sessions: Option<&Sessions>) -> Vec<ArrayRef> {
     let now = Instant::now();
     let own = sessions
-        .map(|sessions| sessions.of_user(&caller.user))
+        .map(|sessions| sessions.of_user(shown_user(caller)))
         .unwrap_or_default();
     let kind = |key: &SessionKey| match key {
         SessionKey::Token(_) => "token",
@@ -173,6 +176,9 @@ fn sessions_of(caller: &Caller, sessions: Option<&Sessions>) -> Vec<ArrayRef> {
     vec![
         Arc::new(StringArray::from_iter_values(
             own.iter().map(|(_, session)| session.id().to_string()),
+        )),
+        Arc::new(StringArray::from_iter_values(
+            own.iter().map(|(_, session)| session.user()),
         )),
         Arc::new(StringArray::from_iter_values(
             own.iter().map(|(key, _)| kind(key)),
@@ -192,6 +198,11 @@ fn sessions_of(caller: &Caller, sessions: Option<&Sessions>) -> Vec<ArrayRef> {
     ]
 }
 
+/// Whose sessions and queries a caller sees: an admin everybody's, others their own.
+fn shown_user(caller: &Caller) -> Option<&str> {
+    (!caller.authority.is_admin()).then_some(caller.user.as_str())
+}
+
 /// How many transactions are open in a session.
 fn open_in(session: &Session) -> u64 {
     session.shared().transactions.count(session.id()) as u64
@@ -199,11 +210,14 @@ fn open_in(session: &Session) -> u64 {
 
 fn queries_of(caller: &Caller, running: Option<&Running>) -> Vec<ArrayRef> {
     let own = running
-        .map(|running| running.of_user(&caller.user))
+        .map(|running| running.of_user(shown_user(caller)))
         .unwrap_or_default();
     vec![
         Arc::new(StringArray::from_iter_values(
             own.iter().map(|query| query.statement.query_id.as_ref()),
+        )),
+        Arc::new(StringArray::from_iter_values(
+            own.iter().map(|query| query.statement.user.as_ref()),
         )),
         Arc::new(Float64Array::from_iter_values(
             own.iter()

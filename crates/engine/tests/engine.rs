@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "engine/access.rs"]
+mod access;
 #[path = "engine/access_grants.rs"]
 mod access_grants;
 #[path = "engine/access_sql.rs"]

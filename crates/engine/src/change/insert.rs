@@ -53,7 +53,7 @@ impl Planner {
             .map(|conflict| super::conflict::Resolving::new(&changed, conflict))
             .transpose()?
             .flatten();
-        let mut targets = vec![changed.numbered()];
+        let mut targets = vec![changed.numbered(scope.state.session())?];
         if let Some(conflict) = &conflict {
             also.extend(conflict.trees(&changed)?);
             targets.push(super::conflict::excluded(&changed));

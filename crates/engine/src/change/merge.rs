@@ -91,7 +91,7 @@ impl Planner {
         };
         let request = Request {
             also,
-            targets: vec![changed.numbered()],
+            targets: vec![changed.numbered(scope.state.session())?],
             shape: Some(&shape),
             ..request(scope, main)
         };

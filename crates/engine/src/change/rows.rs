@@ -51,7 +51,7 @@ impl Planner {
         returning: &Returning,
     ) -> Result<Write> {
         let nothing_said = matching.selection.is_none() && matching.others.is_empty();
-        if nothing_said && !returning.is_there() {
+        if nothing_said && !returning.is_there() && !changed.has_policies() {
             let kind = Kind::Clear { counted: true };
             return Ok(Write::without_plan(&changed, kind));
         }
@@ -86,7 +86,7 @@ impl Planner {
         };
         let request = Request {
             also: returning.tree(changed)?.into_iter().collect(),
-            targets: vec![changed.numbered()],
+            targets: vec![changed.numbered(scope.state.session())?],
             shape: Some(&shape),
             ..request(scope, tree)
         };

@@ -4,13 +4,18 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::TableReference;
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{LogicalPlanBuilder, TableType};
 use datafusion::sql::planner::object_name_to_table_reference;
 use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName, TableFactor};
 use godwit_catalog::{ResolvedTable, TEMP, TableKind, TempTable};
 use godwit_lake::{Key, LakeTable};
 
 use super::{Scope, tree};
+use crate::access::{Guarded, Rules};
 use crate::check::{Names, bare_table, folded};
+use crate::deep::Deep;
 use crate::names::Table;
 use crate::plan::Planner;
 use crate::{Error, Result};
@@ -126,10 +131,12 @@ pub(super) struct Changed {
     pub(super) row_id: String,
     pub(super) action: String,
     pub(super) sourced: String,
+    /// The policies by which rows are seen, and so changed.
+    rules: Option<Arc<Rules>>,
 }
 
 impl Changed {
-    pub(super) fn new(target: Target, alias: Option<Ident>) -> Self {
+    pub(super) fn new(target: Target, alias: Option<Ident>, rules: Option<Arc<Rules>>) -> Self {
         let free = |name: &str| free_name(target.schema(), name);
         Self {
             row: free("__row"),
@@ -138,6 +145,7 @@ impl Changed {
             sourced: free("__sourced"),
             alias,
             target,
+            rules,
         }
     }
 
@@ -151,10 +159,15 @@ impl Changed {
         bare_table(ObjectName::from(parts.to_vec()), self.alias.clone())
     }
 
-    /// What stands for the name.
-    pub(super) fn numbered(&self) -> (TableReference, Table) {
+    /// Whether only some rows can be changed.
+    pub(super) fn has_policies(&self) -> bool {
+        self.rules.is_some()
+    }
+
+    /// What stands for the name: the rows that can be changed.
+    pub(super) fn numbered(&self, state: &SessionState) -> Result<(TableReference, Table)> {
         let [catalog, schema, name] = self.parts();
-        let resolved = match &self.target {
+        let mut resolved = match &self.target {
             Target::Temporary { table, .. } => table.numbered(&self.row),
             Target::Durable(table) => ResolvedTable {
                 provider: table.numbered(&self.row, &self.row_id),
@@ -162,8 +175,20 @@ impl Changed {
                 snapshot: table.version(),
             },
         };
+        if let Some(rules) = &self.rules {
+            let rows = LogicalPlanBuilder::scan(
+                TableReference::bare(name),
+                provider_as_source(resolved.provider),
+                None,
+            );
+            let rows = rows.and_then(LogicalPlanBuilder::build);
+            let rows = rows.map_err(|error| Error::from_datafusion(&error, "plan"))?;
+            let seen = Deep::new(rules.apply(state, rows)?);
+            let guarded = Guarded::new(seen, &self.target.label(), TableType::Base);
+            resolved.provider = Arc::new(guarded);
+        }
         let reference = TableReference::full(catalog, schema, name);
-        (reference, Table::of(schema, name, resolved))
+        Ok((reference, Table::of(schema, name, resolved)))
     }
 
     /// What its columns are qualified with.
@@ -233,7 +258,7 @@ impl Planner {
             tables: [reference.clone()].into(),
             ..Names::default()
         };
-        let lookup = self.lookup(scope.state, scope.seen);
+        let lookup = self.finder(scope.state, scope.seen);
         let resolved = lookup.resolve(&names).await;
         let found = resolved.get(&reference)?;
         let vanished = || Error::not_found(format!("table '{name}' has vanished"));

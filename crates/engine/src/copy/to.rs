@@ -8,6 +8,7 @@ use datafusion::sql::parser::Statement as Tree;
 use futures::StreamExt;
 
 use super::write::Writing;
+use crate::access::denied;
 use crate::check::{CopyTo, copy_to};
 use crate::conform::conform;
 use crate::deep::with_deep_stack;
@@ -22,6 +23,7 @@ impl Inner {
     /// Checks a `COPY … TO`; nothing is written. What its parameters are.
     pub(crate) async fn check_copy(&self, session: &Session, parsed: &Parsed) -> Result<SchemaRef> {
         let copy = copy_in(parsed)?;
+        allow(session)?;
         self.planner.places.to_write(&copy.path)?;
         let plan = self.plan_copy(session, &copy, parsed, None).await?;
         Ok(plan.parameters)
@@ -33,6 +35,7 @@ impl Inner {
         let failed = |error: &DataFusionError| Error::from_datafusion(error, &id);
         let parsed = parse::parse(&job.sql, self.planner.limits)?;
         let copy = copy_in(&parsed)?;
+        allow(&job.session)?;
         let place = self.planner.places.to_write(&copy.path)?;
         let given = Some(Arc::clone(&job.parameters));
         let plan = self.plan_copy(&job.session, &copy, &parsed, given).await?;
@@ -75,6 +78,15 @@ impl Inner {
         let (state, seen) = (session.state(), session.seen().await?);
         self.planner.plan(&state, &seen, query, given).await
     }
+}
+
+fn allow(session: &Session) -> Result<()> {
+    let caller = session.authority();
+    if caller.writes_files() {
+        return Ok(());
+    }
+    let what = "write files of the server; the role write_server_files may";
+    Err(denied(caller, what))
 }
 
 fn copy_in(parsed: &Parsed) -> Result<CopyTo> {

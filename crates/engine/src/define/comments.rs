@@ -1,6 +1,7 @@
 //! `COMMENT ON`.
 
 use datafusion::sql::sqlparser::ast::ObjectName;
+use godwit_auth::access::Privilege;
 use godwit_catalog::CATALOG;
 use godwit_lake::{Commented, Definition};
 
@@ -30,19 +31,23 @@ impl Defining<'_> {
         Ok(match on {
             CommentOn::Schema => {
                 let name = self.schema_name(name)?;
-                if self.is_fixed(&name) {
+                if self.sees_schema(&name) && self.is_fixed(&name) {
                     return Err(fixed(&name));
                 }
-                if !self.lake().schemas.contains_key(&name) {
+                if !self.sees_schema(&name) || !self.lake().schemas.contains_key(&name) {
                     return Err(Error::not_found(format!(
                         "schema '{name}' does not exist in catalog {CATALOG}"
                     )));
                 }
+                self.allowed(|sight| sight.require_drop_schema(&name))?;
                 Commented::Schema(name)
             }
             CommentOn::Table => Commented::Table(self.table("COMMENT ON TABLE", name).await?.id),
             CommentOn::View => match self.find(name).await? {
-                Found::View(view) => Commented::View(view.schema.clone(), view.name.clone()),
+                Found::View(view) => {
+                    self.allowed(|sight| sight.require(Privilege::Drop, &view.schema, &view.name))?;
+                    Commented::View(view.schema.clone(), view.name.clone())
+                }
                 Found::Nothing(error) => return Err(error),
                 Found::Table(_) | Found::Temporary(_) | Found::Fixed { .. } => {
                     return Err(Error::invalid(format!(

@@ -6,10 +6,11 @@ use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Statement};
 use godwit_lake::{Budget, Expiry, Scope, Snapshot, SnapshotId};
 
 use super::{Job, reference, translate};
+use crate::access::denied;
 use crate::check::{Call, call_of};
 use crate::inner::Inner;
 use crate::parse::{self, Parsed};
-use crate::session::Session;
+use crate::session::{Session, State};
 use crate::transactions::{commit, gate};
 use crate::{Error, Result, constants};
 
@@ -28,8 +29,9 @@ impl Inner {
         if !parsed.parameters.is_empty() {
             return Err(Error::invalid("CALL takes no parameters"));
         }
-        refuse_in_transaction(session).await?;
         let state = session.state();
+        allow(&state)?;
+        refuse_in_transaction(session).await?;
         let work = work_of(state.session(), state.schema(), &call_in(parsed)?)?;
         if let Work::Restore(version, _) = work {
             self.snapshot(version).await?;
@@ -41,8 +43,9 @@ impl Inner {
     /// were dropped, files that were removed, tables that were restored.
     pub(crate) async fn call_now(&self, job: &Job) -> Result<u64> {
         let parsed = parse::parse(&job.sql, self.planner.limits)?;
-        refuse_in_transaction(&job.session).await?;
         let state = job.session.state();
+        allow(&state)?;
+        refuse_in_transaction(&job.session).await?;
         let work = work_of(state.session(), state.schema(), &call_in(&parsed)?)?;
         let lake = &self.lake;
         let done = match work {
@@ -73,6 +76,15 @@ impl Inner {
         let at = godwit_lake::At::Version(version);
         self.lake.at(at).await.map_err(translate)
     }
+}
+
+/// It is about the lake as a whole.
+fn allow(state: &State) -> Result<()> {
+    let caller = state.authority();
+    if caller.is_admin() {
+        return Ok(());
+    }
+    Err(denied(caller, "CALL; the role admin may"))
 }
 
 async fn refuse_in_transaction(session: &Session) -> Result<()> {

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::ast::ObjectName;
+use godwit_auth::access::Privilege;
 use godwit_catalog::{CATALOG, TEMP};
 use godwit_lake::{Table, View};
 
 use super::{Defining, folded, reference};
+use crate::access::Sight;
 use crate::check::Names;
 use crate::{Error, Result};
 
@@ -34,12 +36,13 @@ impl Defining<'_> {
         check_catalog(&reference)?;
         let schema = reference.schema().unwrap_or(self.state.schema());
         self.check_schema(schema)?;
+        self.allowed(|sight| sight.require_make(schema))?;
         Ok((schema.to_owned(), reference.table().to_owned()))
     }
 
     /// Whether a schema is one of the lake's.
     pub(super) fn check_schema(&self, schema: &str) -> Result<()> {
-        if self.lake().schemas.contains_key(schema) {
+        if self.sees_schema(schema) && self.lake().schemas.contains_key(schema) {
             return Ok(());
         }
         if schema == TEMP {
@@ -47,12 +50,17 @@ impl Defining<'_> {
                 "schema {TEMP} holds temporary tables, which CREATE TEMP TABLE makes"
             )));
         }
-        if self.is_fixed(schema) {
+        if self.sees_schema(schema) && self.is_fixed(schema) {
             return Err(fixed(schema));
         }
         Err(Error::not_found(format!(
             "schema '{schema}' does not exist in catalog {CATALOG}; CREATE SCHEMA makes one"
         )))
+    }
+
+    /// Whether a schema exists for the caller, if there is one of that name.
+    pub(super) fn sees_schema(&self, schema: &str) -> bool {
+        Sight::new(self.state.authority(), &self.lake()).sees_schema(schema)
     }
 
     pub(super) fn is_fixed(&self, schema: &str) -> bool {
@@ -65,7 +73,7 @@ impl Defining<'_> {
         let reference = reference(name)?;
         check_catalog(&reference)?;
         let seen = self.seen();
-        let lookup = self.planner.lookup(self.state, &seen);
+        let lookup = self.planner.finder(self.state, &seen);
         let path = match reference.schema() {
             Some(schema) => vec![schema],
             None => lookup.search_path(),
@@ -76,6 +84,9 @@ impl Defining<'_> {
                 return Ok(Found::Temporary(table.to_owned()));
             }
             let state = self.lake();
+            if !lookup.sight().sees(schema, table) {
+                continue;
+            }
             if let Some(found) = state.table(schema, table) {
                 return Ok(Found::Table(Arc::clone(found)));
             }
@@ -97,13 +108,16 @@ impl Defining<'_> {
         })
     }
 
-    /// The durable table that a name stands for.
+    /// The durable table that a name stands for, which the caller may define anew and drop.
     ///
     /// # Errors
     /// When it stands for something else, or for nothing.
     pub(super) async fn table(&self, verb: &str, name: &ObjectName) -> Result<Arc<Table>> {
         match self.find(name).await? {
-            Found::Table(table) => Ok(table),
+            Found::Table(table) => {
+                self.allowed(|sight| sight.require(Privilege::Drop, &table.schema, &table.name))?;
+                Ok(table)
+            }
             Found::View(view) => Err(Error::invalid(format!(
                 "{verb}: '{}.{}' is a view, not a table",
                 view.schema, view.name

@@ -1,16 +1,22 @@
 //! `CREATE SCHEMA` and `DROP SCHEMA`.
 
 use datafusion::sql::sqlparser::ast::ObjectName;
+use godwit_auth::access::Privilege;
 use godwit_catalog::{CATALOG, DEFAULT_SCHEMA};
 use godwit_lake::Definition;
 
 use super::places::fixed;
 use super::{Defining, Rest};
+use crate::access::denied;
 use crate::{Error, Result};
 
 impl Defining<'_> {
     pub(super) fn create_schema(&self, name: &ObjectName, if_not_exists: bool) -> Result<Rest> {
         let name = self.schema_name(name)?;
+        let caller = self.state.authority();
+        if !caller.makes_schemas() {
+            return Err(denied(caller, &format!("{} schemas", Privilege::Create)));
+        }
         if self.lake().schemas.contains_key(&name) || self.is_fixed(&name) {
             if if_not_exists {
                 return Ok(Rest::default());
@@ -31,11 +37,12 @@ impl Defining<'_> {
     ) -> Result<Rest> {
         for name in names {
             let name = self.schema_name(name)?;
-            if self.is_fixed(&name) {
+            if self.sees_schema(&name) && self.is_fixed(&name) {
                 return Err(fixed(&name));
             }
             let state = self.lake();
-            let Some(schema) = state.schemas.get(&name) else {
+            let found = state.schemas.get(&name);
+            let Some(schema) = found.filter(|_| self.sees_schema(&name)) else {
                 if if_exists {
                     continue;
                 }
@@ -43,6 +50,7 @@ impl Defining<'_> {
                     "schema '{name}' does not exist in catalog {CATALOG}"
                 )));
             };
+            self.allowed(|sight| sight.require_drop_schema(&name))?;
             if name == DEFAULT_SCHEMA {
                 return Err(Error::invalid(format!(
                     "schema '{name}' is the one that sessions start in and cannot be dropped"

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::sql::parser::Statement as Tree;
 use datafusion::sql::sqlparser::ast::{ObjectName, Query, Statement};
+use godwit_auth::access::Privilege;
 use godwit_catalog::plain_schema;
 use godwit_lake::{Definition, NewColumn, NewTable};
 
@@ -32,6 +33,9 @@ impl Defining<'_> {
             return Err(Error::AlreadyExists {
                 message: format!("table '{schema}.{name}' exists already"),
             });
+        }
+        if there && table.or_replace {
+            self.allowed(|sight| sight.require(Privilege::Drop, &schema, &name))?;
         }
         let (columns, plan) = match &table.rows {
             Rows::Columns(_) if !self.parameters.is_empty() => {

@@ -2,6 +2,7 @@
 
 use datafusion::sql::parser::Statement as Tree;
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Query, Statement};
+use godwit_auth::access::Privilege;
 use godwit_lake::{Definition, View, ViewId};
 
 use super::places::{Found, unchangeable};
@@ -37,6 +38,9 @@ impl Defining<'_> {
             return Err(Error::AlreadyExists {
                 message: format!("view '{schema}.{name}' exists already"),
             });
+        }
+        if there && new.or_replace {
+            self.allowed(|sight| sight.require(Privilege::Drop, &schema, &name))?;
         }
         self.refuse_temporary(new.query)?;
         let view = View {
@@ -79,6 +83,7 @@ impl Defining<'_> {
                     )));
                 }
             };
+            self.allowed(|sight| sight.require(Privilege::Drop, &view.schema, &view.name))?;
             self.apply(Definition::DropView {
                 schema: view.schema.clone(),
                 name: view.name.clone(),

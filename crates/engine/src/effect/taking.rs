@@ -128,8 +128,13 @@ impl Taking<'_> {
         let named: Vec<_> = named.take(fields.len()).cloned().collect();
         let schema = Arc::new(arrow::datatypes::Schema::new(named));
         let rows = RecordBatch::try_new_with_options(schema, columns, &options);
-        rows.and_then(|rows| conform(&rows, target.schema()))
-            .map_err(|error| Error::internal(&self.query_id, error))
+        let rows = rows
+            .and_then(|rows| conform(&rows, target.schema()))
+            .map_err(|error| Error::internal(&self.query_id, error))?;
+        if let Some(check) = &self.write.check {
+            check.check(&rows)?;
+        }
+        Ok(rows)
     }
 
     /// Keeps what RETURNING lists, the last columns of the batch.

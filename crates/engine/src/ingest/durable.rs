@@ -5,12 +5,14 @@ use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use futures::StreamExt;
+use godwit_auth::access::Privilege;
 use godwit_catalog::plain_schema;
 use godwit_lake::{LakeTable, NewColumn, NewTable, State, Table, TableId, Transaction};
 use godwit_protocol::StatementId;
 
 use super::columns::Columns;
 use super::{Arriving, IfExists, IfMissing};
+use crate::access::{RowCheck, Rules, Sight};
 use crate::change::Target;
 use crate::effect::{KeyCheck, Pauses};
 use crate::inner::Inner;
@@ -36,10 +38,12 @@ impl Inner {
     ) -> Result<u64> {
         let working = session.work().await?;
         let transaction = working.transaction();
+        into.allow(session, transaction, &upload)?;
         let (id, is_new) = into.table(transaction, &upload)?;
         let mut writer = transaction.write(id).await.map_err(translate)?;
         let before: LakeTable = writer.table().clone();
         let table = Arc::clone(before.table());
+        let rows_allowed = into.row_check(session, transaction, &table)?;
         let mut columns = if is_new {
             Columns::as_they_come(&upload, &table.arrow)?
         } else {
@@ -50,6 +54,9 @@ impl Inner {
         while let Some(batch) = rows.next().await {
             let batch = columns.fit(&batch?)?;
             let batch = exact(&table, &batch)?;
+            if let Some(rows) = &rows_allowed {
+                rows.check(&batch)?;
+            }
             writer.append(batch).await.map_err(translate)?;
         }
         let written = writer.finish().await.map_err(translate)?;
@@ -130,6 +137,55 @@ impl Inner {
 }
 
 impl Into {
+    /// Refuses an upload that the caller may not make.
+    fn allow(
+        &self,
+        session: &Session,
+        transaction: &Transaction,
+        upload: &SchemaRef,
+    ) -> Result<()> {
+        let snapshot = transaction.snapshot();
+        let state = snapshot.state();
+        let sight = Sight::new(session.authority(), state);
+        let (schema, name) = (self.schema.as_str(), self.table.as_str());
+        let appends = self.if_exists == IfExists::Append && sight.sees(schema, name);
+        match state.table(schema, name) {
+            Some(_) if appends => {
+                let columns = upload.fields().iter().map(|field| field.name().as_str());
+                sight.require_columns(Privilege::Insert, (schema, name), columns)
+            }
+            Some(_) if self.if_exists == IfExists::Append => {
+                sight.require_make(schema)?;
+                Err(exists("table", &format!("{schema}.{name}")))
+            }
+            Some(_) if self.if_exists == IfExists::Replace => {
+                sight.require_make(schema)?;
+                sight.require(Privilege::Drop, schema, name)
+            }
+            None if self.if_missing == IfMissing::Create => sight.require_make(schema),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// What the rows must meet.
+    fn row_check(
+        &self,
+        session: &Session,
+        transaction: &Transaction,
+        table: &Table,
+    ) -> Result<Option<RowCheck>> {
+        let snapshot = transaction.snapshot();
+        let sight = Sight::new(session.authority(), snapshot.state());
+        let Some(relation) = sight.relation(&self.schema, &self.table) else {
+            return Ok(None);
+        };
+        let label = format!("{}.{}", self.schema, self.table);
+        match Rules::of(session.authority(), &relation, &label)? {
+            Some(rules) => rules.row_check(session.state().session(), &table.arrow),
+            None => Ok(None),
+        }
+    }
+
     /// The table that the rows go into, and whether it was made for them.
     fn table(&self, transaction: &Transaction, upload: &SchemaRef) -> Result<(TableId, bool)> {
         let snapshot = transaction.snapshot();

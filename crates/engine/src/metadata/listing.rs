@@ -6,6 +6,7 @@ use godwit_auth::Permit;
 use godwit_catalog::{CATALOG, TableEntry};
 
 use super::{FunctionNames, KeyInfo, SchemaEntry, TableInfo};
+use crate::access::Sight;
 use crate::inner::Inner;
 use crate::{Engine, Error, Result, Session};
 
@@ -19,14 +20,17 @@ impl Engine {
         session: &Arc<Session>,
         permit: &Permit,
     ) -> Result<Vec<SchemaEntry>> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let looking = seeing(session);
         let names = self.list(permit, |inner| async move {
             let catalog = &inner.planner.catalog;
             catalog.refresh().await;
             let mut names = catalog.schema_names();
-            let durable = looking.seen().await?.schema_names();
+            let seen = looking.seen().await?;
+            let durable = seen.schema_names();
             names.extend(durable.map_err(|error| Error::from_catalog(&error))?);
+            let sight = Sight::of(looking.authority(), &seen);
+            names.retain(|name| sight.sees_schema(name));
             names.sort();
             names.dedup();
             Ok(names)
@@ -52,11 +56,13 @@ impl Engine {
         want_schema: bool,
         filter: &(dyn Fn(&TableEntry) -> bool + Send + Sync),
     ) -> Result<Vec<TableInfo>> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let looking = seeing(session);
         let found = self.list(permit, |inner| async move {
             let seen = looking.seen().await?;
-            let entries = super::entries(&inner.planner.catalog, &seen).await?;
+            let mut entries = super::entries(&inner.planner.catalog, &seen).await?;
+            let sight = Sight::of(looking.authority(), &seen);
+            entries.retain(|entry| sight.sees(&entry.schema, &entry.name));
             Ok((seen, entries))
         });
         let (seen, mut entries) = found.await?;
@@ -84,13 +90,14 @@ impl Engine {
         schema: Option<&str>,
         table: &str,
     ) -> Result<Vec<KeyInfo>> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let looking = seeing(session);
         let (schema, table) = (schema.map(str::to_owned), table.to_owned());
         self.list(permit, |_| async move {
             let seen = looking.seen().await?;
             let lake = seen.lake().map_err(|error| Error::from_catalog(&error))?;
-            Ok(super::keys(lake.state(), schema.as_deref(), &table))
+            let sight = Sight::of(looking.authority(), &seen);
+            Ok(super::keys(lake.state(), &sight, schema.as_deref(), &table))
         })
         .await
     }

@@ -10,8 +10,9 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::Column;
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result;
+use datafusion::functions::core::expr_fn::nullif;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, LogicalPlanBuilder, ScalarUDF, Volatility, create_udf,
+    ColumnarValue, Expr, LogicalPlanBuilder, ScalarUDF, Volatility, create_udf, lit,
 };
 use godwit_catalog::{Seen, TEMP};
 
@@ -51,8 +52,14 @@ pub(super) fn with_defaults(
 /// `information_schema.views` without the tables that the engine lists there too.
 pub(super) fn only_views(views: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
     let definition = Expr::Column(Column::new(Some("views"), "definition"));
+    let schema = views.schema();
+    let shown = schema.fields().iter().map(|field| match field.name() {
+        name if name == "definition" => nullif(definition.clone(), lit("")).alias(name),
+        name => Expr::Column(Column::new(Some("views"), name)),
+    });
     let plan = LogicalPlanBuilder::scan("views", provider_as_source(views), None)?
-        .filter(definition.is_not_null())?
+        .filter(definition.clone().is_not_null())?
+        .project(shown.collect::<Vec<_>>())?
         .build()?;
     Ok(Arc::new(StoredView::new(Deep::new(plan), None)))
 }

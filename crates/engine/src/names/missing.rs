@@ -83,6 +83,8 @@ impl Lookup<'_> {
         for schema in schemas {
             let mut entries = self.seen.entries_of(schema).unwrap_or_default();
             entries.extend(self.catalog.table_names(schema).await);
+            let sight = self.sight_of_caller();
+            entries.retain(|entry| sight.sees(schema, &entry.name));
             names.extend(entries.into_iter().map(|entry| (entry.name, entry.schema)));
         }
         names

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
     TableFactor, TableVersion, Value, VisitMut, VisitorMut,
 };
 use godwit_catalog::{CATALOG, ResolvedTable, Seen, TableKind};
-use godwit_lake::{At, SnapshotId};
+use godwit_lake::{At, FEED_COLUMNS, SnapshotId};
 
 use super::{Lookup, Resolved, Table};
 use crate::check::{self, Names};
@@ -89,6 +89,7 @@ impl Lookup<'_> {
         let seen = Seen::new(self.seen.temporary().clone(), snapshot);
         let then = Lookup {
             seen: &seen,
+            present: self.seen.lake().ok().map(|lake| lake.state().as_ref()),
             ..*self
         };
         match Box::pin(then.durable(schema, name)).await? {
@@ -118,9 +119,22 @@ impl Lookup<'_> {
         let from = self.snapshot_of(from).await?;
         let to = self.snapshot_of(to).await?;
         let lake = |error| Error::from_lake(&error, "plan");
+        let name = reference.table();
+        let at_end = self.lake.at(At::Version(to)).await.map_err(lake)?;
+        let seen = Seen::new(self.seen.temporary().clone(), at_end);
+        let then = Lookup {
+            seen: &seen,
+            present: self.seen.lake().ok().map(|lake| lake.state().as_ref()),
+            ..*self
+        };
+        if !then.exists(schema, name) {
+            return Err(Error::not_found(format!(
+                "table {schema:?}.{name:?} does not exist at snapshot {to}"
+            )));
+        }
         let changes = self
             .lake
-            .table_changes(schema, reference.table(), from, to)
+            .table_changes(schema, name, from, to)
             .await
             .map_err(lake)?;
         let resolved = ResolvedTable {
@@ -128,7 +142,8 @@ impl Lookup<'_> {
             kind: TableKind::Table,
             snapshot: 0,
         };
-        Ok(Table::of(schema, FEED, resolved))
+        let feed = Table::of(schema, FEED, resolved);
+        then.readable_of(feed, name, FEED_COLUMNS.len())
     }
 
     async fn snapshot_of(&self, expr: &Expr) -> Result<SnapshotId> {

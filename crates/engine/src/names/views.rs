@@ -22,6 +22,7 @@ use godwit_catalog::{DEFAULT_SCHEMA, TableKind};
 use godwit_lake::View;
 
 use super::{Lookup, Resolved, Table};
+use crate::access::Guarded;
 use crate::check::{self, Class};
 use crate::deep::{Deep, with_deep_stack};
 use crate::parse::parse;
@@ -62,7 +63,18 @@ impl Lookup<'_> {
     /// When the query does not plan, reads itself or a temporary table.
     pub(crate) async fn view(&self, view: &View) -> Result<Table> {
         let planned = Box::pin(self.plan_view(view)).await;
-        planned.map_err(|error| within(view, error))
+        planned.map_err(|error| {
+            let reader = owner_of(view).unwrap_or(self.reader.user());
+            if reader == self.caller.user() || self.caller.is_admin() {
+                return within(view, error);
+            }
+            // What the view reads is its owner's to know.
+            tracing::debug!(schema = view.schema, view = view.name, %error, "a view does not plan");
+            within(
+                view,
+                Error::invalid("it cannot be read; its owner can mend it"),
+            )
+        })
     }
 
     /// All views that this statement sees, for those who list tables. One that does not plan is left out.
@@ -71,15 +83,28 @@ impl Lookup<'_> {
         if self.trail.is_some() {
             return planned;
         }
+        let lookup = Lookup {
+            reads: true,
+            ..*self
+        };
+        let sight = self.sight();
         let schemas = self.seen.lake().map(|lake| lake.state().schemas.values());
         for schema in schemas.into_iter().flatten() {
             for view in schema.views.values() {
-                let Ok(table) = self.view(view).await else {
+                if !sight.sees(&schema.name, &view.name) {
+                    continue;
+                }
+                let Ok(table) = lookup.view(view).await else {
                     continue;
                 };
-                if let Ok(provider) = datafusion::datasource::source_as_provider(&table.source) {
-                    planned.insert((schema.name.clone(), view.name.clone()), provider);
-                }
+                let relation = sight.relation(&schema.name, &view.name);
+                let is_own = relation.is_none_or(|view| self.caller.owns_relation(&view));
+                let listed = Listed {
+                    columns: table.source.schema(),
+                    definition: is_own.then(|| view.sql.clone()).unwrap_or_default(),
+                };
+                let provider: Arc<dyn TableProvider> = Arc::new(listed);
+                planned.insert((schema.name.clone(), view.name.clone()), provider);
             }
         }
         planned
@@ -101,9 +126,13 @@ impl Lookup<'_> {
             name: &view.name,
             outer: self.trail,
         };
+        let owner = owner_of(view).map(|owner| Arc::new(self.caller.of_owner(owner)));
+        let reader = owner.as_ref().unwrap_or(self.reader);
         let inner = Lookup {
             schema: &view.schema,
             trail: Some(&trail),
+            reader,
+            reads: true,
             ..*self
         };
         let mut tree = self.query_of(view)?;
@@ -124,12 +153,18 @@ impl Lookup<'_> {
                 twice.name()
             )));
         }
-        let stored = StoredView::new(plan, Some(view.sql.clone()));
+        let is_of_another = reader.user() != self.caller.user() && !self.caller.is_admin();
+        let provider: Arc<dyn TableProvider> = if is_of_another {
+            let label = format!("{}.{}", view.schema, view.name);
+            Arc::new(Guarded::new(plan, &label, TableType::View))
+        } else {
+            Arc::new(StoredView::new(plan, Some(view.sql.clone())))
+        };
         Ok(Table {
             schema: view.schema.clone(),
             name: view.name.clone(),
             kind: TableKind::View,
-            source: provider_as_source(Arc::new(stored)),
+            source: provider_as_source(provider),
             snapshot: snapshot(view, &resolved),
             inner: Some(Arc::new(resolved)),
         })
@@ -160,6 +195,11 @@ impl Lookup<'_> {
         }
         Ok(tree)
     }
+}
+
+/// Who made a view: the tables that it reads are read with this user's rights.
+fn owner_of(_: &View) -> Option<&str> {
+    None
 }
 
 /// The plan with its columns called so.
@@ -287,6 +327,41 @@ impl TableProvider for StoredView {
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         Err(DataFusionError::Internal(
             "a view was scanned as if it had rows of its own".to_owned(),
+        ))
+    }
+}
+
+/// What metadata shows of a view. It is looked at and not read.
+#[derive(Debug)]
+struct Listed {
+    columns: SchemaRef,
+    /// The text; nothing for those who may read the view and are not to know what it reads.
+    definition: String,
+}
+
+#[async_trait]
+impl TableProvider for Listed {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.columns)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    fn get_table_definition(&self) -> Option<&str> {
+        Some(&self.definition)
+    }
+
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        _: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
+        Err(DataFusionError::Internal(
+            "what metadata shows of a view was read as its rows".to_owned(),
         ))
     }
 }

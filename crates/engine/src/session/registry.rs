@@ -1,16 +1,17 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use datafusion::execution::SessionState;
 use godwit_audit::Auditor;
+use godwit_auth::access::{Access, Authority};
 use godwit_catalog::{Catalog, TempTables};
 use godwit_config::Config;
 use godwit_lake::Lake;
 use godwit_protocol::SessionId;
 
-use super::{Session, State};
+use super::{Frozen, Session};
 use crate::prepared::StoreLimits;
 use crate::settings::{Bounds, Settings};
 use crate::transactions::Transactions;
@@ -43,7 +44,9 @@ pub(crate) struct Shared {
     pub(crate) transactions: Transactions,
     pub(crate) base: SessionState,
     /// The state of all sessions that have changed nothing.
-    pub(crate) unchanged: Arc<State>,
+    pub(crate) unchanged: Arc<Frozen>,
+    /// What sessions may do that serve no call.
+    pub(crate) nothing_allowed: Arc<Authority>,
     pub(crate) bounds: Bounds,
     pub(crate) statements: StoreLimits,
     /// What the temporary tables of one session may take together, in bytes.
@@ -71,7 +74,8 @@ impl Sessions {
             max: config.statements.max_per_session,
             idle_timeout: config.statements.idle_timeout,
         };
-        let unchanged = Arc::new(State::new(&Settings::new(bounds.clone()), &base)?);
+        let unchanged = Arc::new(Frozen::new(&Settings::new(bounds.clone()), &base)?);
+        let nobody = Arc::new(Access::configured(BTreeMap::new()));
         Ok(Self {
             shared: Arc::new(Shared {
                 catalog,
@@ -79,6 +83,7 @@ impl Sessions {
                 lake,
                 base,
                 unchanged,
+                nothing_allowed: Arc::new(nobody.authority("", &[])),
                 bounds,
                 statements,
                 temp_bytes: config.sessions.temp_bytes,
@@ -164,11 +169,11 @@ impl Sessions {
         &self.shared.transactions
     }
 
-    /// The sessions of a user, with how long each has been idle.
-    pub(crate) fn of_user(&self, user: &str) -> Vec<(SessionKey, Arc<Session>)> {
+    /// The sessions of a user, or of all, with their keys.
+    pub(crate) fn of_user(&self, user: Option<&str>) -> Vec<(SessionKey, Arc<Session>)> {
         let open = self.lock();
         open.iter()
-            .filter(|((owner, _), _)| owner == user)
+            .filter(|((owner, _), _)| user.is_none_or(|user| owner == user))
             .map(|((_, key), session)| (*key, Arc::clone(session)))
             .collect()
     }

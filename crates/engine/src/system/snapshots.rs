@@ -13,13 +13,14 @@ pub(super) fn fields() -> Vec<Field> {
         Field::new("snapshot_id", DataType::Int64, false),
         Field::new("time", time, false),
         Field::new("schema_version", DataType::Int64, false),
-        Field::new("changes", DataType::Utf8, false),
+        Field::new("changes", DataType::Utf8, true),
         Field::new("author", DataType::Utf8, true),
         Field::new("message", DataType::Utf8, true),
     ]
 }
 
-pub(super) async fn columns(lake: &Lake) -> Result<Vec<ArrayRef>> {
+/// What was changed names tables, and is for those who see all of them.
+pub(super) async fn columns(lake: &Lake, all: bool) -> Result<Vec<ArrayRef>> {
     let snapshots = lake
         .snapshots()
         .await
@@ -29,14 +30,16 @@ pub(super) async fn columns(lake: &Lake) -> Result<Vec<ArrayRef>> {
         .iter()
         .map(|snapshot| snapshot.time.timestamp_micros());
     let versions = snapshots.iter().map(|snapshot| snapshot.schema_version);
-    let changes = snapshots.iter().map(|snapshot| &snapshot.changes);
+    let changes = snapshots
+        .iter()
+        .map(|snapshot| all.then_some(snapshot.changes.as_str()));
     let authors = snapshots.iter().map(|snapshot| snapshot.author.as_deref());
     let messages = snapshots.iter().map(|snapshot| snapshot.message.as_deref());
     Ok(vec![
         Arc::new(Int64Array::from_iter_values(ids)),
         Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC")),
         Arc::new(Int64Array::from_iter_values(versions)),
-        Arc::new(StringArray::from_iter_values(changes)),
+        Arc::new(changes.collect::<StringArray>()),
         Arc::new(authors.collect::<StringArray>()),
         Arc::new(messages.collect::<StringArray>()),
     ])

@@ -25,7 +25,7 @@ impl Engine {
         session: &Arc<Session>,
         permit: &Permit,
     ) -> Result<TransactionId> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let kind = Kind {
             is_named: true,
             is_shared: session.is_stateless(),
@@ -48,7 +48,7 @@ impl Engine {
         id: TransactionId,
         how: EndTransaction,
     ) -> Result<()> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let open = match (session.shared().transactions.find(session, id)?, how) {
             (Found::Open(open), _) => open,
             (Found::Ended(ended), EndTransaction::Rollback) if !ended.is_client() => return Ok(()),
@@ -80,7 +80,7 @@ impl Engine {
         id: TransactionId,
         name: &str,
     ) -> Result<SavepointId> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let open = self.transaction(session, id)?;
         let name = name.to_owned();
         let work = async move { open.mark(&name).await };
@@ -98,7 +98,7 @@ impl Engine {
         savepoint: SavepointId,
         how: EndSavepoint,
     ) -> Result<()> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         let open = self.transaction(session, savepoint.transaction)?;
         let which = Which::Number(savepoint.number);
         let work = async move {
@@ -120,7 +120,7 @@ impl Engine {
         permit: &Permit,
         id: Option<TransactionId>,
     ) -> Result<Arc<Session>> {
-        self.admit(session, permit)?;
+        let session = &self.admit(session, permit)?;
         match id {
             None => Ok(Arc::clone(session)),
             Some(id) => Ok(session.placed(Place::In(self.transaction(session, id)?))),

@@ -1,10 +1,11 @@
 use std::time::Duration;
 
+use godwit_config::Config;
 use godwit_engine::{Error, SessionKey};
 use godwit_protocol::SessionId;
 use godwit_protocol::session::OptionValue;
 
-use crate::support::World;
+use crate::support::{World, permit_for};
 
 fn key() -> SessionKey {
     SessionKey::Token(SessionId::random())
@@ -53,7 +54,10 @@ async fn sessions_that_hold_something_are_bounded() {
     let sessions = world.engine.sessions();
     let change = async |user: &str| {
         let session = sessions.open(user, key())?;
-        session.set_option("batch_rows", &OptionValue::Int(5)).await
+        let permit = permit_for(&Config::default(), Some(user)).await;
+        session
+            .set_option(&permit, "batch_rows", &OptionValue::Int(5))
+            .await
     };
     change("ann").await.unwrap();
     change("ann").await.unwrap();

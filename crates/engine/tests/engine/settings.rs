@@ -215,7 +215,9 @@ async fn options_are_settings() {
     assert_eq!(options["schema"], OptionValue::Text("main".to_owned()));
     assert_eq!(options["batch_rows"], OptionValue::Int(8192));
     assert_eq!(options["ansi_mode"], OptionValue::Bool(false));
-    let set = async |name: &str, value: OptionValue| world.session.set_option(name, &value).await;
+    let set = async |name: &str, value: OptionValue| {
+        world.session.set_option(&world.permit, name, &value).await
+    };
     set("schema", OptionValue::Text("shop".to_owned()))
         .await
         .unwrap();
@@ -264,13 +266,21 @@ async fn without_a_session_settings_stay() {
     );
     let option = world
         .session
-        .set_option("schema", &OptionValue::Text("shop".to_owned()))
+        .set_option(
+            &world.permit,
+            "schema",
+            &OptionValue::Text("shop".to_owned()),
+        )
         .await;
     assert!(matches!(option, Err(Error::InvalidInput { .. })));
     // What changes nothing is allowed: drivers set the catalog they were told.
     world
         .session
-        .set_option("catalog", &OptionValue::Text("godwit".to_owned()))
+        .set_option(
+            &world.permit,
+            "catalog",
+            &OptionValue::Text("godwit".to_owned()),
+        )
         .await
         .unwrap();
     world.execute("set schema = 'main'").await.unwrap();

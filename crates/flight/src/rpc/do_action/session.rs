@@ -19,12 +19,12 @@ use crate::{Flight, Result};
 
 /// Sets or erases options. Each one that fails is named in the answer, and the others are set all the same.
 pub(super) async fn set(flight: &Flight, call: &Call, changes: OptionChanges) -> Result<Bytes> {
-    call.permit(flight, Intent::Session)?;
+    let permit = call.permit(flight, Intent::Session)?;
     let session = call.session(flight)?;
     let mut failures = BTreeMap::new();
     for (name, value) in changes {
         let done = match &value {
-            Some(value) => session.set_option(&name, value).await,
+            Some(value) => session.set_option(&permit, &name, value).await,
             None => session.reset_option(&name),
         };
         let failure = match done {

@@ -1,0 +1,146 @@
+//! What the names of a statement stand for, once they are looked up.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::common::TableReference;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::{LogicalPlan, TableSource};
+use godwit_catalog::{TEMP, TableKind};
+
+use super::{INPUT, Table};
+use crate::{Error, Result};
+
+/// The names of a statement with what was found for them.
+#[derive(Debug, Default)]
+pub(crate) struct Resolved {
+    pub(super) found: HashMap<TableReference, Found>,
+}
+
+/// What one name stands for.
+#[derive(Debug, Clone)]
+pub(super) enum Found {
+    Table(Table),
+    /// Why there is none. Reported only if the planner asks for it: the name may be a common table expression's.
+    Not(Error),
+}
+
+impl Resolved {
+    /// Makes the unqualified name [`INPUT`] stand for this, whatever it stood for.
+    pub(crate) fn set_input(&mut self, provider: Arc<dyn TableProvider>) {
+        let table = Table {
+            schema: TEMP.to_owned(),
+            name: INPUT.to_owned(),
+            kind: TableKind::Temporary,
+            source: provider_as_source(provider),
+            snapshot: 0,
+            inner: None,
+        };
+        self.found
+            .insert(TableReference::bare(INPUT), Found::Table(table));
+    }
+
+    /// What the planner scans for a name.
+    pub(crate) fn get(&self, reference: &TableReference) -> Result<&Table> {
+        match self.found.get(reference) {
+            Some(Found::Table(table)) => Ok(table),
+            Some(Found::Not(error)) => Err(error.clone()),
+            None => Err(Error::not_found(format!(
+                "table '{reference}' does not exist"
+            ))),
+        }
+    }
+
+    /// Adds what the names of another part of the same statement stand for.
+    pub(crate) fn add(&mut self, other: Self) {
+        for (reference, found) in other.found {
+            self.found.entry(reference).or_insert(found);
+        }
+    }
+
+    /// Adds a table that no catalog has.
+    pub(crate) fn insert(&mut self, reference: TableReference, table: Table) {
+        self.found.insert(reference, Found::Table(table));
+    }
+
+    /// Whether some name stands for a temporary table.
+    pub(crate) fn is_temporary(&self) -> bool {
+        let is_temporary = |found: &Found| matches!(found, Found::Table(table) if table.kind == TableKind::Temporary);
+        self.found.values().any(is_temporary)
+    }
+
+    /// One number for the contents of all tables that a plan scans.
+    pub(crate) fn snapshot_of(&self, plan: &LogicalPlan) -> u64 {
+        let scanned = self.scanned(plan);
+        if scanned.is_empty() {
+            return 0;
+        }
+        let mut hasher = DefaultHasher::new();
+        scanned.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Whether a plan scans this table.
+    pub(crate) fn reads(&self, plan: &LogicalPlan, schema: &str, name: &str) -> bool {
+        let mut scanned = self.scanned(plan).into_iter();
+        scanned.any(|(of, table, _)| of == schema && table == name)
+    }
+
+    /// Schema, name and snapshot of all tables that a plan scans; none when it cannot be walked.
+    fn scanned(&self, plan: &LogicalPlan) -> BTreeSet<(&str, &str, u64)> {
+        let mut sources = HashMap::new();
+        self.add_sources(&mut sources);
+        let mut scanned = BTreeSet::new();
+        let walked = plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node
+                && let Some(table) = sources.get(&address(&scan.source))
+            {
+                scanned.insert((table.schema.as_str(), table.name.as_str(), table.snapshot));
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        if walked.is_err() {
+            scanned.clear();
+        }
+        scanned
+    }
+
+    /// The tables, by what is scanned for them: a name means something else within a view.
+    fn add_sources<'a>(&'a self, sources: &mut HashMap<*const (), &'a Table>) {
+        for table in self.tables() {
+            sources.insert(address(&table.source), table);
+            if let Some(inner) = &table.inner {
+                inner.add_sources(sources);
+            }
+        }
+    }
+
+    /// What the names stand for.
+    pub(super) fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.found.values().filter_map(|found| match found {
+            Found::Table(table) => Some(table),
+            Found::Not(_) => None,
+        })
+    }
+
+    /// Whether every name stands for the same content as it did in `before`.
+    pub(crate) fn is_same_as(&self, before: &Self) -> bool {
+        let content = |found: &Found| match found {
+            Found::Table(table) => Some((table.schema.clone(), table.name.clone(), table.snapshot)),
+            Found::Not(_) => None,
+        };
+        self.found.len() == before.found.len()
+            && self
+                .found
+                .iter()
+                .all(|(name, found)| before.found.get(name).map(content) == Some(content(found)))
+    }
+}
+
+fn address(source: &Arc<dyn TableSource>) -> *const () {
+    Arc::as_ptr(source).cast()
+}
