@@ -113,19 +113,18 @@ async fn grants_add_up_and_are_taken_apart() {
     }
 }
 
+/// Whether bob was granted something on a table by its name.
+async fn may(court: &Court, privilege: Privilege, table: &str) -> bool {
+    let sql = format!(
+        "SELECT count(*) FROM system.grants WHERE grantee = 'bob' AND privilege = '{privilege}' \
+         AND object_name = '{table}'"
+    );
+    court.rows("root", &sql).await != ["0"]
+}
+
 #[tokio::test]
 async fn future_grants_are_for_what_comes() {
     let court = Court::furnished().await;
-    let may = |privilege: Privilege, table: &'static str| {
-        let court = &court;
-        async move {
-            let sql = format!(
-                "SELECT count(*) FROM system.grants WHERE grantee = 'bob' AND privilege = '{privilege}' \
-                 AND object_name = '{table}'"
-            );
-            court.rows("root", &sql).await != ["0"]
-        }
-    };
     court
         .all(
             "root",
@@ -151,8 +150,11 @@ async fn future_grants_are_for_what_comes() {
         )
         .await;
     seen("later");
-    assert!(may(Privilege::Select, "later").await && !may(Privilege::Insert, "later").await);
-    assert!(!may(Privilege::Select, "people").await);
+    assert!(
+        may(&court, Privilege::Select, "later").await
+            && !may(&court, Privilege::Insert, "later").await
+    );
+    assert!(!may(&court, Privilege::Select, "people").await);
     let shown = court.rows("root", "SHOW GRANTS ON SCHEMA main").await;
     let future: Vec<_> = shown.iter().filter(|row| row.contains("future")).collect();
     assert_eq!(
@@ -168,15 +170,18 @@ async fn future_grants_are_for_what_comes() {
             &["REVOKE ALL ON FUTURE TABLES IN SCHEMA main FROM bob"],
         )
         .await;
-    assert!(may(Privilege::Select, "later").await);
+    assert!(may(&court, Privilege::Select, "later").await);
     court
         .all(
             "root",
             &["GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA main TO bob"],
         )
         .await;
-    assert!(may(Privilege::Insert, "things").await && may(Privilege::Select, "names").await);
-    assert!(!may(Privilege::Insert, "names").await, "a view");
+    assert!(
+        may(&court, Privilege::Insert, "things").await
+            && may(&court, Privilege::Select, "names").await
+    );
+    assert!(!may(&court, Privilege::Insert, "names").await, "a view");
 }
 
 #[tokio::test]

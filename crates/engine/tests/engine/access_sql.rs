@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use godwit_auth::{Authenticator, Permit};
+use arrow::util::pretty::pretty_format_batches;
+use futures::TryStreamExt;
+use godwit_auth::Authenticator;
 use godwit_engine::{Engine, Error};
 
 use crate::court::Court;
+use crate::support::cells;
 
 #[tokio::test]
 async fn only_admins_make_roles_and_users() {
@@ -252,17 +255,22 @@ async fn functions_know_who_asks() {
     assert_eq!(court.rows("ada", sql).await, ["ada ada ada false  true"]);
     let over = "SELECT has_role(r) FROM (VALUES ('readers'), ('admin'), (NULL)) t(r)";
     assert_eq!(court.rows("bob", over).await, ["true", "false", ""]);
-    // A prepared statement asks each time.
-    let session = &court.callers["bob"].1;
-    let prepare = |permit: Permit| async move {
-        court
-            .engine
-            .prepare(session, &permit, "SELECT has_role('readers')")
-            .await
-            .unwrap()
-    };
-    let prepared = prepare(court.permit("bob")).await;
-    assert_eq!(prepared.dataset_schema.fields().len(), 1);
+    // A prepared statement is asked again each time.
+    let (permit, session) = (court.permit("bob"), &court.callers["bob"].1);
+    let sql = "SELECT has_role('readers')";
+    let prepared = court.engine.prepare(session, &permit, sql).await.unwrap();
+    court.all("root", &["REVOKE readers FROM bob"]).await;
+    let permit = court.permit("bob");
+    let statement = court.engine.instantiate(session, &permit, prepared.id);
+    let statement = statement.await.unwrap();
+    let rows = court
+        .engine
+        .query(session, &permit, &statement)
+        .await
+        .unwrap();
+    let batches: Vec<_> = rows.try_collect().await.unwrap();
+    let shown = pretty_format_batches(&batches).unwrap().to_string();
+    assert_eq!(cells(&shown), [["false"]]);
 }
 
 #[tokio::test]

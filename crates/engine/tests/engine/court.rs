@@ -58,10 +58,11 @@ impl Court {
         let mut callers = HashMap::new();
         for user in ["root", "ada", "bob"] {
             let login = BASE64_STANDARD.encode(format!("{user}:{PASSWORD}"));
-            let caller = authenticator.authenticate(Some(&format!("Basic {login}")));
+            let login = format!("Basic {login}");
+            let caller = authenticator.authenticate(Some(&login)).await.unwrap();
             let key = SessionKey::Token(SessionId::random());
             let session = engine.sessions().open(user, key).unwrap();
-            callers.insert(user, (caller.await.unwrap().identity, session));
+            callers.insert(user, (caller.identity, session));
         }
         Self {
             engine,
@@ -86,12 +87,12 @@ impl Court {
     /// Runs a statement; the cells of a query, row by row.
     pub(crate) async fn run(&self, user: &str, sql: &str) -> Result<Vec<Vec<String>>> {
         let (permit, session) = (self.permit(user), &self.callers[user].1);
-        let statement = self.engine.describe(session, &permit, sql).await?;
+        let statement = Box::pin(self.engine.describe(session, &permit, sql)).await?;
         if statement.kind == StatementKind::Effect {
-            self.engine.execute(session, &permit, &statement).await?;
+            Box::pin(self.engine.execute(session, &permit, &statement)).await?;
             return Ok(Vec::new());
         }
-        let rows = self.engine.query(session, &permit, &statement).await?;
+        let rows = Box::pin(self.engine.query(session, &permit, &statement)).await?;
         let batches: Vec<_> = rows.try_collect().await?;
         Ok(cells(&pretty_format_batches(&batches).unwrap().to_string()))
     }
