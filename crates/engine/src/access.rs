@@ -184,7 +184,7 @@ impl<'a> Sight<'a> {
         match self.lake.and_then(|lake| lake.schemas.get(name)) {
             Some(schema) => SchemaObject {
                 key: ObjectKey::durable(schema.id.0),
-                owner: None,
+                owner: schema.owner.clone(),
             },
             None => SchemaObject {
                 key: ObjectKey::named(name),
@@ -196,9 +196,16 @@ impl<'a> Sight<'a> {
 
 /// What a table or view of the lake is called for good, and who made it.
 fn durable(schema: &Schema, name: &str) -> Option<(ObjectKey, Option<String>)> {
-    let table = schema.tables.get(name).map(|table| table.id.0);
-    let id = table.or_else(|| schema.views.get(name).map(|view| view.id.0))?;
-    Some((ObjectKey::durable(id), None))
+    let table = schema.tables.get(name);
+    let table = table.map(|table| (table.id.0, table.owner.clone()));
+    let view = || {
+        schema
+            .views
+            .get(name)
+            .map(|view| (view.id.0, view.owner.clone()))
+    };
+    let (id, owner) = table.or_else(view)?;
+    Some((ObjectKey::durable(id), owner))
 }
 
 /// Whether everybody uses a schema: what is in it is the caller's own, or told to each caller apart.

@@ -36,7 +36,9 @@ pub(super) fn rules(config: &Config, report: &mut Report) {
     report.rule(
         "tls.client_map",
         &[],
-        !tls.client_map.values().all(|user| users::is_user_name(user)),
+        !tls.client_map
+            .values()
+            .all(|user| users::is_user_name(user)),
         format!("must lead to names of users, {USER_NAME}"),
     );
 }

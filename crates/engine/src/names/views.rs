@@ -198,8 +198,8 @@ impl Lookup<'_> {
 }
 
 /// Who made a view: the tables that it reads are read with this user's rights.
-fn owner_of(_: &View) -> Option<&str> {
-    None
+fn owner_of(view: &View) -> Option<&str> {
+    view.owner.as_deref()
 }
 
 /// The plan with its columns called so.
