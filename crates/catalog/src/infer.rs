@@ -20,7 +20,6 @@ use godwit_lake::guard::catch_panic;
 use object_store::ObjectStore;
 use tokio::runtime::Handle;
 
-use crate::blame;
 use crate::format::{Encoding, Format};
 use crate::listing::DataFile;
 use crate::object::ObjectReader;
