@@ -184,11 +184,12 @@ impl Session {
 
     /// Who this session is to the tables that show a caller what is its own.
     pub(crate) fn caller(&self) -> Arc<Caller> {
+        let inner = self.lock();
         Arc::new(Caller {
             user: self.core.user.clone(),
             session: self.core.id,
-            settings: self.lock().settings.clone(),
-            authority: self.authority(),
+            settings: inner.settings.clone(),
+            authority: Arc::clone(&inner.authority),
             transaction: self.place.transaction().cloned(),
         })
     }
