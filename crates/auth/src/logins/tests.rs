@@ -314,8 +314,9 @@ async fn too_many_wrong_passwords_are_refused_before_any_check() {
     assert_eq!(wrong, Err(Error::Unauthenticated), "it is forgotten then");
     assert_eq!(verify(&logins, &users, "bob", "b").await, Ok(()));
     let elsewhere = Peer::from(Some(([10, 0, 0, 1], 1).into()));
-    let wrong = logins.verify(&users, &basic("ann", "wrong"), elsewhere);
-    assert_eq!(wrong.await, Err(Error::Unauthenticated));
+    let guess = basic("ann", "wrong");
+    let wrong = logins.verify(&users, &guess, elsewhere).await;
+    assert_eq!(wrong, Err(Error::Unauthenticated));
 }
 
 #[tokio::test]
