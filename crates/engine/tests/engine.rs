@@ -8,6 +8,8 @@
 
 #[path = "engine/access.rs"]
 mod access;
+#[path = "engine/access_edges.rs"]
+mod access_edges;
 #[path = "engine/access_grants.rs"]
 mod access_grants;
 #[path = "engine/access_sql.rs"]

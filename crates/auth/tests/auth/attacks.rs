@@ -227,7 +227,7 @@ async fn our_own_tokens_and_theirs_are_not_mixed_up() {
     let authenticator = house.start();
     let basic = format!("Basic {}", STANDARD.encode("admin:s3cret"));
     let own = authenticator
-        .login(Some(&basic))
+        .login(Some(&basic), godwit_auth::Peer::UNKNOWN)
         .await
         .unwrap()
         .token

@@ -200,7 +200,12 @@ async fn a_handshake_gives_the_same_token_back() {
     let one = One::new();
     let token = one.signer.token(&claims_with(&json!({"sid": "s"})));
     let header = format!("Bearer {token}");
-    let login = one.house.start().login(Some(&header)).await.unwrap();
+    let login = one
+        .house
+        .start()
+        .login(Some(&header), godwit_auth::Peer::UNKNOWN)
+        .await
+        .unwrap();
     assert_eq!(login.token.unwrap().expose(), token);
     assert_eq!(login.identity.user(), "sso:ann");
     assert_eq!(

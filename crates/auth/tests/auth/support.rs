@@ -163,7 +163,9 @@ impl House {
 /// Who a bearer of the token is.
 pub(crate) async fn call(authenticator: &Authenticator, token: &str) -> Result<Identity, Error> {
     let header = format!("Bearer {token}");
-    let called = authenticator.authenticate(Some(&header)).await?;
+    let called = authenticator
+        .authenticate(Some(&header), godwit_auth::Peer::UNKNOWN)
+        .await?;
     assert_eq!(called.refreshed, None);
     Ok(called.identity)
 }
@@ -173,7 +175,9 @@ pub(crate) async fn refused(authenticator: &Authenticator, what: &str, token: &s
     let called = call(authenticator, token).await;
     assert_eq!(called, Err(Error::Unauthenticated), "{what}: {token}");
     let header = format!("Bearer {token}");
-    let login = authenticator.login(Some(&header)).await;
+    let login = authenticator
+        .login(Some(&header), godwit_auth::Peer::UNKNOWN)
+        .await;
     assert_eq!(login.err(), Some(Error::Unauthenticated), "{what}: {token}");
 }
 

@@ -85,6 +85,20 @@ impl Rules {
         self.conditions.is_some()
     }
 
+    /// Whether every mask has its column. One that was renamed or replaced would come out from under its mask.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub(crate) fn check_masks(&self, has: impl Fn(&str) -> bool) -> Result<()> {
+        match self.masks.iter().find(|(column, _)| !has(column)) {
+            Some((column, _)) => {
+                let why = format!("there is a mask of the column '{column}', and no such column");
+                Err(unusable(&self.label, &DataFusionError::Plan(why)))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// What is seen of the rows of a plan, with all its columns.
     ///
     /// # Errors

@@ -87,6 +87,14 @@ impl Lookup<'_> {
         let translate = |error| Error::from_datafusion(&error, "plan");
         let rows = scan(&table, &named).map_err(translate)?;
         let is_guarded = rules.is_some();
+        if let Some(rules) = &rules {
+            let durable = relation.key.id().map(TableId);
+            let now = durable.and_then(|id| self.present?.table_of(id));
+            rules.check_masks(|column| match now {
+                Some(now) => now.column(column).is_some(),
+                None => named.iter().any(|named| named.now == column),
+            })?;
+        }
         let rows = match rules {
             Some(rules) => rules.apply(self.state, rows)?,
             None => rows,

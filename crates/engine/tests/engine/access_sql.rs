@@ -289,7 +289,8 @@ async fn what_was_changed_is_there_after_a_restart() {
     court.engine.shutdown(std::time::Duration::ZERO).await;
     let (authenticator, _) = Authenticator::start(&court.config, &court.config.data_dir).unwrap();
     let directory = Arc::clone(authenticator.directory());
-    let _engine = Engine::start(&court.config, Arc::clone(&directory))
+    let auditor = court.engine.auditor().clone();
+    let _engine = Engine::start(&court.config, auditor, Arc::clone(&directory))
         .await
         .unwrap();
     let again = directory.current();

@@ -54,12 +54,16 @@ impl Court {
         fs::create_dir_all(&config.data_dir).unwrap();
         let (authenticator, _) = Authenticator::start(&config, &config.data_dir).unwrap();
         let directory = Arc::clone(authenticator.directory());
-        let engine = Engine::start(&config, directory).await.unwrap();
+        let auditor = godwit_audit::Auditor::start(&config.audit, &config.data_dir).unwrap();
+        let engine = Engine::start(&config, auditor, directory).await.unwrap();
         let mut callers = HashMap::new();
         for user in ["root", "ada", "bob"] {
             let login = BASE64_STANDARD.encode(format!("{user}:{PASSWORD}"));
             let login = format!("Basic {login}");
-            let caller = authenticator.authenticate(Some(&login)).await.unwrap();
+            let caller = authenticator
+                .authenticate(Some(&login), godwit_auth::Peer::UNKNOWN)
+                .await
+                .unwrap();
             let key = SessionKey::Token(SessionId::random());
             let session = engine.sessions().open(user, key).unwrap();
             callers.insert(user, (caller.identity, session));

@@ -65,6 +65,14 @@ impl Realm {
             };
             config.users.insert((*user).to_owned(), user_of);
         }
+        // Who makes what there is, and owns it.
+        let maker = User {
+            password_hash: Secret::new(hash),
+            roles: vec!["admin".to_owned()],
+        };
+        config
+            .users
+            .insert(godwit_auth::ANONYMOUS.to_owned(), maker);
         let secrets = tempfile::tempdir().unwrap();
         let (authenticator, _) = Authenticator::start(&config, secrets.path()).unwrap();
         let directory = authenticator.directory();
@@ -73,7 +81,10 @@ impl Realm {
         for user in users {
             let header = BASE64_STANDARD.encode(format!("{user}:{PASSWORD}"));
             let header = format!("Basic {header}");
-            let known = authenticator.authenticate(Some(&header)).await.unwrap();
+            let known = authenticator
+                .authenticate(Some(&header), godwit_auth::Peer::UNKNOWN)
+                .await
+                .unwrap();
             identities.insert(*user, known.identity);
         }
         let env = Arc::new(RuntimeEnv::default());
@@ -217,9 +228,10 @@ impl Realm {
         self.put(vec![Record::Policy(policy)]).await;
     }
 
+    /// One mask a user: another takes its place.
     pub(crate) async fn mask(&self, table: &str, column: &str, user: &str, using: &str) {
         let mask = Mask {
-            name: format!("{column}_of_{user}"),
+            name: format!("of_{user}"),
             table: self.key(table).await,
             column: column.to_owned(),
             to: Grantee::User(user.to_owned()),
