@@ -35,6 +35,7 @@ mod users;
 
 pub(crate) use functions::{Asker, FUNCTIONS};
 pub(crate) use objects::{Known, known};
+pub(crate) use users::UserRules;
 
 /// How many passwords are hashed at the same time: each takes 19 MiB and tens of milliseconds on purpose.
 const HASHING: usize = 2;
@@ -80,7 +81,7 @@ impl Inner {
     /// Checks a statement. Nothing is changed.
     pub(crate) async fn check_access(&self, session: &Session, access: &Access) -> Result<()> {
         if let Some(password) = password_of(access) {
-            users::check_password(password)?;
+            self.user_rules.check(password)?;
         }
         if let Settled::Records(decide) = self.settle(session, access, None).await? {
             decide(&self.directory.current())?;

@@ -21,6 +21,7 @@ use crate::cache::PlanCache;
 use crate::change::{Scope, read_only};
 use crate::check::{self, Class, Names, Write};
 use crate::effect::{Effect, change_in, check_bound};
+use crate::granting::UserRules;
 use crate::parse::{self, Parsed, Spoken};
 use crate::plan::{Plan, Planner};
 use crate::progress::Progress;
@@ -50,6 +51,7 @@ pub(crate) struct Inner {
     pub(crate) plans: PlanCache,
     /// Users, roles and grants.
     pub(crate) directory: Arc<Directory>,
+    pub(crate) user_rules: UserRules,
     pub(crate) results: Arc<Results>,
     pub(crate) running: Arc<Running>,
     pub(crate) base: SessionState,
@@ -115,6 +117,7 @@ impl Inner {
             max_parameter_bytes: config.wire.max_request_bytes,
             commit_retries: config.lake.commit_retries,
             orphan_grace: config.lake.orphan_grace,
+            user_rules: UserRules::new(&config.auth),
         });
         let idle = config
             .sessions

@@ -5,33 +5,67 @@ use std::collections::BTreeSet;
 use datafusion::sql::sqlparser::ast::{Expr, Value};
 use godwit_auth::Change;
 use godwit_auth::access::{Access, Grantee, Record, RecordKey, Revocation, Revoked, StoredUser};
-use godwit_config::Secret;
+use godwit_config::{Auth, Secret};
 
 use super::grantees::{check_new_name, has_user, user};
 use super::{Asking, Decide, now, roles};
 use crate::check::{UserName, UserOptions};
 use crate::{Error, Result, constants};
 
-/// The fewest characters of a password.
-const PASSWORD_CHARS: usize = 8;
 /// Most bytes of a password.
 const PASSWORD_BYTES: usize = 1024;
-/// For how long a revocation is kept, in seconds: no configuration lets a token live longer than ten years.
-const LONGEST_TOKEN: u64 = 3650 * 24 * 60 * 60;
 
-/// Whether a password may be given to somebody.
-///
-/// # Errors
-/// [`Error::InvalidInput`]; never a part of the password.
-pub(super) fn check_password(password: &Secret) -> Result<()> {
-    let password = password.expose();
-    let chars = password.chars().count();
-    if chars < PASSWORD_CHARS || password.len() > PASSWORD_BYTES {
-        return Err(Error::invalid(format!(
-            "the password has {chars} characters; it is to have {PASSWORD_CHARS} at least, and {PASSWORD_BYTES} bytes at most"
-        )));
+/// What the configuration says about users whom SQL makes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UserRules {
+    /// `auth.password_min_length`
+    min_length: usize,
+    /// `auth.password_overlap`, in seconds.
+    overlap: u64,
+    /// How long a token may be good for, in seconds: as long is a revocation kept.
+    longest_token: u64,
+}
+
+impl UserRules {
+    pub(crate) fn new(auth: &Auth) -> Self {
+        Self {
+            min_length: auth.password_min_length,
+            overlap: auth.password_overlap.as_secs(),
+            longest_token: auth.token_ttl.max(auth.service_token_max_ttl).as_secs(),
+        }
     }
-    Ok(())
+
+    /// Whether a password may be given to somebody.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`]; never a part of the password.
+    pub(super) fn check(self, password: &Secret) -> Result<()> {
+        let (password, least) = (password.expose(), self.min_length);
+        let chars = password.chars().count();
+        if chars < least || password.len() > PASSWORD_BYTES {
+            return Err(Error::invalid(format!(
+                "the password has {chars} characters; it is to have {least} at least, and {PASSWORD_BYTES} bytes at most"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Tokens issued in this second are meant too.
+    fn revoke(self, revoked: Revoked) -> Change {
+        let before = now() + 1;
+        Change::Put(Record::Revocation(Revocation {
+            revoked,
+            before,
+            until: before + self.longest_token,
+        }))
+    }
+}
+
+/// Revocations of tokens that are past their time by themselves.
+fn forgotten(access: &Access) -> impl Iterator<Item = Change> {
+    let now = now();
+    let past = access.revocations().filter(move |known| known.until < now);
+    past.map(|known| Change::Remove(RecordKey::revocation(&known.revoked)))
 }
 
 impl Asking<'_> {
@@ -72,14 +106,19 @@ impl Asking<'_> {
                 "you would lock yourself out; let another member of 'admin' disable you",
             ));
         }
+        let rules = self.inner.user_rules;
         let (hash, has_password) = (self.hash.clone(), options.password.is_some());
         let (valid_until, enabled) = (self.valid_until(options)?, options.enabled);
         Ok(Box::new(move |access| {
             let mut changed = stored(access, &name)?.clone();
             if has_password {
-                changed.password_hash.clone_from(&hash);
-                changed.previous_hash = None;
-                changed.previous_until = None;
+                let before = std::mem::replace(&mut changed.password_hash, hash.clone());
+                changed.previous_hash = before.filter(|_| rules.overlap > 0);
+                let until = changed
+                    .previous_hash
+                    .is_some()
+                    .then(|| now() + rules.overlap);
+                changed.previous_until = until;
             }
             if let Some(valid_until) = valid_until {
                 changed.valid_until = valid_until;
@@ -96,7 +135,7 @@ impl Asking<'_> {
                 "you would drop yourself; let another member of 'admin' do it",
             ));
         }
-        let (name, owned) = (name.to_owned(), self.owned_by(name));
+        let (name, owned, rules) = (name.to_owned(), self.owned_by(name), self.inner.user_rules);
         Ok(Box::new(move |access| {
             if if_exists && !has_user(access, &name) {
                 return Ok(Vec::new());
@@ -110,7 +149,7 @@ impl Asking<'_> {
             }
             let mut changes = vec![
                 Change::Remove(RecordKey::user(name)),
-                revoke(Revoked::User(name.clone())),
+                rules.revoke(Revoked::User(name.clone())),
             ];
             changes.extend(roles::without(access, &Grantee::User(name.clone()))?);
             Ok(changes)
@@ -124,9 +163,10 @@ impl Asking<'_> {
                 "the id of a token has 1 to 256 bytes without control characters",
             ));
         }
-        let id = id.to_owned();
-        Ok(Box::new(move |_| {
-            Ok(vec![revoke(Revoked::Token(id.clone()))])
+        let (id, rules) = (id.to_owned(), self.inner.user_rules);
+        Ok(Box::new(move |access| {
+            let revoked = rules.revoke(Revoked::Token(id.clone()));
+            Ok(forgotten(access).chain([revoked]).collect())
         }))
     }
 
@@ -135,9 +175,11 @@ impl Asking<'_> {
         if name != self.authority.user() {
             self.need_admin("revoke the tokens of another user")?;
         }
-        Ok(Box::new(move |_| {
+        let rules = self.inner.user_rules;
+        Ok(Box::new(move |access| {
             // Nobody need know the user here: tokens of others name users that no record has.
-            Ok(vec![revoke(Revoked::User(name.clone()))])
+            let revoked = rules.revoke(Revoked::User(name.clone()));
+            Ok(forgotten(access).chain([revoked]).collect())
         }))
     }
 
@@ -175,16 +217,6 @@ fn stored<'a>(access: &'a Access, name: &str) -> Result<&'a StoredUser> {
     access
         .user(&name)
         .ok_or_else(|| Error::not_found(format!("user '{name}' does not exist")))
-}
-
-/// Tokens issued in this second are meant too.
-fn revoke(revoked: Revoked) -> Change {
-    let before = now() + 1;
-    Change::Put(Record::Revocation(Revocation {
-        revoked,
-        before,
-        until: before + LONGEST_TOKEN,
-    }))
 }
 
 fn more(count: usize) -> String {
