@@ -10,6 +10,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic_web::GrpcWebLayer;
 
 use crate::connection::Connection;
+use crate::gather::Gathered;
 use crate::layers::{Layers, Origins, cors};
 use crate::tls::handshakes;
 use crate::{Error, Flight, Result, Tls};
@@ -110,11 +111,13 @@ pub async fn serve(
 fn connections(
     tls: Option<Tls>,
     incoming: impl Stream<Item = io::Result<TcpStream>> + Send + 'static,
-) -> BoxStream<'static, io::Result<Connection>> {
+) -> BoxStream<'static, io::Result<Gathered<Connection>>> {
     match tls {
-        None => incoming.map_ok(Connection::Plain).boxed(),
+        None => incoming
+            .map_ok(|stream| Gathered::new(Connection::Plain(stream)))
+            .boxed(),
         Some(tls) => handshakes(tls, incoming)
-            .map_ok(|stream| Connection::Encrypted(Box::new(stream)))
+            .map_ok(|stream| Gathered::new(Connection::Encrypted(Box::new(stream))))
             .boxed(),
     }
 }
