@@ -8,7 +8,7 @@
 //! `gather` (writes to a connection); `audit` (what is noted of calls); `service`
 //! ([`Flight`], an RPC to its file in `rpc`); `call` (who
 //! calls, in which session); `format` (in which form it wants its rows); `layers` (what happens before and after each
-//! RPC); `rpc`, one file an RPC; `tickets` (what a FlightInfo holds) and `kept` (results that are polled or read in
+//! RPC); `rpc`, one file an RPC; `framed` (the answers of DoGet, without a copy); `tickets` (what a FlightInfo holds) and `kept` (results that are polled or read in
 //! parts); `metadata`, one file a command; `encode` (engine batches to messages); `incoming` and `upload` (messages from
 //! clients to batches); `status` (errors to codes).
 
@@ -18,6 +18,7 @@ mod connection;
 mod encode;
 mod error;
 mod format;
+mod framed;
 mod gather;
 mod incoming;
 mod kept;

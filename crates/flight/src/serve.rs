@@ -1,7 +1,6 @@
 use std::io;
 use std::time::Duration;
 
-use arrow_flight::flight_service_server::FlightServiceServer;
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -10,6 +9,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic_web::GrpcWebLayer;
 
 use crate::connection::Connection;
+use crate::framed::Framed;
 use crate::gather::Gathered;
 use crate::layers::{Layers, Origins, cors};
 use crate::tls::handshakes;
@@ -53,13 +53,9 @@ pub async fn serve(
         .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
         .http2_keepalive_interval(Some(PING_EVERY))
         .http2_keepalive_timeout(Some(PING_WAIT));
-    let largest_request = flight.options.max_request_bytes;
     let (web, allowed_origins) = (flight.options.web, flight.options.allowed_origins.clone());
     let layers = Layers::new(flight.clone());
-    // A row that is larger than a message may be is still sent: only the client knows what it accepts.
-    let service = FlightServiceServer::new(flight)
-        .max_decoding_message_size(largest_request)
-        .max_encoding_message_size(usize::MAX);
+    let service = Framed::new(flight);
 
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let incoming = incoming.then(async |accepted| {
