@@ -13,9 +13,11 @@ use crate::names::INFORMATION_SCHEMA;
 use crate::{Error, Result};
 
 mod guarded;
+mod naming;
 mod policies;
 
 pub(crate) use guarded::Guarded;
+pub(crate) use naming::Named;
 pub(crate) use policies::{RowCheck, Rules};
 
 /// What one caller may do with what one statement sees.
