@@ -199,7 +199,7 @@ impl<'a> Sight<'a> {
 /// What a table or view of the lake is called for good, and who made it.
 fn durable(schema: &Schema, name: &str) -> Option<(ObjectKey, Option<String>)> {
     let table = schema.tables.get(name);
-    let table = table.map(|table| (table.id.0, table.owner.clone()));
+    let table = table.map(|table| (table.known_by().0, table.owner.clone()));
     let view = || {
         schema
             .views

@@ -75,7 +75,8 @@ pub(crate) fn known(state: &LakeState) -> BTreeMap<ObjectKey, Known> {
         };
         add(schema.id.0, "schema", None, &schema.owner);
         for table in schema.tables.values() {
-            add(table.id.0, "table", Some(&table.name), &table.owner);
+            let id = table.known_by().0;
+            add(id, "table", Some(&table.name), &table.owner);
         }
         for view in schema.views.values() {
             add(view.id.0, "view", Some(&view.name), &view.owner);
@@ -99,7 +100,7 @@ impl Object {
             let columns = table.columns.iter();
             let columns = columns.map(|column| column.field.name().clone());
             (
-                table.id.0,
+                table.known_by().0,
                 &table.owner,
                 Kind::Table,
                 Some(columns.collect()),
