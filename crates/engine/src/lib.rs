@@ -62,6 +62,7 @@ mod transactions;
 mod upkeep;
 mod yielding;
 
+pub use deep::STACK as DEEP_STACK;
 pub use engine::Engine;
 pub use error::{Error, Result};
 pub use exchange::Upload;

@@ -67,10 +67,11 @@ pub(crate) fn serve(
     Ok(())
 }
 
-/// The runtime of connections; queries run on the engine's.
+/// The runtime of connections; queries run on the engine's. What those leave behind is dropped here, however deep.
 fn runtime() -> Result<Runtime> {
     Builder::new_multi_thread()
         .thread_name("godwit-io")
+        .thread_stack_size(godwit_engine::DEEP_STACK)
         .enable_all()
         .build()
         .map_err(|why| Error::internal(format!("cannot start threads: {why}")))
