@@ -7,7 +7,7 @@ use godwit_audit::{Auditor, Ended, Event, Outcome, Statement};
 use godwit_config::Config;
 use godwit_protocol::{SessionId, StatementId};
 
-use crate::figures::{Counted, KindFigures, Totals};
+use crate::figures::{Counted, KindFigures, Phases, Totals};
 use crate::running::Live;
 use crate::session::{Caller, Session};
 use crate::shown::{Redaction, Shown, redact_log};
@@ -127,6 +127,11 @@ impl Watch {
         self.totals.lock()
     }
 
+    /// How long they were in their phases.
+    pub(crate) fn phases(&self) -> MutexGuard<'_, Phases> {
+        self.totals.phases()
+    }
+
     /// Notes that a statement begins to run.
     pub(crate) fn begin(&self, facts: Facts<'_>) -> Watched {
         let watched = self.watched(facts);
@@ -222,6 +227,7 @@ impl Watched {
             bytes: live.bytes(),
             spilled_bytes: live.spilled(),
             time,
+            times: live.times(),
         });
         let ended = Ended {
             rows: live.rows(),

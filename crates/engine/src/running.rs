@@ -12,7 +12,7 @@ use crate::{Error, Result};
 
 mod live;
 
-pub(crate) use live::{Live, Phase};
+pub(crate) use live::{Live, Phase, Times};
 
 /// How much of a statement's text a log line shows.
 const SHOWN_SQL: usize = 200;
