@@ -104,6 +104,8 @@ pub enum Outcome {
     Failed,
     /// It was undone.
     RolledBack,
+    /// It was ended by KILL.
+    Killed,
 }
 
 impl Outcome {
@@ -113,6 +115,7 @@ impl Outcome {
             Self::Cancelled => "cancelled",
             Self::Failed => "failed",
             Self::RolledBack => "rolled back",
+            Self::Killed => "killed",
         }
     }
 }

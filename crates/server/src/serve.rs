@@ -12,9 +12,10 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::data_dir::DataDir;
 use crate::error::{Error, Result};
+use crate::http::Http;
 use crate::terminal::{note, say};
 use crate::tls::Encryption;
-use crate::{address, telemetry, tls};
+use crate::{address, systemd, telemetry, tls};
 use drain::Ended;
 
 /// How long tasks of connections may take to notice that the server has ended.
@@ -52,10 +53,16 @@ pub(crate) fn serve(
         runtime.spawn(watch.run());
     }
     tracing::info!(address = %started.address, data_dir = %data_dir.path().display(), "serving");
-    say(address::ready_line(started.address, encryption.is_some()));
+    let http = started.http.as_ref().map(Http::address);
+    say(address::ready_line(
+        started.address,
+        encryption.is_some(),
+        http,
+    ));
+    systemd::notify(systemd::State::Ready);
     ready(started.address, encryption.as_ref());
     let engine = started.engine.clone();
-    let ended = runtime.block_on(drain::serve(started, config.shutdown.grace))?;
+    let ended = runtime.block_on(drain::serve(started, &config.shutdown))?;
     if ended == Ended::AtOnce {
         // A second signal: nothing is waited for, neither threads nor destructors, but for what is to be noted of it.
         auditor.wait_written(LEFTOVERS);
