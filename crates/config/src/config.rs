@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::mounts::MountForm;
 use crate::value::AddressText;
 use crate::{
-    Admin, Audit, Auth, Copy, Lake, Log, Memory, Mount, Query, Results, Sessions, Shutdown,
+    Admin, Audit, Auth, Copy, Http, Lake, Log, Memory, Mount, Query, Results, Sessions, Shutdown,
     Statements, Tickets, Tls, User, Web, Wire,
 };
 
@@ -81,6 +81,9 @@ pub struct Config {
     /// Calls from browsers.
     pub web: Web,
 
+    /// Health and metrics for those who run the server.
+    pub http: Http,
+
     /// What happens to running queries when the server stops.
     pub shutdown: Shutdown,
 
@@ -111,6 +114,7 @@ impl Default for Config {
             copy: Copy::default(),
             wire: Wire::default(),
             web: Web::default(),
+            http: Http::default(),
             shutdown: Shutdown::default(),
             audit: Audit::default(),
             log: Log::default(),

@@ -10,7 +10,7 @@
 //! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `conform`, `fill`
 //! and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
 //! kept and queries that nobody waits for; `runtime`, `running`, `memory`, `deep` and `cache`,
-//! what it all runs on; `upkeep`, what is done unasked; `audit` and `shown`, what is noted of it all; `metadata` and `system`, what is told about it; [`Error`].
+//! what it all runs on; `upkeep`, what is done unasked; `readiness`, whether all of it works; `audit` and `shown`, what is noted of it all; `metadata` and `system`, what is told about it; [`Error`].
 
 mod access;
 mod audit;
@@ -44,6 +44,7 @@ mod prepared;
 mod progress;
 mod provider;
 mod query;
+mod readiness;
 mod redact;
 mod results;
 mod returning;
@@ -70,6 +71,7 @@ pub use ingest::{IfExists, IfMissing, IngestTarget};
 pub use metadata::{FunctionNames, KeyInfo, SchemaEntry, TableInfo};
 pub use prepared::Prepared;
 pub use query::{Canceller, QueryStream};
+pub use readiness::{Readiness, Standing};
 pub use redact::redacted;
 pub use results::{Kept, KeptState};
 pub use session::{Session, SessionKey, Sessions};

@@ -44,7 +44,8 @@ impl<S: Inner> Layer<S> for Layers {
         let session = session::Sessions::new(inner, self.flight.clone());
         let authenticate = authenticate::Authenticate::new(session, self.flight.clone());
         let shows_messages = !self.flight.options.redact_literals;
-        trace::Trace::new(framing::Framing::new(authenticate), shows_messages)
+        let meter = self.flight.meter.clone();
+        trace::Trace::new(framing::Framing::new(authenticate), meter, shows_messages)
     }
 }
 
@@ -73,11 +74,32 @@ fn take_ready<S: Clone>(inner: &mut S) -> S {
     std::mem::replace(inner, clone)
 }
 
+/// What can be called; the last stands for all that cannot.
+pub(crate) const METHODS: [&str; 11] = [
+    "Handshake",
+    "ListFlights",
+    "GetFlightInfo",
+    "PollFlightInfo",
+    "GetSchema",
+    "DoGet",
+    "DoPut",
+    "DoExchange",
+    "DoAction",
+    "ListActions",
+    "unknown",
+];
+const UNKNOWN: usize = METHODS.len() - 1;
+
+/// The place in [`METHODS`] of what a path names.
+fn method(path: &str) -> usize {
+    let name = path.strip_prefix("/arrow.flight.protocol.FlightService/");
+    let known = name.and_then(|name| METHODS[..UNKNOWN].iter().position(|known| *known == name));
+    known.unwrap_or(UNKNOWN)
+}
+
 /// The RPC that a path names; `unknown` for what is none.
-fn rpc(path: &str) -> &str {
-    path.strip_prefix("/arrow.flight.protocol.FlightService/")
-        .filter(|name| name.bytes().all(|byte| byte.is_ascii_alphabetic()))
-        .unwrap_or("unknown")
+fn rpc(path: &str) -> &'static str {
+    METHODS[method(path)]
 }
 
 /// Whether the answer is no failure, as far as its headers tell. What they carry besides must not go with a failure:

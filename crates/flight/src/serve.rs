@@ -10,6 +10,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic_web::GrpcWebLayer;
 
 use crate::connection::Connection;
+use crate::figures::Meter;
 use crate::layers::{Layers, Origins, cors};
 use crate::tls::handshakes;
 use crate::{Error, Flight, Result, Tls};
@@ -55,6 +56,7 @@ pub async fn serve(
     let largest_request = flight.options.max_request_bytes;
     let (web, allowed_origins) = (flight.options.web, flight.options.allowed_origins.clone());
     let layers = Layers::new(flight.clone());
+    let meter = flight.meter.clone();
     // A row that is larger than a message may be is still sent: only the client knows what it accepts.
     let service = FlightServiceServer::new(flight)
         .max_decoding_message_size(largest_request)
@@ -67,7 +69,7 @@ pub async fn serve(
         }
         accepted
     });
-    let incoming = connections(tls, incoming);
+    let incoming = connections(tls, meter, incoming);
     let stopping = tokio_util::sync::CancellationToken::new();
     let signal = {
         let stopping = stopping.clone();
@@ -109,12 +111,17 @@ pub async fn serve(
 /// The connections that come in, those with TLS once their handshake is done.
 fn connections(
     tls: Option<Tls>,
+    meter: Meter,
     incoming: impl Stream<Item = io::Result<TcpStream>> + Send + 'static,
 ) -> BoxStream<'static, io::Result<Connection>> {
+    let counting = meter.clone();
+    let incoming = incoming.inspect_ok(move |_| counting.accepted());
     match tls {
-        None => incoming.map_ok(Connection::Plain).boxed(),
+        None => incoming
+            .map_ok(move |stream| Connection::plain(stream, meter.opened()))
+            .boxed(),
         Some(tls) => handshakes(tls, incoming)
-            .map_ok(|stream| Connection::Encrypted(Box::new(stream)))
+            .map_ok(move |stream| Connection::encrypted(stream, meter.opened()))
             .boxed(),
     }
 }

@@ -12,6 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::data_dir::DataDir;
 use crate::error::{Error, Result};
+use crate::http::Http;
 use crate::terminal::{note, say};
 use crate::tls::Encryption;
 use crate::{address, telemetry, tls};
@@ -52,7 +53,12 @@ pub(crate) fn serve(
         runtime.spawn(watch.run());
     }
     tracing::info!(address = %started.address, data_dir = %data_dir.path().display(), "serving");
-    say(address::ready_line(started.address, encryption.is_some()));
+    let http = started.http.as_ref().map(Http::address);
+    say(address::ready_line(
+        started.address,
+        encryption.is_some(),
+        http,
+    ));
     ready(started.address, encryption.as_ref());
     let engine = started.engine.clone();
     let ended = runtime.block_on(drain::serve(started, config.shutdown.grace))?;

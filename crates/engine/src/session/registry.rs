@@ -128,6 +128,11 @@ impl Sessions {
         Ok(session)
     }
 
+    /// A session that is in no list and serves no call.
+    pub(crate) fn of_nobody(&self) -> Session {
+        Session::new("", true, Arc::clone(&self.shared))
+    }
+
     /// Forgets the session with its prepared statements and temporary tables, and rolls its transactions back. Queries
     /// that run go on. Nothing happens when there is none.
     pub fn close(&self, user: &str, key: SessionKey) {

@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 
 use super::start::Started;
 use crate::error::{Error, Result};
+use crate::http::Answers;
 
 /// How long connections may take to close after the last query has ended.
 const LINGER: Duration = Duration::from_secs(3);
@@ -24,9 +25,14 @@ pub(super) async fn serve(started: Started, grace: Duration) -> Result<Ended> {
         flight,
         listener,
         tls,
+        http,
         mut signals,
         ..
     } = started;
+    let readiness = flight.readiness().clone();
+    let answers = Answers::new(readiness.clone());
+    // It answers as long as the runtime lives, so that those who ask are told that the server stops.
+    let _http = http.map(|http| tokio::spawn(http.serve(answers)));
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async {
         // A dropped sender means the same.
@@ -38,6 +44,7 @@ pub(super) async fn serve(started: Started, grace: Duration) -> Result<Ended> {
         ended = &mut serving => return finished(ended),
         signal = signals.next() => {
             tracing::info!(signal, running = engine.running(), ?grace, "stopping");
+            readiness.stop();
         }
     }
     drop(stop);
