@@ -91,14 +91,15 @@ matrix: tests-ready ## write the client matrix anew: docs/clients.md and the tab
 # packages, an OpenID provider, what stands in for the public images under the container's.
 .PHONY: tests-ready
 tests-ready: $(VENV)/installed $(DBAPI)/installed tests/jdbc/target/installed tests/matrix/go/target/installed
-tests-ready: tests/browser/node_modules/installed tests/oidc/node_modules/installed $(CACHE)/debian-bookworm.tar
+tests-ready: tests/browser/node_modules/installed tests/oidc/node_modules/installed
+tests-ready: $(CACHE)/debian-bookworm.tar tests/deploy/target/installed
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
 		|| { echo "the tests need Chromium and its driver, Debian's packages chromium and chromium-driver" >&2; exit 1; }
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 		|| { echo "the tests need PostgreSQL, Debian's package postgresql" >&2; exit 1; }
 
-	@command -v buildah >/dev/null && { command -v runc || test -x /usr/sbin/runc; } >/dev/null \
-		|| { echo "the tests need buildah and runc, Debian's packages of these names" >&2; exit 1; }
+	@{ command -v buildah && { command -v runc || test -x /usr/sbin/runc; } && command -v systemd-analyze; } >/dev/null \
+		|| { echo "the tests need buildah, runc and systemd-analyze, Debian's packages buildah, runc and systemd" >&2; exit 1; }
 
 # One archive for all clones.
 $(CACHE)/debian-%.tar: | tests/tools/debian-base
@@ -121,6 +122,11 @@ tests/matrix/go/target/installed: $(shell find tests/matrix/go -name '*.go' -o -
 	@$(GO) -C tests/matrix/go version 2>/dev/null | grep -qE 'go1\.(2[5-9]|[3-9][0-9])' \
 		|| { echo "the tests need Go 1.25 or later" >&2; exit 1; }
 	@$(PHASE) "Go clients" $(GO) -C tests/matrix/go build -o target/ ./clients ./grafana
+	@touch $@
+
+# Helm, and the library that `docker compose` reads its files with.
+tests/deploy/target/installed: $(shell find tests/deploy -name '*.go' -o -name 'go.*' 2>/dev/null)
+	@$(PHASE) "Helm and compose" $(GO) -C tests/deploy build -ldflags='-s -w' -o target/ ./compose helm.sh/helm/v3/cmd/helm
 	@touch $@
 
 tests/jdbc/target/installed: tests/jdbc/pom.xml $(shell find tests/jdbc/src -name '*.java' 2>/dev/null)

@@ -50,17 +50,17 @@ def command(*arguments, limit=170):
 class Image:
     """The image, in a store of its own, and its files."""
 
-    def __init__(self, home, bases):
-        """`bases` are the images that the Dockerfile begins with, the compiler's first."""
+    def __init__(self, home):
         self.home = pathlib.Path(home)
+        lines = [line.split() for line in DOCKERFILE.read_text(encoding="utf-8").splitlines()]
         try:
-            self._build(bases)
+            self._build(*[words[1] for words in lines if words[:1] == ["FROM"]])
         except BaseException:
             self.remove()
             raise
 
-    def _build(self, bases):
-        compiler, system = bases
+    def _build(self, compiler, system):
+        """From these two images, the compiler's and the one that is run."""
         suite = system.rsplit(":", 1)[1].removesuffix("-slim")
         given = self.home / "given"
         given.mkdir()
@@ -89,7 +89,6 @@ class Image:
         return int(command("du", "--summarize", "--bytes", self.root).split()[0])
 
     def remove(self):
-        self.buildah("rm", "--all")
         command("rm", "-rf", self.home)
 
 
@@ -97,7 +96,8 @@ class Container:
     """A running container of an image, as strict as docker/compose.yaml has it: a read-only root, no capabilities, no new
     privileges. It has the network of its host."""
 
-    def __init__(self, image, home, *, env=None, memory=None):
+    def __init__(self, image, home, *, env=None, calls=None):
+        """`calls` are the system calls that it may use; without them, every one."""
         self.image, self.home = image, pathlib.Path(home)
         self.home.mkdir(parents=True, exist_ok=True)
         self.name = f"godwit-test-{uuid.uuid4().hex[:12]}"
@@ -106,11 +106,12 @@ class Container:
         if not self.volume.exists():
             # An empty volume begins as what the image has there.
             command("cp", "-a", image.root / where.lstrip("/"), self.volume)
-        self.port = free_port()
-        told = {"GODWIT_LISTEN": f"0.0.0.0:{self.port}", "GODWIT_ADMIN_PASSWORD": PASSWORD, **(env or {})}
+        self.port, self.http_port = free_port(), free_port()
+        told = {"GODWIT_LISTEN": f"0.0.0.0:{self.port}", "GODWIT_HTTP_LISTEN": f"0.0.0.0:{self.http_port}"}
+        told |= {"GODWIT_ADMIN_PASSWORD": PASSWORD, **(env or {})}
         told = {**dict(each.split("=", 1) for each in image.config["Env"]), **told}
         self.environment = [f"{name}={value}" for name, value in told.items()]
-        (self.home / "config.json").write_text(json.dumps(self._runtime(where, memory)))
+        (self.home / "config.json").write_text(json.dumps(self._runtime(where, calls)))
         self.log_path = self.home / "stderr.log"
         with open(self.log_path, "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
@@ -119,11 +120,12 @@ class Container:
             )
         self.scheme = self._wait_until_ready()
 
-    def _runtime(self, where, memory):
+    def _runtime(self, where, calls):
         """What the OCI runtime is to do: the image's own words, and the rules of the class."""
         config = self.image.config
         user, group = map(int, config["User"].split(":"))
-        resources = {"memory": {"limit": memory}} if memory else {}
+        allowed = {"names": calls, "action": "SCMP_ACT_ALLOW"}
+        filtered = {"seccomp": {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [allowed]}} if calls else {}
         return {
             "ociVersion": "1.0.2",
             "root": {"path": str(self.image.root), "readonly": True},
@@ -144,7 +146,7 @@ class Container:
             ],
             "linux": {
                 "namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")],
-                "resources": resources,
+                **filtered,
             },
         }
 

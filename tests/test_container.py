@@ -5,18 +5,10 @@ import pyarrow as pa
 import pytest
 
 import wire
-from container import DOCKERFILE, Container, Image, command
+from container import Container, command
 from godwit_server import eventually
 
 USER, GROUP = 10001, 10001
-
-
-@pytest.fixture(scope="module")
-def image(tmp_path_factory):
-    lines = [line.split() for line in DOCKERFILE.read_text().splitlines()]
-    image = Image(tmp_path_factory.mktemp("image"), [words[1] for words in lines if words[:1] == ["FROM"]])
-    yield image
-    image.remove()
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +27,7 @@ def test_it_answers(running):
 def test_it_says_how_it_is(running):
     assert running.healthy()
     assert running.healthy(), "a check does no harm"
-    code, said = running.run(*["env", "GODWIT_LISTEN=0.0.0.0:1"], *running.image.config["Healthcheck"]["Test"][1:])
+    code, said = running.run(*["env", "GODWIT_HTTP_LISTEN=0.0.0.0:1"], *running.image.config["Healthcheck"]["Test"][1:])
     assert code == 1, said
 
 
