@@ -8,6 +8,7 @@ import re
 import subprocess
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import kubernetes_validate
 import pyarrow.flight as flight
@@ -271,22 +272,28 @@ def test_replicas_take_over_from_each_other(tmp_path, postgres, s3):
     password = (mounted["admin"] / "password").read_text()
     trust = {"tls_root_certs": authority.pem}
     spec = pod(objects)
-    given = (spec, secrets, paths)
-    with Replica(tmp_path / "first", *given) as first, Replica(tmp_path / "second", *given) as second:
-        for server in (first, second):
-            for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-                path = spec["containers"][0][probe]["httpGet"]["path"]
-                eventually(lambda: server.answers(path) == 200, f"{path} of {server.http}")
-        with first.client(password=password, **trust) as client:
-            client.run("create table kept as select value as n from generate_series(1, 1000)")
-            token = client.headers
-            info = client.info(wire.statement("select sum(n) from kept"))
-            with flightsql.Client(second.uri, headers=token, **trust) as other:
-                assert other.value("select count(*) from kept") == 1000, "the other takes the token, and sees the table"
-                assert other.get(info).read_all()[0][0].as_py() == 500_500, "and the ticket"
-        assert first.stop() == 0
-        assert first.answers("/readyz") is None
+    # Both begin at once, on a lake that is not there yet, and live as long as the threads that started them.
+    with ThreadPoolExecutor(2) as pool:
+        begun = [pool.submit(Replica, tmp_path / name, spec, secrets, paths) for name in ("first", "second")]
+        with begun[0].result() as first, begun[1].result() as second:
+            take_over(first, second, spec, password, trust)
+
+
+def take_over(first, second, spec, password, trust):
+    for server in (first, second):
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            path = spec["containers"][0][probe]["httpGet"]["path"]
+            eventually(lambda: server.answers(path) == 200, f"{path} of {server.http}")
+    with first.client(password=password, **trust) as client:
+        client.run("create table kept as select value as n from generate_series(1, 1000)")
+        token = client.headers
+        info = client.info(wire.statement("select sum(n) from kept"))
         with flightsql.Client(second.uri, headers=token, **trust) as other:
-            assert other.run("insert into kept values (0)") == 1
-        with pytest.raises(flight.FlightUnauthenticatedError):
-            second.client(password="another one", **trust)
+            assert other.value("select count(*) from kept") == 1000, "the other takes the token, and sees the table"
+            assert other.get(info).read_all()[0][0].as_py() == 500_500, "and the ticket"
+    assert first.stop() == 0
+    assert first.answers("/readyz") is None
+    with flightsql.Client(second.uri, headers=token, **trust) as other:
+        assert other.run("insert into kept values (0)") == 1
+    with pytest.raises(flight.FlightUnauthenticatedError):
+        second.client(password="another one", **trust)
