@@ -64,3 +64,17 @@ def test_what_it_installs_is_there():
     assert len(installed) >= 4
     for name in set(installed) - {"docker/.env"}:
         assert (ROOT / name).exists(), name
+
+
+def test_the_chart_takes_the_values_that_it_says():
+    """As far as that goes without a cluster."""
+    commands = "".join(text for kind, text in BLOCKS if kind == "console").replace("\\\n", " ")
+    (line,) = re.findall(r"^\$ helm upgrade --install (.*)$", commands, re.MULTILINE)
+    helm = ROOT / "tests" / "deploy" / "target" / "helm"
+    arguments = [word for word in line.split() if word != "--wait"]
+    done = subprocess.run([helm, "template", *arguments, "--kube-version", "1.34.0"], cwd=ROOT, capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0, done.stderr
+    secrets = {name for name in re.findall(r"secret (?:generic|tls) (\S+)", commands)}
+    assert secrets == set(re.findall(r"existingSecret=(\S+)", line))
+    assert all(f"{name}\n" in done.stdout.replace("}", "\n").replace(",", "\n") for name in secrets)
