@@ -102,6 +102,8 @@ pub enum Outcome {
     Failed,
     /// It was undone.
     RolledBack,
+    /// It was ended by KILL.
+    Killed,
 }
 
 impl Outcome {
@@ -111,6 +113,7 @@ impl Outcome {
             Self::Cancelled => "cancelled",
             Self::Failed => "failed",
             Self::RolledBack => "rolled back",
+            Self::Killed => "killed",
         }
     }
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::mounts::MountForm;
 use crate::value::AddressText;
 use crate::{
-    Admin, Audit, Auth, Copy, Http, Lake, Log, Memory, Mount, Query, Results, Sessions, Shutdown,
-    Statements, Tickets, Tls, User, Web, Wire,
+    Admin, Audit, Auth, Copy, Grpc, Http, Lake, Log, Memory, Mount, Query, Results, Sessions,
+    Shutdown, Statements, Tickets, Tls, User, Web, Wire,
 };
 
 /// The configuration of a Godwit server.
@@ -81,6 +81,9 @@ pub struct Config {
     /// Calls from browsers.
     pub web: Web,
 
+    /// What the server tells about its services.
+    pub grpc: Grpc,
+
     /// Health and metrics for those who run the server.
     pub http: Http,
 
@@ -114,6 +117,7 @@ impl Default for Config {
             copy: Copy::default(),
             wire: Wire::default(),
             web: Web::default(),
+            grpc: Grpc::default(),
             http: Http::default(),
             shutdown: Shutdown::default(),
             audit: Audit::default(),

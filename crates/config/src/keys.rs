@@ -7,7 +7,7 @@ use toml::Value;
 
 use crate::value::Kind;
 use crate::{
-    Admin, Audit, Auth, Config, Copy, Http, Issuer, Lake, Log, Memory, Mount, Query, Results,
+    Admin, Audit, Auth, Config, Copy, Grpc, Http, Issuer, Lake, Log, Memory, Mount, Query, Results,
     Sessions, Shutdown, Statements, Tickets, Tls, User, Web, Wire, fields,
 };
 
@@ -177,6 +177,7 @@ fn order(name: &str) -> &'static [&'static str] {
         "copy" => fields::names::<Copy>(),
         "wire" => fields::names::<Wire>(),
         "web" => fields::names::<Web>(),
+        "grpc" => fields::names::<Grpc>(),
         "http" => fields::names::<Http>(),
         "shutdown" => fields::names::<Shutdown>(),
         "audit" => fields::names::<Audit>(),

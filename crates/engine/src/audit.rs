@@ -1,12 +1,14 @@
 //! What is noted about statements: that they began, how they ended, and what they changed about who may do what.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::collections::BTreeMap;
+use std::sync::{Arc, MutexGuard};
 
 use godwit_audit::{Auditor, Ended, Event, Outcome, Statement};
 use godwit_config::Config;
 use godwit_protocol::{SessionId, StatementId};
 
+use crate::figures::{Counted, KindFigures, Phases, Totals};
+use crate::running::Live;
 use crate::session::{Caller, Session};
 use crate::shown::{Redaction, Shown, redact_log};
 use crate::{Engine, Error, Result};
@@ -16,6 +18,7 @@ use crate::{Engine, Error, Result};
 pub(crate) struct Watch {
     pub(crate) auditor: Auditor,
     redaction: Redaction,
+    totals: Arc<Totals>,
 }
 
 /// What is noted about every statement.
@@ -25,6 +28,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) session: Option<SessionId>,
     pub(crate) kind: &'static str,
     pub(crate) sql: &'a Arc<str>,
+    /// The snapshot of the lake that it reads.
+    pub(crate) snapshot: Option<i64>,
 }
 
 impl<'a> Facts<'a> {
@@ -41,6 +46,7 @@ impl<'a> Facts<'a> {
             session: Some(session.id()),
             kind,
             sql,
+            snapshot: None,
         }
     }
 }
@@ -49,11 +55,10 @@ impl<'a> Facts<'a> {
 #[derive(Debug)]
 pub(crate) struct Watched {
     auditor: Auditor,
+    totals: Arc<Totals>,
     pub(crate) statement: Arc<Statement>,
     shown: Shown,
-    pub(crate) started: Instant,
-    pub(crate) rows: u64,
-    pub(crate) bytes: u64,
+    pub(crate) live: Arc<Live>,
     pub(crate) end: End,
     /// Whether its end is nothing to be noted.
     is_quiet: bool,
@@ -100,7 +105,11 @@ impl Watch {
         if redaction.literals {
             redact_log();
         }
-        Self { auditor, redaction }
+        Self {
+            auditor,
+            redaction,
+            totals: Arc::default(),
+        }
     }
 
     /// Whether anything may begin.
@@ -111,6 +120,16 @@ impl Watch {
         self.auditor.check().map_err(|error| Error::Unavailable {
             message: error.to_string(),
         })
+    }
+
+    /// The statements that have ended since the start.
+    pub(crate) fn totals(&self) -> MutexGuard<'_, BTreeMap<&'static str, KindFigures>> {
+        self.totals.lock()
+    }
+
+    /// How long they were in their phases.
+    pub(crate) fn phases(&self) -> MutexGuard<'_, Phases> {
+        self.totals.phases()
     }
 
     /// Notes that a statement begins to run.
@@ -143,11 +162,10 @@ impl Watch {
         };
         Watched {
             auditor: self.auditor.clone(),
+            totals: Arc::clone(&self.totals),
             statement: Arc::new(statement),
             shown,
-            started: Instant::now(),
-            rows: 0,
-            bytes: 0,
+            live: Arc::new(Live::new(facts.snapshot)),
             end: End::default(),
             is_quiet: false,
         }
@@ -169,20 +187,16 @@ impl Watched {
         }
     }
 
-    /// The same of a plan, whose success is nothing to be noted.
-    ///
-    /// # Errors
-    /// The error that it is given.
-    pub(crate) fn planned<T>(mut self, outcome: Result<T>) -> Result<T> {
-        self.is_quiet = outcome.is_ok();
-        self.settle(outcome)
+    /// Its success is nothing to be noted.
+    pub(crate) fn hush(&mut self) {
+        self.is_quiet = true;
     }
 
     /// Takes down why it failed; the error comes back without what may be a password.
     pub(crate) fn fail(&mut self, error: Error) -> Error {
-        let error = self.shown.scrub(error);
+        let error = self.shown.scrub(self.live.explain(error));
         self.end = match &error {
-            Error::Cancelled => End::Cancelled,
+            Error::Cancelled | Error::Killed { .. } => End::Cancelled,
             other => End::Failed {
                 code: other.code(),
                 message: (!self.shown.hides).then(|| other.to_string()),
@@ -191,24 +205,34 @@ impl Watched {
         error
     }
 
-    pub(crate) fn milliseconds(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
     /// Notes the end now, and not when it is dropped.
     pub(crate) fn tell(&mut self) {
         if std::mem::replace(&mut self.is_quiet, true) {
             return;
         }
-        let (outcome, code, detail) = match self.end.clone() {
-            End::Finished => (Outcome::Finished, "ok", None),
-            End::Cancelled => (Outcome::Cancelled, "cancelled", None),
-            End::Failed { code, message } => (Outcome::Failed, code, message),
+        let live = &self.live;
+        let (outcome, code, detail) = match (self.end.clone(), live.killer()) {
+            (End::Finished, _) => (Outcome::Finished, "ok", None),
+            (End::Cancelled, Some(killer)) => {
+                (Outcome::Killed, "killed", Some(killer.message().to_owned()))
+            }
+            (End::Cancelled, None) => (Outcome::Cancelled, "cancelled", None),
+            (End::Failed { code, message }, _) => (Outcome::Failed, code, message),
         };
+        let time = live.started.elapsed();
+        self.totals.add(&Counted {
+            kind: self.statement.kind,
+            outcome,
+            rows: live.rows(),
+            bytes: live.bytes(),
+            spilled_bytes: live.spilled(),
+            time,
+            times: live.times(),
+        });
         let ended = Ended {
-            rows: self.rows,
-            bytes: self.bytes,
-            milliseconds: self.milliseconds(),
+            rows: live.rows(),
+            bytes: live.bytes(),
+            milliseconds: live.milliseconds(),
             outcome,
             code,
             detail,

@@ -15,7 +15,7 @@ use crate::define;
 use crate::inner::Inner;
 use crate::parse;
 use crate::results::Returning;
-use crate::running::Record;
+use crate::running::{Phase, Record};
 use crate::session::Session;
 use crate::transactions::gate::{self, Gate};
 use crate::{Error, Kept, Outcome, Result};
@@ -185,7 +185,7 @@ impl Inner {
         let record = self
             .running
             .begin(Facts::of(&query_id, session, kind, sql))?;
-        let key = record.key();
+        let (key, live) = (record.key(), Arc::clone(record.live()));
         let gate = Gate::default();
         let task = self
             .runtime
@@ -194,7 +194,7 @@ impl Inner {
         let rows = gate
             .within(session.state().timeout(), task)
             .await?
-            .map_err(|error| Error::from_join(&error, &query_id))??;
+            .map_err(|error| live.explain(Error::from_join(&error, &query_id)))??;
         Ok(Outcome {
             rows: i64::try_from(rows).unwrap_or(i64::MAX),
         })
@@ -249,6 +249,7 @@ async fn recorded(
     mut record: Record,
     work: impl Future<Output = Result<u64>> + Send,
 ) -> Result<u64> {
+    record.live().enter(Phase::Executing);
     match work.await {
         Ok(rows) => {
             record.count(usize::try_from(rows).unwrap_or(usize::MAX), 0);

@@ -11,6 +11,7 @@ use crate::access::is_same;
 use crate::audit::Facts;
 use crate::bind::Bound;
 use crate::inner::Inner;
+use crate::runtime::within;
 use crate::session::of_another;
 use crate::statement::Body;
 use crate::{Error, Origin, Outcome, Prepared, QueryStream, Result, Session, Sessions, Statement};
@@ -325,12 +326,18 @@ impl Engine {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
+        let Inner {
+            runtime, running, ..
+        } = self.inner.as_ref();
         let timeout = session.state().timeout();
         let work = Box::pin(work(Arc::clone(&self.inner), session.pinned()));
         let id = id.to_string();
-        let watch = self.inner.running.watch();
-        let watched = watch.plan(Facts::of(&id, session, "statement", sql));
-        watched.planned(self.inner.runtime.run(&id, timeout, work).await)
+        let record = running.plan(Facts::of(&id, session, "statement", sql));
+        let task = runtime.spawn(work);
+        running.attach(record.key(), task.abort_handle());
+        let planned = within(timeout, task).await;
+        let planned = planned.and_then(|done| done.map_err(|error| Error::from_join(&error, &id)));
+        record.planned(planned.flatten())
     }
 }
 

@@ -79,6 +79,12 @@ pub enum Error {
     /// The query was cancelled before its end.
     #[error("the query was cancelled")]
     Cancelled,
+    /// The query was ended by KILL, its own user's or an administrator's.
+    #[error("{message}")]
+    Killed {
+        /// Who did it.
+        message: String,
+    },
     /// The query ran longer than `query.timeout`, or than the session's `timeout`.
     #[error(
         "the query was stopped after {seconds} s, the time it is allowed (query.timeout, or SET timeout)"

@@ -5,6 +5,7 @@
 //! hold them against the same memory limit, and spill as they do for every other table.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -87,6 +88,7 @@ impl Inner {
         let missing = wanted && upload.is_none();
         let input = upload.map(|(schema, rows)| Arc::new(InputTable::new(schema, rows)) as _);
         let text = Arc::clone(&parsed.sql);
+        let began = Instant::now();
         let state = Arc::new(session.state().undealt());
         let planned = self
             .planner
@@ -100,7 +102,8 @@ impl Inner {
         })?;
         // Not through the cache of plans: this one holds the client's stream.
         let body = Body::Query(Arc::new(plan));
-        Ok(Statement::new(id, session.caller(), text, body, None, None))
+        let (caller, planning) = (session.caller(), began.elapsed());
+        Ok(Statement::new(id, caller, text, body, None, None, planning))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What all clones of an engine share, and the steps that its methods run on the query runtime.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::datatypes::Schema;
 use datafusion::execution::SessionState;
@@ -138,6 +138,7 @@ impl Inner {
         sql: &str,
         parameters: Option<&[u8]>,
     ) -> Result<Statement> {
+        let began = Instant::now();
         let (text, body) = self.read(session, sql).await?;
         let bound = match (&body, parameters) {
             (Body::Query(plan), Some(ipc)) => {
@@ -145,7 +146,7 @@ impl Inner {
             }
             (Body::Query(_) | Body::Effect(_), _) => None,
         };
-        self.ready(session, id, text, body, bound.map(Arc::new), None)
+        self.ready(session, (id, began), text, body, bound.map(Arc::new), None)
     }
 
     pub(crate) async fn prepare(&self, session: &Session, sql: &str) -> Result<Prepared> {
@@ -159,6 +160,7 @@ impl Inner {
         session: &Arc<Session>,
         id: StatementId,
     ) -> Result<Statement> {
+        let began = Instant::now();
         let entry = session.statements().get(id)?;
         let session = &session.placed_for(entry.transaction.as_ref());
         let body = match &entry.body {
@@ -177,7 +179,7 @@ impl Inner {
         let promised = Arc::clone(&entry.prepared.dataset_schema);
         self.ready(
             session,
-            StatementId::random(),
+            (StatementId::random(), began),
             entry.prepared.sql,
             body,
             entry.bound,
@@ -199,8 +201,10 @@ impl Inner {
             session: Some(statement.caller().session),
             kind: plan.kind(),
             sql: &statement.sql,
+            snapshot: statement.origin.lake,
         })?;
-        let key = record.key();
+        let (key, live) = (record.key(), Arc::clone(record.live()));
+        live.was_planned(statement.planning());
         let (sender, receiver) = mpsc::channel(WAITING_BATCHES);
         let (ready, planned) = oneshot::channel();
         let timeout = plan.state.timeout();
@@ -220,18 +224,15 @@ impl Inner {
         match within(timeout, planned).await? {
             Ok(planned) => {
                 planned?;
-                Ok(QueryStream::new(
-                    Arc::clone(&statement.schema),
-                    plan.state.wanted_batch_rows(),
-                    query_id,
-                    receiver,
-                    task,
-                ))
+                let schema = Arc::clone(&statement.schema);
+                let max_rows = plan.state.wanted_batch_rows();
+                let rows = QueryStream::new(schema, max_rows, query_id, receiver, task);
+                Ok(rows.with_live(live))
             }
             // The task ended without a word: it was cancelled, or it panicked.
             Err(_) => match task.await {
-                Ok(()) => Err(Error::Cancelled),
-                Err(error) => Err(Error::from_join(&error, &query_id)),
+                Ok(()) => Err(live.explain(Error::Cancelled)),
+                Err(error) => Err(live.explain(Error::from_join(&error, &query_id))),
             },
         }
     }
@@ -337,7 +338,7 @@ impl Inner {
     fn ready(
         &self,
         session: &Session,
-        id: StatementId,
+        (id, began): (StatementId, Instant),
         sql: Arc<str>,
         body: Body,
         bound: Option<Arc<Bound>>,
@@ -350,7 +351,8 @@ impl Inner {
             Body::Effect(effect) => (effect.parameters(), false),
         };
         check_bound(&parameters, bound.as_deref())?;
-        let statement = Statement::new(id, session.caller(), sql, body, bound, promised);
+        let (caller, planning) = (session.caller(), began.elapsed());
+        let statement = Statement::new(id, caller, sql, body, bound, promised, planning);
         // A plan that is kept would keep the rows of temporary tables that have changed or gone since.
         if !is_private {
             self.plans.insert(&statement);

@@ -9,7 +9,7 @@
 //! `provider`, what names stand for; `access`, what of that exists for the caller; `change`, `effect` and `ingest`, what writes; `define` and `constants`, what says what there is; `granting` and `redact`, what say
 //! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `conform`, `fill`
 //! and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
-//! kept and queries that nobody waits for; `runtime`, `running`, `memory`, `deep` and `cache`,
+//! kept and queries that nobody waits for; `runtime`, `running`, `figures`, `memory`, `deep` and `cache`,
 //! what it all runs on; `upkeep`, what is done unasked; `readiness`, whether all of it works; `audit` and `shown`, what is noted of it all; `metadata` and `system`, what is told about it; [`Error`].
 
 mod access;
@@ -29,6 +29,7 @@ mod effect;
 mod engine;
 mod error;
 mod exchange;
+mod figures;
 mod fill;
 mod granting;
 mod infer;
@@ -66,6 +67,7 @@ mod yielding;
 pub use engine::Engine;
 pub use error::{Error, Result};
 pub use exchange::Upload;
+pub use figures::{CLASSES, Figures, KindFigures, PhaseFigures};
 pub use godwit_catalog::{CATALOG, TableEntry, TableKind};
 pub use ingest::{IfExists, IfMissing, IngestTarget};
 pub use metadata::{FunctionNames, KeyInfo, SchemaEntry, TableInfo};

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use arrow::array::RecordBatch;
@@ -9,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::results::Reading;
+use crate::running::Live;
 use crate::runtime::Task;
 use crate::{Error, Result};
 
@@ -25,6 +27,8 @@ pub struct QueryStream {
     task: Task<()>,
     /// What is told that the reader has come to the end.
     reading: Option<Reading>,
+    /// What knows whether it was killed.
+    live: Option<Arc<Live>>,
     ended: bool,
 }
 
@@ -63,6 +67,7 @@ impl QueryStream {
             messages,
             task,
             reading: None,
+            live: None,
             ended: false,
         }
     }
@@ -71,6 +76,14 @@ impl QueryStream {
     pub(crate) fn with_reading(self, reading: Reading) -> Self {
         Self {
             reading: Some(reading),
+            ..self
+        }
+    }
+
+    /// The same with what says why it was cut off.
+    pub(crate) fn with_live(self, live: Arc<Live>) -> Self {
+        Self {
+            live: Some(live),
             ..self
         }
     }
@@ -89,6 +102,15 @@ impl QueryStream {
     /// whoever sends them must not join them. `None` leaves it to the sender.
     pub fn max_batch_rows(&self) -> Option<usize> {
         self.max_batch_rows
+    }
+}
+
+impl QueryStream {
+    fn explain(&self, error: Error) -> Error {
+        match &self.live {
+            Some(live) => live.explain(error),
+            None => error,
+        }
     }
 }
 
@@ -116,7 +138,7 @@ impl Stream for QueryStream {
             },
         };
         self.ended = true;
-        Poll::Ready(item)
+        Poll::Ready(item.map(|end| end.map_err(|error| self.explain(error))))
     }
 }
 

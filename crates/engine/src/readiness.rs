@@ -107,6 +107,16 @@ impl Readiness {
         }
     }
 
+    /// The same for those who would rather have an old answer than wait: what was found last, however old that is, unless
+    /// a new answer is there at once.
+    pub async fn glance(&self) -> Standing {
+        if let Ok(standing) = tokio::time::timeout(PATIENCE, self.ask()).await {
+            return standing;
+        }
+        let last = *self.shared.answers.borrow();
+        last.map_or(Standing::Slow, |answer| answer.standing)
+    }
+
     /// From now on the server is stopping, while it may still serve.
     pub fn stop(&self) {
         self.shared.is_stopping.send_replace(true);
@@ -185,10 +195,10 @@ impl Inner {
         };
         let seen = Seen::without_lake(session.temporary().clone(), why, None);
         let parsed = parse::parse(QUERY, self.planner.limits)?;
-        let plan = self.planner.plan(&session.state(), &seen, parsed, None);
-        let plan = plan.await?;
+        let (state, caller) = (session.state(), session.caller());
+        let plan = self.planner.plan(&state, &seen, parsed, None).await?;
         let translate = |error: DataFusionError| Error::from_datafusion(&error, "readiness");
-        let rows = start(&plan, &session.caller(), None, |_| {}).await;
+        let rows = start(&plan, &caller, None, |_| {}).await;
         let mut rows = rows.map_err(translate)?;
         while let Some(batch) = rows.next().await {
             batch.map_err(translate)?;

@@ -225,6 +225,11 @@ impl Results {
         }
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&self) {
         let all = std::mem::take(&mut *self.lock());

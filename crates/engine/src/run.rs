@@ -22,7 +22,7 @@ use crate::granting::Asker;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::query::Message;
-use crate::running::Record;
+use crate::running::{Phase, Record};
 use crate::session::Caller;
 use crate::transactions::Using;
 use crate::yielding::yielding;
@@ -53,6 +53,7 @@ impl Run {
         timeout: Option<Duration>,
         ready: oneshot::Sender<Result<()>>,
     ) {
+        self.record.live().enter(Phase::Planning);
         let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
         let mut ready = Some(ready);
         let outcome = match deadline {
@@ -98,6 +99,7 @@ impl Run {
                 .start(at)
                 .await
                 .map_err(|error| self.translate(&error))?;
+            self.record.live().enter(Phase::Executing);
             announce(ready);
             if self.send(rows, &mut filling).await?.is_some() {
                 return Ok(Some(Gone));
@@ -112,6 +114,7 @@ impl Run {
     async fn start(&self, at: usize) -> EngineResult<SendableRecordBatchStream> {
         let values = self.bound.as_ref().map(|bound| bound.row(at)).transpose()?;
         let started = |physical: &Arc<dyn ExecutionPlan>| {
+            self.record.live().run(physical);
             if let Some(progress) = &self.progress {
                 let runs = self.bound.as_ref().map_or(1, |bound| bound.len());
                 progress.begin(at, runs, physical);
@@ -144,9 +147,11 @@ impl Run {
     /// Sends what is full.
     async fn pass(&self, filling: &mut Filling) -> Result<Option<Gone>> {
         while let Some(batch) = filling.next() {
+            self.record.live().enter(Phase::Sending);
             if self.messages.send(Message::Batch(batch)).await.is_err() {
                 return Ok(Some(Gone));
             }
+            self.record.live().enter(Phase::Executing);
         }
         Ok(None)
     }

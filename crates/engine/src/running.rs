@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use godwit_audit::Statement;
 use tokio::sync::Notify;
@@ -10,6 +9,10 @@ use tokio::task::AbortHandle;
 
 use crate::audit::{End, Facts, Watch, Watched};
 use crate::{Error, Result};
+
+mod live;
+
+pub(crate) use live::{Live, Phase, Times};
 
 /// How much of a statement's text a log line shows.
 const SHOWN_SQL: usize = 200;
@@ -32,7 +35,7 @@ struct Queries {
 #[derive(Debug)]
 struct Query {
     statement: Arc<Statement>,
-    started: Instant,
+    live: Arc<Live>,
     abort: Option<AbortHandle>,
 }
 
@@ -40,7 +43,7 @@ struct Query {
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) statement: Arc<Statement>,
-    pub(crate) started: Instant,
+    pub(crate) live: Arc<Live>,
 }
 
 /// Registers a query for as long as it lives; dropping it records how the query ended.
@@ -49,6 +52,8 @@ pub(crate) struct Record {
     running: Arc<Running>,
     key: u64,
     watched: Watched,
+    /// Whether it is of the planning of a statement, which is no run of it.
+    plans: bool,
 }
 
 impl Running {
@@ -76,19 +81,31 @@ impl Running {
         if queries.closed {
             return Err(Error::ShuttingDown);
         }
+        Ok(self.record(&mut queries, watched, false))
+    }
+
+    /// Registers a statement that is being planned: it is noted when it comes to nothing.
+    pub(crate) fn plan(self: &Arc<Self>, facts: Facts<'_>) -> Record {
+        let watched = self.watch.plan(facts);
+        watched.live.enter(Phase::Planning);
+        self.record(&mut self.lock(), watched, true)
+    }
+
+    fn record(self: &Arc<Self>, queries: &mut Queries, watched: Watched, plans: bool) -> Record {
         let key = queries.next;
         queries.next += 1;
         let query = Query {
             statement: Arc::clone(&watched.statement),
-            started: watched.started,
+            live: Arc::clone(&watched.live),
             abort: None,
         };
         queries.running.insert(key, query);
-        Ok(Record {
+        Record {
             running: Arc::clone(self),
             key,
             watched,
-        })
+            plans,
+        }
     }
 
     /// Whether new work is taken.
@@ -106,12 +123,29 @@ impl Running {
     /// Lets [`Self::cancel_all`] reach a query.
     pub(crate) fn attach(&self, key: u64, abort: AbortHandle) {
         if let Some(query) = self.lock().running.get_mut(&key) {
+            if query.live.killer().is_some() {
+                abort.abort();
+            }
             query.abort = Some(abort);
         }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.lock().running.len()
+    }
+
+    /// How many wait, are being planned, and run.
+    pub(crate) fn phases(&self) -> [u64; 3] {
+        let mut counts = [0; 3];
+        for query in self.lock().running.values() {
+            let [queued, planning, executing] = &mut counts;
+            *match query.live.phase() {
+                Phase::Queued => queued,
+                Phase::Planning => planning,
+                Phase::Executing | Phase::Sending => executing,
+            } += 1;
+        }
+        counts
     }
 
     /// The running queries of a user, or of all.
@@ -124,7 +158,7 @@ impl Running {
         of_user
             .map(|query| Seen {
                 statement: Arc::clone(&query.statement),
-                started: query.started,
+                live: Arc::clone(&query.live),
             })
             .collect()
     }
@@ -161,49 +195,46 @@ impl Record {
         self.key
     }
 
-    pub(crate) fn count(&mut self, rows: usize, bytes: usize) {
-        self.watched.rows += rows as u64;
-        self.watched.bytes += bytes as u64;
+    pub(crate) fn live(&self) -> &Arc<Live> {
+        &self.watched.live
     }
 
-    /// Notes that it has come to its end, before its caller can know.
-    pub(crate) fn finish(&mut self) {
-        self.watched.end = End::Finished;
-        self.watched.tell();
+    pub(crate) fn count(&self, rows: usize, bytes: usize) {
+        self.live().count(rows as u64, bytes as u64);
     }
 
-    /// Notes why it failed, before its caller can know; the error comes back as it may be shown.
-    pub(crate) fn fail(&mut self, error: Error) -> Error {
-        let error = self.watched.fail(error);
-        self.watched.tell();
-        error
+    /// How planning went, whose success is nothing to be noted.
+    ///
+    /// # Errors
+    /// The error that it is given, as it may be shown.
+    pub(crate) fn planned<T>(mut self, outcome: Result<T>) -> Result<T> {
+        if outcome.is_ok() {
+            self.watched.hush();
+        }
+        self.watched.settle(outcome)
     }
-}
 
-impl Drop for Record {
-    fn drop(&mut self) {
-        // Before it is gone from the list: a server that stops waits for that, and then for nothing more to be noted.
-        self.watched.tell();
-        let Some(query) = self.running.lock().running.remove(&self.key) else {
-            return;
-        };
-        self.running.changed.notify_waiters();
-        let (rows, bytes) = (self.watched.rows, self.watched.bytes);
-        let milliseconds = self.watched.milliseconds();
+    fn log(&self, statement: &Statement) {
+        let live = self.live();
+        let (rows, bytes) = (live.rows(), live.bytes());
+        let milliseconds = live.milliseconds();
         let Statement {
             query_id: id,
             user,
             sql,
             ..
-        } = query.statement.as_ref();
-        match &self.watched.end {
-            End::Finished => {
-                tracing::info!(query_id = %id, %user, rows, bytes, milliseconds, "query finished")
+        } = statement;
+        match (&self.watched.end, live.killer()) {
+            (End::Finished, _) => {
+                tracing::info!(query_id = %id, %user, rows, bytes, milliseconds, "query finished");
             }
-            End::Cancelled => {
-                tracing::info!(query_id = %id, %user, rows, bytes, milliseconds, "query cancelled")
+            (End::Cancelled, Some(_)) => {
+                tracing::info!(query_id = %id, %user, rows, bytes, milliseconds, "query killed");
             }
-            End::Failed { code, message } => {
+            (End::Cancelled, None) => {
+                tracing::info!(query_id = %id, %user, rows, bytes, milliseconds, "query cancelled");
+            }
+            (End::Failed { code, message }, _) => {
                 let error = message.as_deref().unwrap_or(code);
                 tracing::info!(query_id = %id, %user, rows, bytes, milliseconds, error, "query failed");
             }
@@ -214,5 +245,35 @@ impl Drop for Record {
             sql = sql.chars().take(SHOWN_SQL).collect::<String>(),
             "query text"
         );
+    }
+
+    /// Notes that it has come to its end, before its caller can know.
+    pub(crate) fn finish(&mut self) {
+        self.watched.end = End::Finished;
+        self.live().close();
+        self.watched.tell();
+    }
+
+    /// Notes why it failed, before its caller can know; the error comes back as it may be shown.
+    pub(crate) fn fail(&mut self, error: Error) -> Error {
+        let error = self.watched.fail(error);
+        self.live().close();
+        self.watched.tell();
+        error
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.live().close();
+        // Before it is gone from the list: a server that stops waits for that, and then for nothing more to be noted.
+        self.watched.tell();
+        let Some(query) = self.running.lock().running.remove(&self.key) else {
+            return;
+        };
+        self.running.changed.notify_waiters();
+        if !self.plans {
+            self.log(&query.statement);
+        }
     }
 }

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
@@ -68,6 +69,8 @@ struct Inner {
     caller: Arc<Caller>,
     body: Body,
     bound: Option<Arc<Bound>>,
+    /// How long it took to plan.
+    planning: Duration,
     ran: AtomicBool,
 }
 
@@ -80,6 +83,7 @@ impl Statement {
         body: Body,
         bound: Option<Arc<Bound>>,
         promised: Option<SchemaRef>,
+        planning: Duration,
     ) -> Self {
         let (kind, schema, snapshot) = match &body {
             Body::Query(plan) => (
@@ -108,6 +112,7 @@ impl Statement {
             caller,
             body,
             bound,
+            planning,
             ran: AtomicBool::new(false),
         };
         Self {
@@ -159,6 +164,11 @@ impl Statement {
             },
             None => Ok(()),
         }
+    }
+
+    /// How long it took to plan.
+    pub(crate) fn planning(&self) -> Duration {
+        self.inner.planning
     }
 
     pub(crate) fn user(&self) -> &str {

@@ -221,7 +221,7 @@ fn queries_of(caller: &Caller, running: Option<&Running>) -> Vec<ArrayRef> {
         )),
         Arc::new(Float64Array::from_iter_values(
             own.iter()
-                .map(|query| query.started.elapsed().as_secs_f64()),
+                .map(|query| query.live.started.elapsed().as_secs_f64()),
         )),
         Arc::new(StringArray::from_iter_values(
             own.iter().map(|query| query.statement.sql.as_ref()),

@@ -38,6 +38,8 @@ mod durable_ingest;
 mod exchange;
 #[path = "engine/ingest.rs"]
 mod ingest;
+#[path = "engine/insight.rs"]
+mod insight;
 #[path = "engine/kept_bounds.rs"]
 mod kept_bounds;
 #[path = "engine/keys.rs"]

@@ -75,7 +75,7 @@ fn take_ready<S: Clone>(inner: &mut S) -> S {
 }
 
 /// What can be called; the last stands for all that cannot.
-pub(crate) const METHODS: [&str; 11] = [
+pub(crate) const METHODS: [&str; 14] = [
     "Handshake",
     "ListFlights",
     "GetFlightInfo",
@@ -86,14 +86,29 @@ pub(crate) const METHODS: [&str; 11] = [
     "DoExchange",
     "DoAction",
     "ListActions",
+    "health/Check",
+    "health/Watch",
+    "reflection",
     "unknown",
 ];
+/// How many of them are Flight's; they come first.
+const FLIGHT: usize = 10;
 const UNKNOWN: usize = METHODS.len() - 1;
 
 /// The place in [`METHODS`] of what a path names.
 fn method(path: &str) -> usize {
-    let name = path.strip_prefix("/arrow.flight.protocol.FlightService/");
-    let known = name.and_then(|name| METHODS[..UNKNOWN].iter().position(|known| *known == name));
+    let path = path.strip_prefix('/').unwrap_or_default();
+    let at = |name: &str| METHODS[..UNKNOWN].iter().position(|known| *known == name);
+    let known = match path.rsplit_once('/') {
+        Some(("arrow.flight.protocol.FlightService", name)) => at(name).filter(|at| *at < FLIGHT),
+        Some(("grpc.health.v1.Health", "Check")) => at("health/Check"),
+        Some(("grpc.health.v1.Health", "Watch")) => at("health/Watch"),
+        Some((
+            "grpc.reflection.v1.ServerReflection" | "grpc.reflection.v1alpha.ServerReflection",
+            "ServerReflectionInfo",
+        )) => at("reflection"),
+        _ => None,
+    };
     known.unwrap_or(UNKNOWN)
 }
 
@@ -107,4 +122,36 @@ fn rpc(path: &str) -> &'static str {
 fn succeeds<B>(response: &Response<B>) -> bool {
     let status = response.headers().get(Status::GRPC_STATUS);
     status.is_none_or(|code| code.as_bytes() == b"0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_called_has_a_name() {
+        for (path, name) in [
+            ("/arrow.flight.protocol.FlightService/DoGet", "DoGet"),
+            (
+                "/arrow.flight.protocol.FlightService/ListActions",
+                "ListActions",
+            ),
+            ("/arrow.flight.protocol.FlightService/doget", "unknown"),
+            ("/arrow.flight.protocol.FlightService/reflection", "unknown"),
+            ("/grpc.health.v1.Health/Check", "health/Check"),
+            ("/grpc.health.v1.Health/Watch", "health/Watch"),
+            ("/grpc.health.v1.Health/List", "unknown"),
+            (
+                "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+                "reflection",
+            ),
+            ("/grpc.reflection.v1.ServerReflection/Other", "unknown"),
+            ("arrow.flight.protocol.FlightService/DoGet", "unknown"),
+            ("/health/Check", "unknown"),
+            ("/", "unknown"),
+            ("", "unknown"),
+        ] {
+            assert_eq!(rpc(path), name, "{path}");
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! around every call, and the one translation of errors into gRPC codes. Refuses to know: how SQL is planned or run, how
 //! credentials are checked, how tickets and commands are laid out in bytes.
 //!
-//! In reading order: [`serve()`], the one entrance, with `connection` and `tls`; `audit` (what is noted of calls) and `figures` (what is counted); `service`
+//! In reading order: [`serve()`], the one entrance, with `connection`, `tls`, `health` and `reflection`; `audit` (what is noted of calls) and `figures` (what is counted); `service`
 //! ([`Flight`], an RPC to its file in `rpc`); `call` (who
 //! calls, in which session); `format` (in which form it wants its rows); `layers` (what happens before and after each
 //! RPC); `rpc`, one file an RPC; `tickets` (what a FlightInfo holds) and `kept` (results that are polled or read in
@@ -18,11 +18,13 @@ mod encode;
 mod error;
 mod figures;
 mod format;
+mod health;
 mod incoming;
 mod kept;
 mod layers;
 mod metadata;
 mod options;
+mod reflection;
 mod rpc;
 mod running;
 mod serve;

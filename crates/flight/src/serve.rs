@@ -4,16 +4,21 @@ use std::time::Duration;
 use arrow_flight::flight_service_server::FlightServiceServer;
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use godwit_config::Reflection;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tonic::service::RoutesBuilder;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+use tonic_health::pb::health_server::HealthServer;
 use tonic_web::GrpcWebLayer;
 
 use crate::connection::Connection;
 use crate::figures::Meter;
+use crate::health::HealthService;
 use crate::layers::{Layers, Origins, cors};
 use crate::tls::handshakes;
-use crate::{Error, Flight, Result, Tls};
+use crate::{Error, Flight, Result, Tls, reflection};
 
 /// HTTP/2 windows: what a client may send before the server has read it, a stream and a connection. Large, because the
 /// time of an upload over a distant link is what they bound.
@@ -57,10 +62,19 @@ pub async fn serve(
     let (web, allowed_origins) = (flight.options.web, flight.options.allowed_origins.clone());
     let layers = Layers::new(flight.clone());
     let meter = flight.meter.clone();
+    let stopping = CancellationToken::new();
+    let mut routes = RoutesBuilder::default();
+    let health = HealthService::new(flight.readiness.clone(), stopping.clone());
+    routes.add_service(HealthServer::new(health));
+    if flight.options.reflection != Reflection::Nobody {
+        reflection::add(&mut routes)?;
+    }
     // A row that is larger than a message may be is still sent: only the client knows what it accepts.
     let service = FlightServiceServer::new(flight)
         .max_decoding_message_size(largest_request)
         .max_encoding_message_size(usize::MAX);
+    routes.add_service(service);
+    let routes = routes.routes();
 
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let incoming = incoming.then(async |accepted| {
@@ -70,7 +84,6 @@ pub async fn serve(
         accepted
     });
     let incoming = connections(tls, meter, incoming);
-    let stopping = tokio_util::sync::CancellationToken::new();
     let signal = {
         let stopping = stopping.clone();
         async move {
@@ -85,13 +98,13 @@ pub async fn serve(
             .layer(GrpcWebLayer::new())
             .layer(Origins::new(&allowed_origins))
             .layer(layers)
-            .add_service(service)
+            .add_routes(routes)
             .serve_with_incoming_shutdown(incoming, signal)
             .boxed()
     } else {
         server
             .layer(layers)
-            .add_service(service)
+            .add_routes(routes)
             .serve_with_incoming_shutdown(incoming, signal)
             .boxed()
     };

@@ -70,6 +70,12 @@ impl Flight {
         }
     }
 
+    /// The engine behind it.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Whether the server can serve. Those who stop it say so there first.
     #[must_use]
     pub fn readiness(&self) -> &Readiness {

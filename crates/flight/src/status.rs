@@ -152,7 +152,7 @@ fn engine(error: &Engine) -> Code {
         Engine::Unsupported { .. } => Code::Unimplemented,
         Engine::Denied { .. } => Code::PermissionDenied,
         Engine::ResourcesExhausted { .. } => Code::ResourceExhausted,
-        Engine::Cancelled => Code::Cancelled,
+        Engine::Cancelled | Engine::Killed { .. } => Code::Cancelled,
         Engine::DeadlineExceeded { .. } => Code::DeadlineExceeded,
         Engine::BrokenData { .. } => Code::DataLoss,
         Engine::Aborted { .. } => Code::Aborted,

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::http::Http;
 use crate::terminal::{note, say};
 use crate::tls::Encryption;
-use crate::{address, telemetry, tls};
+use crate::{address, systemd, telemetry, tls};
 use drain::Ended;
 
 /// How long tasks of connections may take to notice that the server has ended.
@@ -59,9 +59,10 @@ pub(crate) fn serve(
         encryption.is_some(),
         http,
     ));
+    systemd::notify(systemd::State::Ready);
     ready(started.address, encryption.as_ref());
     let engine = started.engine.clone();
-    let ended = runtime.block_on(drain::serve(started, config.shutdown.grace))?;
+    let ended = runtime.block_on(drain::serve(started, &config.shutdown))?;
     if ended == Ended::AtOnce {
         // A second signal: nothing is waited for, neither threads nor destructors, but for what is to be noted of it.
         auditor.wait_written(LEFTOVERS);

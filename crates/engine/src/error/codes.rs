@@ -14,6 +14,7 @@ impl Error {
             Self::TooLarge { .. } => "too_large",
             Self::ResourcesExhausted { .. } => "resources_exhausted",
             Self::Cancelled => "cancelled",
+            Self::Killed { .. } => "killed",
             Self::DeadlineExceeded { .. } => "deadline_exceeded",
             Self::BrokenData { .. } => "broken_data",
             Self::Conflict { .. } => "conflict",
@@ -41,6 +42,7 @@ impl Error {
             Self::BrokenData { why, .. } => *why = change(std::mem::take(why)),
             Self::TooLarge { .. }
             | Self::Cancelled
+            | Self::Killed { .. }
             | Self::DeadlineExceeded { .. }
             | Self::ShuttingDown
             | Self::Internal { .. } => {}

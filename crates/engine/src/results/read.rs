@@ -11,7 +11,7 @@ use super::shared::{Shared, Written};
 use crate::audit::Facts;
 use crate::inner::Inner;
 use crate::query::{Message, WAITING_BATCHES};
-use crate::running::Record;
+use crate::running::{Phase, Record};
 use crate::{Error, QueryStream, Result};
 
 /// How long a query runs on when its readers have gone: a client whose connection broke may come back.
@@ -30,8 +30,9 @@ pub(super) fn start(inner: &Inner, shared: Arc<Shared>, part: u32) -> Result<Que
         session: None,
         kind: "result",
         sql: &shared.sql,
+        snapshot: None,
     })?;
-    let key = record.key();
+    let (key, live) = (record.key(), Arc::clone(record.live()));
     let (sender, receiver) = mpsc::channel(WAITING_BATCHES);
     let reading = Reading::begin(inner, &shared, part);
     let reader = Reader {
@@ -44,7 +45,7 @@ pub(super) fn start(inner: &Inner, shared: Arc<Shared>, part: u32) -> Result<Que
     inner.running.attach(key, task.abort_handle());
     let schema = Arc::clone(&shared.schema);
     let rows = QueryStream::new(schema, shared.max_batch_rows, query_id, receiver, task);
-    Ok(rows.with_reading(reading))
+    Ok(rows.with_reading(reading).with_live(live))
 }
 
 /// Somebody reads a part. A result is not forgotten meanwhile.
@@ -166,6 +167,7 @@ enum Step {
 
 impl Reader {
     async fn drive(mut self) {
+        self.record.live().enter(Phase::Executing);
         match self.send_all().await {
             Ok(()) => {
                 self.record.finish();
@@ -210,7 +212,9 @@ impl Reader {
             }
             let batch = batch.slice(from, rows);
             self.record.count(rows, batch.get_array_memory_size());
+            self.record.live().enter(Phase::Sending);
             let sent = self.messages.send(Message::Batch(batch)).await;
+            self.record.live().enter(Phase::Executing);
             sent.map_err(|_| Error::Cancelled)?;
         }
         Ok(())

@@ -144,6 +144,11 @@ impl Transactions {
         inner.open.values().any(|open| open.session() == session)
     }
 
+    /// How many are open.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().open.len()
+    }
+
     /// How many a session has.
     pub(crate) fn count(&self, session: SessionId) -> usize {
         self.of(session).len()

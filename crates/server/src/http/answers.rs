@@ -4,17 +4,20 @@ use http_body_util::Full;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
+use crate::metrics::{CONTENT_TYPE as METRICS, Metrics};
+
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// What is answered to whom.
 #[derive(Debug, Clone)]
 pub(crate) struct Answers {
     readiness: Readiness,
+    metrics: Metrics,
 }
 
 impl Answers {
-    pub(crate) fn new(readiness: Readiness) -> Self {
-        Self { readiness }
+    pub(crate) fn new(readiness: Readiness, metrics: Metrics) -> Self {
+        Self { readiness, metrics }
     }
 
     /// The answer to one request; its body is not looked at.
@@ -29,6 +32,7 @@ impl Answers {
             // Whoever reads this has been served by the threads that accept connections.
             "/livez" => text(StatusCode::OK, "alive"),
             "/readyz" => ready(self.readiness.ask().await),
+            "/metrics" => respond(StatusCode::OK, METRICS, self.metrics.page().await),
             _ => text(
                 StatusCode::NOT_FOUND,
                 "there are /livez, /readyz and /metrics",
