@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import tomllib
 import urllib.parse
+import urllib.request
 
 import pytest
 import yaml
@@ -215,6 +216,8 @@ def test_prometheus_asks_the_server_and_grafana_asks_prometheus(composed, variab
         assert pathlib.Path(mounted[str(pathlib.Path(config).parent / name)]).samefile(DOCKER / name)
     (source,) = yaml.safe_load((DOCKER / "grafana" / "datasources.yaml").read_text())["datasources"]
     assert source["url"] == "http://prometheus:9090"
+    for dashboard in (DOCKER / "grafana" / "dashboards").glob("*.json"):
+        assert set(re.findall(r'"uid": "(\w+)"\s*}', dashboard.read_text())) == {source["uid"]}
     (provider,) = yaml.safe_load((DOCKER / "grafana" / "dashboards.yaml").read_text())["providers"]
     mounted = {volume["target"]: volume["source"] for volume in services["grafana"]["volumes"]}
     assert pathlib.Path(mounted[provider["options"]["path"]]).samefile(DOCKER / "grafana" / "dashboards")
@@ -273,5 +276,10 @@ def test_a_server_with_these_variables_and_its_health_check(variables, tmp_path,
             return subprocess.run(check, env=told, capture_output=True, timeout=30, check=False).returncode == 0
 
         eventually(healthy, "it is healthy")
+        with urllib.request.urlopen(f"{server.http}/metrics", timeout=10) as answer:
+            told = set(re.findall(r"^(?:# TYPE )?(\w+)", answer.read().decode(), re.MULTILINE))
+        named = set(re.findall(r"\b(?:godwit|process)_\w+", (DOCKER / "alerts.yaml").read_text()))
+        assert len(named) >= 5
+        assert {name for name in named if name not in told and name.removesuffix("_total") not in told} == set()
         server.stop()
         assert not healthy()

@@ -3,12 +3,13 @@
 import json
 import pathlib
 import re
+import socket
 import subprocess
 
 import pytest
 
 from container import Container
-from godwit_server import binary, run
+from godwit_server import Server, binary, run
 
 UNITS = pathlib.Path(__file__).parent.parent / "config" / "systemd"
 UNIT = UNITS / "godwit.service"
@@ -70,6 +71,17 @@ def test_what_it_knows_of_the_server():
     assert seconds(stop) > seconds(grace)
     (hopeless,) = said("RestartPreventExitStatus")
     assert run("serve", "--listen", "nowhere").returncode == int(hopeless)
+
+
+def test_it_is_told_when_the_server_is_ready_and_when_it_stops(tmp_path):
+    assert said("Type") == ["notify"]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(30)
+        with Server(tmp_path / "server", env={"NOTIFY_SOCKET": str(tmp_path / "notify")}) as server:
+            assert "READY=1" in manager.recv(4096).decode().splitlines()
+            assert server.stop() == 0
+            assert "STOPPING=1" in manager.recv(4096).decode().splitlines()
 
 
 @pytest.fixture(scope="module")
