@@ -89,7 +89,7 @@ def s3(tmp_path_factory):
 @pytest.fixture(scope="session")
 def image(tmp_path_factory):
     """The container image."""
-    image = container.Image(tmp_path_factory.mktemp("image"))
+    image = container.Image(container.place(tmp_path_factory.mktemp("image")))
     yield image
     image.remove()
 
