@@ -78,6 +78,7 @@ def _hold(client, spec):
 def _make_table(client, spec):
     """The first client makes the table; all others insert only after it is ready."""
     if spec["number"] == 0:
+        client.run("drop table if exists inserted")
         client.run(spec["create"])
     spec["numbers"] = itertools.count(spec["number"] * 10_000_000)
 

@@ -94,6 +94,7 @@ class Run:
         finally:
             for crew in crews.values():
                 crew.close()
+        self._compare(record)
         self._tell(record)
         return record
 
@@ -131,6 +132,14 @@ class Run:
         except (Failed, Missing, OSError, ValueError, KeyError) as why:
             record["failed"][peer.name] = str(why) or type(why).__name__
             say(f"   {record['name']}: {peer.title} failed: {why}")
+
+    def _compare(self, record):
+        """A peer that answers other rows than Godwit does something else, and is out."""
+        rows = {name: {each.get("rows") for each in samples} for name, samples in record["samples"].items()}
+        for name in rows.keys() - {"godwit"}:
+            if "godwit" in rows and rows[name] != rows["godwit"]:
+                del record["samples"][name]
+                record["failed"][name] = f"it answers {sorted(rows[name])} rows, not {sorted(rows['godwit'])}"
 
     def _tell(self, record):
         parts = []

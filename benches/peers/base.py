@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import tempfile
 
 from harness import processes
 
@@ -49,8 +50,8 @@ class Peer:
 
     def __init__(self, place):
         self.place = place
-        self.home = place.home / self.name
-        self.home.mkdir(parents=True, exist_ok=True)
+        # A directory of its own for each start, so that none finds what another left.
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=place.home))
         self.log = self.home / "log"
         self.port = None
         self.process = None
