@@ -86,6 +86,24 @@ $(FUZZ_TOOLS)/bin/cargo-fuzz:
 matrix: tests-ready ## write the client matrix anew: docs/clients.md and the table of the README
 	@GODWIT_TEST_BLESS=1 "$(VENV)/bin/python" -m pytest -q -p no:cacheprovider tests/matrix/test_cells.py
 
+# Godwit and its peers side by side, on the binary that GODWIT_BENCH_BINARY names, else on the one that is built. Measure on
+# a machine that does nothing else. BENCH_FLAGS="--only lineitem tpch" measures a part.
+BENCH_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/godwit/bench
+BENCH = benches/install "$(BENCH_CACHE)" "$(PYTHON)" && "$(BENCH_CACHE)/clients/bin/python" benches/run.py \
+	--binary "$${GODWIT_BENCH_BINARY:-$(BINARY)}" --cache "$(BENCH_CACHE)"
+.PHONY: bench
+bench: $(if $(GODWIT_BENCH_BINARY),,build) ## measure Godwit beside its peers, half an hour on 2 cores; writes benches/results
+	@$(BENCH) $(BENCH_FLAGS)
+	@"$(BENCH_CACHE)/clients/bin/python" benches/docs.py
+
+.PHONY: bench-quick
+bench-quick: $(if $(GODWIT_BENCH_BINARY),,build) ## the same with little data in five minutes, to see that it works
+	@$(BENCH) --quick $(BENCH_FLAGS)
+
+.PHONY: bench-docs
+bench-docs: ## put the stored figures into README.md and docs/performance.md
+	@$(PYTHON) benches/docs.py
+
 # What the client tests need beside the server: their Python packages, the clients in Java and in Go, a browser and its
 # packages, an OpenID provider.
 .PHONY: tests-ready

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from harness import load_client, stats
+from harness import stats
 
 # Unit of a value, and whether more of it is better.
 UNITS = {"GB/s": True, "s": False, "1/s": True, "MB": False}
@@ -28,22 +28,6 @@ class Measure:
     of: str = "wall"
     # For how long a client may say nothing.
     limit: float = 120.0
-
-    def specs(self, peer):
-        """The specifications of all clients at a peer."""
-        base = peer.durable(self.client) if self.durable else peer.spec(self.client)
-        mine = base | self.spec | self.differs.get(peer.name, {})
-        return [_complete(mine, peer.place, number) for number in range(self.clients)]
-
-
-def _complete(spec, place, number):
-    """The specification of one client: names of files and tables filled in, and the program where it is not Python's."""
-    spec = spec | {"number": number}
-    for key in spec.keys() & {"file", "into"}:
-        spec[key] = spec[key].format(memory=place.memory, tpch=place.tpch, number=number)
-    if spec["client"] == "load":
-        spec["program"] = load_client.command(place, spec)
-    return spec
 
 
 def value(unit, of, sample):

@@ -6,6 +6,7 @@ import time
 
 from harness import machine
 from harness.measures import Measure, value
+from harness.specs import specs
 from harness.workers import Crew, Failed
 from peers import ALL
 from peers.base import Missing
@@ -83,7 +84,7 @@ class Run:
         peers = [running[name] for name in measure.peers if name in running]
         try:
             for peer in peers:
-                self._guarded(record, peer, lambda: crews.__setitem__(peer.name, Crew(peer, measure.specs(peer), measure.limit)))
+                self._guarded(record, peer, lambda: crews.__setitem__(peer.name, Crew(peer, specs(measure, peer), measure.limit)))
             # The first round warms up and is not kept.
             for turn in range(-1, rounds):
                 order = [peer for peer in peers if peer.name not in measure.once or turn == 0]
@@ -116,7 +117,7 @@ class Run:
                     continue
                 try:
                     crew = []
-                    self._guarded(record, peer, lambda: crew.append(Crew(peer, measure.specs(peer), measure.limit)))
+                    self._guarded(record, peer, lambda: crew.append(Crew(peer, specs(measure, peer), measure.limit)))
                     for each in crew:
                         self._sample(record, measure, peer, each, keep=True)
                         each.close()
