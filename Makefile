@@ -101,16 +101,21 @@ matrix: tests-ready ## write the client matrix anew: docs/clients.md and the tab
 # Godwit and its peers side by side, on the binary that GODWIT_BENCH_BINARY names, else on the one that is built. Measure on
 # a machine that does nothing else. BENCH_FLAGS="--only lineitem tpch" measures a part.
 BENCH_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/godwit/bench
-BENCH = benches/install "$(BENCH_CACHE)" "$(PYTHON)" && "$(BENCH_CACHE)/clients/bin/python" benches/run.py \
-	--binary "$${GODWIT_BENCH_BINARY:-$(BINARY)}" --cache "$(BENCH_CACHE)"
+BENCH_PYTHON = benches/install "$(BENCH_CACHE)" "$(PYTHON)" && "$(BENCH_CACHE)/clients/bin/python"
+BENCH_ON = --binary "$${GODWIT_BENCH_BINARY:-$(BINARY)}" --cache "$(BENCH_CACHE)"
+BENCH_BUILD := $(if $(GODWIT_BENCH_BINARY),,build)
 .PHONY: bench
-bench: $(if $(GODWIT_BENCH_BINARY),,build) ## measure Godwit beside its peers, half an hour on 2 cores; writes benches/results
-	@$(BENCH) $(BENCH_FLAGS)
-	@"$(BENCH_CACHE)/clients/bin/python" benches/docs.py
+bench: $(BENCH_BUILD) ## measure Godwit beside its peers, half an hour on 2 cores; writes benches/results
+	@$(BENCH_PYTHON) benches/run.py $(BENCH_ON) $(BENCH_FLAGS)
+	@$(PYTHON) benches/docs.py
 
 .PHONY: bench-quick
-bench-quick: $(if $(GODWIT_BENCH_BINARY),,build) ## the same with little data in five minutes, to see that it works
-	@$(BENCH) --quick $(BENCH_FLAGS)
+bench-quick: $(BENCH_BUILD) ## the same with little data in five minutes, to see that it works
+	@$(BENCH_PYTHON) benches/run.py $(BENCH_ON) --quick $(BENCH_FLAGS)
+
+.PHONY: bench-profile
+bench-profile: $(BENCH_BUILD) ## system calls and functions of the server in the weakest measures; writes benches/results/profile.md
+	@$(BENCH_PYTHON) benches/profile.py $(BENCH_ON) $(BENCH_FLAGS)
 
 .PHONY: bench-docs
 bench-docs: ## put the stored figures into README.md and docs/performance.md

@@ -35,13 +35,16 @@ def arguments():
     return parser.parse_args()
 
 
-def measure(asked, size, home):
-    """Runs everything; the results in the form of the JSON file."""
-    cache = asked.cache.resolve()
+def place(asked, size, home):
+    """Where things are, with the data made if it is not there."""
+    cache, binary = asked.cache.resolve(), asked.binary.resolve()
     say(f"data: TPC-H scale {size.scale}, {size.megabytes} MiB of numbers and of strings")
-    place = Place(asked.binary.resolve(), cache, home, data.tpch(asked.binary.resolve(), cache, size.scale),
-                  data.memory(cache, size.megabytes), size.scale)
-    run = Run(place, asked.only)
+    return Place(binary, cache, home, data.tpch(binary, cache, size.scale), data.memory(cache, size.megabytes), size.scale)
+
+
+def measure(asked, size, home):
+    """Runs everything that is asked for."""
+    run = Run(place(asked, size, home), asked.only)
     for subject in SUBJECTS:
         for group in subject.groups(size):
             run.group(group)

@@ -19,8 +19,8 @@ from harness import chart, measures, processes, results, sockets, stats, tables,
 
 def record(name, unit="s", of="wall", failed=None, **samples):
     """A measure of a results file, with samples that took so many seconds."""
-    taken = {peer: [{"wall": wall, "count": 100, "bytes": 2_000_000_000, "server_cpu": 1.0, "peak_bytes": 5e6, "wire_bytes": 4e6}
-                    for wall in walls] for peer, walls in samples.items()}
+    counts = {"server_cpu": 1.0, "peak_bytes": 5e6, "wire_bytes": 4e6, "bytes": 2_000_000_000}
+    taken = {peer: [{"wall": wall, **counts} for wall in walls] for peer, walls in samples.items()}
     return {"name": name, "title": f"the {name}", "unit": unit, "of": of, "clients": 1, "samples": taken, "failed": failed or {},
             "load": 0.5}
 

@@ -4,7 +4,7 @@ import html
 import math
 
 from harness import targets
-from harness.tables import TITLES
+from harness.titles import TITLES
 
 ROW, LEFT, WIDTH, RIGHT, TOP = 22, 430, 420, 150, 56
 GREEN, RED, GREY, INK = "#2e7d4f", "#b5482f", "#9aa0a6", "#202124"

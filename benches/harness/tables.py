@@ -2,10 +2,7 @@
 
 from harness import stats, targets
 from harness.measures import UNITS
-
-TITLES = {"godwit": "Godwit", "reference": "C++ reference", "pyarrow": "pyarrow.flight server", "sail": "Sail", "roapi": "ROAPI",
-          "duckdb-flight": "pyarrow.flight over DuckDB", "quack": "DuckDB Quack", "duckdb": "DuckDB in process",
-          "postgres": "PostgreSQL"}
+from harness.titles import TITLES
 
 
 def table(head, rows):
@@ -36,13 +33,18 @@ def conditions(found):
     """Machine, versions and circumstances."""
     here = found["machine"]
     versions = ", ".join(f"{TITLES[name]} {version}" for name, version in found["versions"].items())
-    loads = [record["load"] for record in found["measures"]]
-    busy = f"; the load average of the machine was {min(loads)} to {max(loads)}" if loads else ""
+    seen = loads(found)
+    busy = f"; the load average of the machine was {min(seen):g} to {max(seen):g}" if seen else ""
     return (f"Measured {found['made'][:10]} in one run of `make bench{'' if found['size'] == 'full' else '-quick'}`, which took "
             f"{found['seconds'] // 60} min {found['seconds'] % 60} s{busy}. {here['processor']}, {here['cores']} cores, "
             f"{here['memory_gb']:.0f} GB, {here['system']}, Linux {here['kernel']}, Python {here['python']}. {versions}. Servers and "
             "clients share the cores. Peers take turns within a round; figures are medians of the rounds, ratios the medians of "
             "the ratios within a round.")
+
+
+def loads(found):
+    """The load averages at the beginnings of the measures."""
+    return [record["load"] for record in found["measures"]]
 
 
 def against(found):
@@ -131,7 +133,10 @@ def short(found):
         shown = f"{ratio:.2f} ×" if ratio else "–"
         rows.append([targets.title(record), f"{number(stats.median(ours))} {unit}", TITLES[peer],
                      f"{number(stats.median(theirs))} {unit}" if theirs else "–", shown])
-    return table(["", "Godwit", "beside", "there", "how many times better"], rows)
+    here = found["machine"]
+    when = (f"{found['made'][:10]}, {here['processor']}, {here['cores']} cores, one run of `make bench"
+            f"{'' if found['size'] == 'full' else '-quick'}` at a load average of up to {max(loads(found), default=0):g}:")
+    return f"{when}\n\n" + table(["", "Godwit", "beside", "there", "how many times better"], rows)
 
 
 # The measures of the README, and the peer that each is shown with.

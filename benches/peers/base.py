@@ -5,6 +5,7 @@ import pathlib
 import tempfile
 
 from harness import processes
+from harness.titles import TITLES
 
 # The tables of TPC-H; each is a Parquet file of that name.
 TABLES = ("customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier")
@@ -46,7 +47,7 @@ class Place:
 class Peer:
     """A server in a process of its own. `start` may raise `Missing`, or RuntimeError when it does not come up."""
 
-    name = title = None
+    name = None
 
     def __init__(self, place):
         self.place = place
@@ -55,6 +56,10 @@ class Peer:
         self.log = self.home / "log"
         self.port = None
         self.process = None
+
+    @property
+    def title(self):
+        return TITLES[self.name]
 
     @property
     def pid(self):

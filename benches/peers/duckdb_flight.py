@@ -18,10 +18,10 @@ BATCH_ROWS = 65_536
 
 
 class DuckDbFlight(Peer):
-    name, title = "duckdb-flight", "pyarrow.flight over DuckDB"
+    name = "duckdb-flight"
 
     def version(self):
-        return f"DuckDB {self.place.requirement('clients', 'duckdb')}"
+        return self.place.requirement("clients", "duckdb")
 
     def start(self):
         self.port = processes.free_port()

@@ -4,7 +4,7 @@ from peers.base import TABLES, Peer
 
 
 class DuckDbLocal(Peer):
-    name, title = "duckdb", "DuckDB in process"
+    name = "duckdb"
 
     def version(self):
         return self.place.requirement("clients", "duckdb")

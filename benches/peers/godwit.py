@@ -16,7 +16,7 @@ CONFIG = '[sessions]\ntemp_bytes = "6GiB"\n'
 
 
 class Godwit(Peer):
-    name, title = "godwit", "Godwit"
+    name = "godwit"
 
     def version(self):
         said = subprocess.run([self.place.binary, "--version"], capture_output=True, text=True, check=True)

@@ -23,7 +23,7 @@ def program(name):
 
 
 class Postgres(Peer):
-    name, title = "postgres", "PostgreSQL"
+    name = "postgres"
 
     def version(self):
         said = subprocess.run([program("postgres"), "--version"], capture_output=True, text=True, check=True)

@@ -16,7 +16,7 @@ from peers.base import Peer
 
 
 class PyarrowServer(Peer):
-    name, title = "pyarrow", "pyarrow.flight server"
+    name = "pyarrow"
 
     def version(self):
         return self.place.requirement("clients", "pyarrow")

@@ -19,7 +19,7 @@ from peers.base import TABLES, Peer
 
 
 class Quack(Peer):
-    name, title = "quack", "DuckDB Quack"
+    name = "quack"
 
     def version(self):
         return self.place.requirement("clients", "duckdb-extension-quack")

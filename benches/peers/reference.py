@@ -13,10 +13,10 @@ PATHS = "import pyarrow; pyarrow.create_library_symlinks(); print(pyarrow.get_in
 
 
 class Reference(Peer):
-    name, title = "reference", "C++ reference"
+    name = "reference"
 
     def version(self):
-        return f"Arrow {self.place.requirement('clients', 'pyarrow')}"
+        return self.place.requirement("clients", "pyarrow")
 
     def program(self):
         """The compiled server, made once for a source and a version of Arrow."""

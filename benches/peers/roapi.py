@@ -5,7 +5,7 @@ from peers.base import TABLES, Peer
 
 
 class Roapi(Peer):
-    name, title = "roapi", "ROAPI"
+    name = "roapi"
 
     def version(self):
         return self.place.requirement("roapi", "roapi")

@@ -5,7 +5,7 @@ from peers.base import TABLES, Peer
 
 
 class Sail(Peer):
-    name, title = "sail", "Sail"
+    name = "sail"
 
     def version(self):
         return self.place.requirement("sail", "pysail")
