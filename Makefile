@@ -117,6 +117,10 @@ bench-quick: $(BENCH_BUILD) ## the same with little data in five minutes, to see
 bench-profile: $(BENCH_BUILD) ## system calls and functions of the server in the weakest measures; writes benches/results/profile.md
 	@$(BENCH_PYTHON) benches/profile.py $(BENCH_ON) $(BENCH_FLAGS)
 
+.PHONY: bench-instructions
+bench-instructions: $(BENCH_BUILD) ## record how many instructions the server spends on small queries, which a test compares with
+	@$(BENCH_PYTHON) benches/instructions.py --binary "$${GODWIT_BENCH_BINARY:-$(BINARY)}" $(BENCH_FLAGS)
+
 .PHONY: bench-docs
 bench-docs: ## put the stored figures into README.md and docs/performance.md
 	@$(PYTHON) benches/docs.py
@@ -130,6 +134,7 @@ tests-ready: tests/browser/node_modules/installed tests/oidc/node_modules/instal
 		|| { echo "the tests need Chromium and its driver, Debian's packages chromium and chromium-driver" >&2; exit 1; }
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 		|| { echo "the tests need PostgreSQL, Debian's package postgresql" >&2; exit 1; }
+	@command -v callgrind_control >/dev/null || { echo "the tests need valgrind, Debian's package valgrind" >&2; exit 1; }
 
 $(VENV)/installed: tests/requirements.txt
 	@test -n "$(PYTHON)" || { echo "the tests need Python 3.11 or later with its venv module" >&2; exit 1; }
