@@ -6,7 +6,7 @@ import math
 from harness import targets
 from harness.titles import TITLES
 
-ROW, LEFT, WIDTH, RIGHT, TOP = 22, 430, 420, 150, 56
+ROW, LEFT, WIDTH, RIGHT, TOP = 22, 430, 420, 220, 56
 GREEN, RED, GREY, INK = "#2e7d4f", "#b5482f", "#9aa0a6", "#202124"
 LIMIT = 16
 
