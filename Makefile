@@ -99,6 +99,33 @@ $(FUZZ_TOOLS)/bin/cargo-fuzz:
 matrix: tests-ready ## write the client matrix anew: docs/clients.md and the table of the README
 	@GODWIT_TEST_BLESS=1 "$(VENV)/bin/python" -m pytest -q -p no:cacheprovider tests/matrix/test_cells.py
 
+# Godwit and its peers side by side, on the binary that GODWIT_BENCH_BINARY names, else on the one that is built. Measure on
+# a machine that does nothing else. BENCH_FLAGS="--only lineitem tpch" measures a part.
+BENCH_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/godwit/bench
+BENCH_PYTHON = benches/install "$(BENCH_CACHE)" "$(PYTHON)" && "$(BENCH_CACHE)/clients/bin/python"
+BENCH_ON = --binary "$${GODWIT_BENCH_BINARY:-$(BINARY)}" --cache "$(BENCH_CACHE)"
+BENCH_BUILD := $(if $(GODWIT_BENCH_BINARY),,build)
+.PHONY: bench
+bench: $(BENCH_BUILD) ## measure Godwit beside its peers, half an hour on 2 cores; writes benches/results
+	@$(BENCH_PYTHON) benches/run.py $(BENCH_ON) $(BENCH_FLAGS)
+	@$(PYTHON) benches/docs.py
+
+.PHONY: bench-quick
+bench-quick: $(BENCH_BUILD) ## the same with little data in five minutes, to see that it works
+	@$(BENCH_PYTHON) benches/run.py $(BENCH_ON) --quick $(BENCH_FLAGS)
+
+.PHONY: bench-profile
+bench-profile: $(BENCH_BUILD) ## system calls and functions of the server in the weakest measures; writes benches/results/profile.md
+	@$(BENCH_PYTHON) benches/profile.py $(BENCH_ON) $(BENCH_FLAGS)
+
+.PHONY: bench-instructions
+bench-instructions: $(BENCH_BUILD) ## record how many instructions the server spends on small queries, which a test compares with
+	@$(BENCH_PYTHON) benches/instructions.py --binary "$${GODWIT_BENCH_BINARY:-$(BINARY)}" $(BENCH_FLAGS)
+
+.PHONY: bench-docs
+bench-docs: ## put the stored figures into README.md and docs/performance.md
+	@$(PYTHON) benches/docs.py
+
 # What the client tests need beside the server: their Python packages, the clients in Java and in Go, a browser and its
 # packages, an OpenID provider, what stands in for the public images under the container's.
 .PHONY: tests-ready
@@ -109,6 +136,7 @@ tests-ready: $(CACHE)/debian-bookworm.tar tests/deploy/target/installed
 		|| { echo "the tests need Chromium and its driver, Debian's packages chromium and chromium-driver" >&2; exit 1; }
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 		|| { echo "the tests need PostgreSQL, Debian's package postgresql" >&2; exit 1; }
+	@command -v callgrind_control >/dev/null || { echo "the tests need valgrind, Debian's package valgrind" >&2; exit 1; }
 
 	@{ command -v buildah && { command -v runc || test -x /usr/sbin/runc; } && command -v systemd-analyze; } >/dev/null \
 		|| { echo "the tests need buildah, runc and systemd-analyze, Debian's packages buildah, runc and systemd" >&2; exit 1; }

@@ -149,7 +149,7 @@ def test_no_test_is_skipped_or_sleeps():
 
 
 def test_requirements_are_pinned():
-    files = tracked("tests/**requirements.txt")
+    files = tracked("tests/**requirements.txt", "benches/requirements/*.txt")
     for line in (line for path in files for line in path.read_text(encoding="utf-8").splitlines()):
         assert line.startswith("#") or re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.]*", line), line
 

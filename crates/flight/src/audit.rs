@@ -197,6 +197,7 @@ fn failure(error: &godwit_auth::Error) -> &'static str {
     match error {
         godwit_auth::Error::Unauthenticated => "unauthenticated",
         godwit_auth::Error::Busy => "busy",
+        godwit_auth::Error::Throttled { .. } => "throttled",
         godwit_auth::Error::Denied { .. } => "denied",
         _ => "internal",
     }
