@@ -26,7 +26,7 @@ class Size:
         return tuple(needed) + (tuple(others) if self.everyone else ())
 
 
-FULL = Size("full", 1024, 1, rounds=7, long_rounds=5, seconds=2.0, clients=(1, 4, 16), load_clients=(1, 8, 32), slow_seconds=20.0,
+FULL = Size("full", 1024, 1, rounds=5, long_rounds=4, seconds=2.0, clients=(1, 4, 16), load_clients=(1, 8, 32), slow_seconds=20.0,
             everyone=True)
 QUICK = Size("quick", 256, 0.1, rounds=3, long_rounds=3, seconds=0.5, clients=(1, 4, 16), load_clients=(1, 8, 32),
              slow_seconds=5.0, everyone=False)
