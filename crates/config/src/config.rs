@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::mounts::MountForm;
 use crate::value::AddressText;
 use crate::{
-    Admin, Audit, Auth, Copy, Lake, Log, Memory, Mount, Query, Results, Sessions, Shutdown,
-    Statements, Tickets, Tls, User, Web, Wire,
+    Admin, Audit, Auth, Copy, History, Lake, Log, Memory, Mount, Query, Results, Sessions,
+    Shutdown, Statements, Tickets, Tls, User, Web, Wire,
 };
 
 /// The configuration of a Godwit server.
@@ -87,6 +87,9 @@ pub struct Config {
     /// Who did what: logins, statements, refusals and changes of rights.
     pub audit: Audit,
 
+    /// Statements that have ended, as `system.queries` shows them.
+    pub history: History,
+
     /// Log lines, written to standard error.
     pub log: Log,
 }
@@ -113,6 +116,7 @@ impl Default for Config {
             web: Web::default(),
             shutdown: Shutdown::default(),
             audit: Audit::default(),
+            history: History::default(),
             log: Log::default(),
         }
     }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::audit::{Facts, Watched};
 use crate::bind::Bound;
 use crate::change::Scope;
-use crate::check::{Access, Change, SettingChange, TransactionStatement, change_of};
+use crate::check::{Access, Change, Kill, SettingChange, TransactionStatement, change_of};
 use crate::deep::with_deep_stack;
 use crate::define;
 use crate::inner::Inner;
@@ -50,6 +50,8 @@ pub(crate) enum Effect {
         parameters: SchemaRef,
         rows: SchemaRef,
     },
+    /// What runs.
+    Kill(Kill),
     /// Who may do what.
     Access(Arc<Access>),
     /// What there is in the lake. Taken apart again when it runs; this keeps the parameters as they were advertised.
@@ -92,7 +94,9 @@ impl Job {
 impl Effect {
     pub(crate) fn parameters(&self) -> SchemaRef {
         match self {
-            Self::Setting(_) | Self::Transaction(_) | Self::Access(_) => Arc::new(Schema::empty()),
+            Self::Setting(_) | Self::Transaction(_) | Self::Kill(_) | Self::Access(_) => {
+                Arc::new(Schema::empty())
+            }
             Self::Tables(parameters)
             | Self::Returning { parameters, .. }
             | Self::Definition(parameters) => Arc::clone(parameters),
@@ -105,6 +109,7 @@ impl Effect {
             Self::Returning { rows, .. } => Some(rows),
             Self::Setting(_)
             | Self::Transaction(_)
+            | Self::Kill(_)
             | Self::Access(_)
             | Self::Tables(_)
             | Self::Definition(_) => None,
@@ -130,6 +135,10 @@ impl Inner {
             Effect::Transaction(statement) => {
                 let mut watched = self.watch_small(id, session, "transaction", &sql)?;
                 watched.settle(self.transact(session, id, statement).await)
+            }
+            Effect::Kill(kill) => {
+                let mut watched = self.watch_small(id, session, "kill", &sql)?;
+                watched.settle(self.kill(session, kill).await)
             }
             Effect::Access(access) => self.change_access(session, (id, sql), access).await,
             Effect::Definition(parameters) => {
