@@ -11,6 +11,9 @@
 //! parts); `metadata`, one file a command; `encode` (engine batches to messages); `incoming` and `upload` (messages from
 //! clients to batches); `status` (errors to codes).
 
+// That the future of an upload can be sent is shown through all that the engine and the lake are made of.
+#![recursion_limit = "256"]
+
 mod audit;
 mod call;
 mod connection;
