@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::mounts::MountForm;
 use crate::value::AddressText;
 use crate::{
-    Admin, Audit, Auth, Copy, Grpc, Http, Lake, Log, Memory, Mount, Query, Results, Sessions,
-    Shutdown, Statements, Tickets, Tls, User, Web, Wire,
+    Admin, Audit, Auth, Copy, Grpc, History, Http, Lake, Log, Memory, Mount, Query, Results,
+    Sessions, Shutdown, Statements, Tickets, Tls, User, Web, Wire,
 };
 
 /// The configuration of a Godwit server.
@@ -93,6 +93,9 @@ pub struct Config {
     /// Who did what: logins, statements, refusals and changes of rights.
     pub audit: Audit,
 
+    /// Statements that have ended, as `system.queries` shows them.
+    pub history: History,
+
     /// Log lines, written to standard error.
     pub log: Log,
 }
@@ -121,6 +124,7 @@ impl Default for Config {
             http: Http::default(),
             shutdown: Shutdown::default(),
             audit: Audit::default(),
+            history: History::default(),
             log: Log::default(),
         }
     }

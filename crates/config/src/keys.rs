@@ -7,8 +7,8 @@ use toml::Value;
 
 use crate::value::Kind;
 use crate::{
-    Admin, Audit, Auth, Config, Copy, Grpc, Http, Issuer, Lake, Log, Memory, Mount, Query, Results,
-    Sessions, Shutdown, Statements, Tickets, Tls, User, Web, Wire, fields,
+    Admin, Audit, Auth, Config, Copy, Grpc, History, Http, Issuer, Lake, Log, Memory, Mount, Query,
+    Results, Sessions, Shutdown, Statements, Tickets, Tls, User, Web, Wire, fields,
 };
 
 /// One level of the configuration: the top, a section, or an entry of a section that the operator names.
@@ -181,6 +181,7 @@ fn order(name: &str) -> &'static [&'static str] {
         "http" => fields::names::<Http>(),
         "shutdown" => fields::names::<Shutdown>(),
         "audit" => fields::names::<Audit>(),
+        "history" => fields::names::<History>(),
         "log" => fields::names::<Log>(),
         _ => &[],
     }

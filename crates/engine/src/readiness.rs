@@ -198,7 +198,7 @@ impl Inner {
         let (state, caller) = (session.state(), session.caller());
         let plan = self.planner.plan(&state, &seen, parsed, None).await?;
         let translate = |error: DataFusionError| Error::from_datafusion(&error, "readiness");
-        let rows = start(&plan, &caller, None, |_| {}).await;
+        let rows = start(&plan, &caller, None, |_| None).await;
         let mut rows = rows.map_err(translate)?;
         while let Some(batch) = rows.next().await {
             batch.map_err(translate)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::{DataFusionError, Result as EngineResult};
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
 use futures::StreamExt;
@@ -22,7 +22,7 @@ use crate::granting::Asker;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::query::Message;
-use crate::running::{Phase, Record};
+use crate::running::{Gauge, Phase, Record};
 use crate::session::Caller;
 use crate::transactions::Using;
 use crate::yielding::yielding;
@@ -113,12 +113,14 @@ impl Run {
     /// Starts the query with the parameters of one bound row.
     async fn start(&self, at: usize) -> EngineResult<SendableRecordBatchStream> {
         let values = self.bound.as_ref().map(|bound| bound.row(at)).transpose()?;
+        let live = self.record.live();
         let started = |physical: &Arc<dyn ExecutionPlan>| {
-            self.record.live().run(physical);
+            live.run(physical);
             if let Some(progress) = &self.progress {
                 let runs = self.bound.as_ref().map_or(1, |bound| bound.len());
                 progress.begin(at, runs, physical);
             }
+            Some(Arc::clone(live.gauge()))
         };
         start(&self.plan, &self.caller, values, started).await
     }
@@ -165,12 +167,13 @@ impl Run {
     }
 }
 
-/// Starts a planned query with these values for its parameters; `planned` sees how it will run.
+/// Starts a planned query with these values for its parameters; `planned` sees how it will run, and says where its memory
+/// is to be counted.
 pub(crate) async fn start(
     plan: &Plan,
     caller: &Arc<Caller>,
     values: Option<Vec<ScalarValue>>,
-    planned: impl FnOnce(&Arc<dyn ExecutionPlan>),
+    planned: impl FnOnce(&Arc<dyn ExecutionPlan>) -> Option<Arc<Gauge>>,
 ) -> EngineResult<SendableRecordBatchStream> {
     let logical = || {
         let logical = LogicalPlan::clone(&plan.logical);
@@ -187,7 +190,7 @@ pub(crate) async fn start_as(
     plan: &Plan,
     caller: &Arc<Caller>,
     logical: impl FnOnce() -> EngineResult<LogicalPlan>,
-    planned: impl FnOnce(&Arc<dyn ExecutionPlan>),
+    planned: impl FnOnce(&Arc<dyn ExecutionPlan>) -> Option<Arc<Gauge>>,
 ) -> EngineResult<SendableRecordBatchStream> {
     let mut session = plan.state.session().clone();
     let asker = Asker(Arc::clone(caller));
@@ -197,8 +200,11 @@ pub(crate) async fn start_as(
     let logical = Deep::new(with_deep_stack(|| optimize(&session, logical()?))?);
     let physical = physical_plan(&session, &logical).await?;
     let physical = yielding(prompt(physical)?)?;
-    planned(&physical);
-    execute_stream(physical, session.task_ctx())
+    let context = match planned(&physical) {
+        Some(gauge) => gauge.count(TaskContext::from(&session))?,
+        None => session.task_ctx(),
+    };
+    execute_stream(physical, context)
 }
 
 /// Tells once that the query is planned. Whoever waited may have gone, which the channel of rows shows soon enough.

@@ -50,7 +50,7 @@ impl Inner {
             None => None,
         };
         let mut writing = Writing::begin(place, &plan.schema, &copy.options).await?;
-        let mut batches = run::start(&plan, &job.session.caller(), values, |_| {})
+        let mut batches = run::start(&plan, &job.session.caller(), values, |_| None)
             .await
             .map_err(|error| failed(&error))?;
         while let Some(batch) = batches.next().await {

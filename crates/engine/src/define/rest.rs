@@ -131,7 +131,7 @@ async fn fill(job: &Job, table: TableId, plan: &Plan, transaction: &Transaction)
     let mut writer = transaction.write(table).await.map_err(translate)?;
     let wanted = Arc::clone(&writer.table().table().arrow);
     let caller = job.session.caller();
-    let mut batches = run::start(plan, &caller, values, |_| {})
+    let mut batches = run::start(plan, &caller, values, |_| None)
         .await
         .map_err(|error| failed(&error))?;
     while let Some(batch) = batches.next().await {

@@ -131,7 +131,7 @@ impl KeyCheck<'_> {
         };
         let plan = self.inner.planner.plan_as(request).await?;
         let translate = |error| Error::from_datafusion(&error, &self.query_id);
-        let rows = run::start(&plan, self.caller, None, |_| {}).await;
+        let rows = run::start(&plan, self.caller, None, |_| None).await;
         let mut rows = rows.map_err(translate)?;
         while let Some(batch) = rows.next().await {
             let batch = batch.map_err(translate)?;

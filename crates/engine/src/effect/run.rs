@@ -198,7 +198,7 @@ impl<'a> Run<'a> {
             && let Some(whole) =
                 bulk::over_bound_rows(plan, bound).map_err(|error| self.translate(&error))?
         {
-            let batches = run::start_as(plan, &self.caller, || Ok(whole), |_| {}).await;
+            let batches = run::start_as(plan, &self.caller, || Ok(whole), |_| None).await;
             let batches = batches.map_err(|error| self.translate(&error))?;
             return self.hand_on(plan, batches, taking).await;
         }
@@ -227,7 +227,7 @@ impl<'a> Run<'a> {
         let bound = self.job.bound.as_ref();
         let values = bound.map(|bound| bound.row(at)).transpose();
         let values = values.map_err(|error| self.translate(&error))?;
-        let batches = run::start(plan, &self.caller, values, |_| {}).await;
+        let batches = run::start(plan, &self.caller, values, |_| None).await;
         batches.map_err(|error| self.translate(&error))
     }
 

@@ -142,6 +142,21 @@ impl Sessions {
         }
     }
 
+    /// The same for a session of a user, or of all, by its id: whether there was one.
+    pub(crate) fn end(&self, user: Option<&str>, id: &str) -> bool {
+        let mut open = self.lock();
+        let key = open.iter().find_map(|(key, session)| {
+            let may = user.is_none_or(|user| key.0 == user);
+            (may && session.id().to_string() == id).then(|| key.clone())
+        });
+        let ended = key.and_then(|key| open.remove(&key));
+        drop(open);
+        if let Some(session) = &ended {
+            self.transactions().end_of(session.id());
+        }
+        ended.is_some()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.lock().len()

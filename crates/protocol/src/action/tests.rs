@@ -301,3 +301,16 @@ fn both_cancel_answers_carry_the_same_number() {
         assert_eq!(old.result, new.status);
     }
 }
+
+#[test]
+fn what_is_killed_is_named_by_text() {
+    let kill = |name, body: &[u8]| Action::decode(&action(name, body.to_vec()));
+    let id = "0123abcd".to_owned();
+    let query = kill("KillQuery", b"0123abcd");
+    assert_eq!(query, Ok(Action::KillQuery(id.clone())));
+    let session = kill("KillSession", b"0123abcd");
+    assert_eq!(session, Ok(Action::KillSession(id)));
+    for body in [b"".as_slice(), b"\xff", &[b'a'; 257]] {
+        assert!(kill("KillQuery", body).is_err(), "{body:?}");
+    }
+}
