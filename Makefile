@@ -93,6 +93,7 @@ tests-ready: $(VENV)/installed $(DBAPI)/installed tests/jdbc/target/installed te
 tests-ready: tests/browser/node_modules/installed tests/oidc/node_modules/installed
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
 		|| { echo "the tests need Chromium and its driver, Debian's packages chromium and chromium-driver" >&2; exit 1; }
+	@command -v tmux >/dev/null || { echo "the tests need tmux, Debian's package tmux" >&2; exit 1; }
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 		|| { echo "the tests need PostgreSQL, Debian's package postgresql" >&2; exit 1; }
 

@@ -16,6 +16,7 @@ mod error;
 mod hash_password;
 mod serve;
 mod signals;
+mod sql_command;
 mod telemetry;
 mod terminal;
 mod tls;
