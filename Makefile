@@ -134,6 +134,7 @@ tests-ready: tests/browser/node_modules/installed tests/oidc/node_modules/instal
 tests-ready: $(CACHE)/debian-bookworm.tar tests/deploy/target/installed
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
 		|| { echo "the tests need Chromium and its driver, Debian's packages chromium and chromium-driver" >&2; exit 1; }
+	@command -v tmux >/dev/null || { echo "the tests need tmux, Debian's package tmux" >&2; exit 1; }
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 		|| { echo "the tests need PostgreSQL, Debian's package postgresql" >&2; exit 1; }
 	@command -v callgrind_control >/dev/null || { echo "the tests need valgrind, Debian's package valgrind" >&2; exit 1; }

@@ -22,8 +22,10 @@ ARROWS = {
     "engine": {"audit", "auth", "catalog", "config", "lake", "planner", "protocol"},
     "lake": {"config"},
     "flight": {"audit", "auth", "config", "engine", "protocol"},
-    "conformance": {"protocol"},
-    "server": {"audit", "auth", "catalog", "config", "conformance", "engine", "flight", "protocol"},
+    "client": set(),
+    "conformance": {"client", "protocol"},
+    "shell": {"client"},
+    "server": {"audit", "auth", "catalog", "config", "conformance", "engine", "flight", "protocol", "shell"},
 }
 NEVER = {
     "config": {"tokio", "arrow", "tonic", "datafusion"},
@@ -35,7 +37,9 @@ NEVER = {
     "planner": {"tonic"},
     "engine": {"tonic"},
     "flight": {"datafusion"},
+    "client": {"datafusion"},
     "conformance": {"datafusion"},
+    "shell": {"datafusion", "godwit-protocol"},
     "server": set(),
 }
 

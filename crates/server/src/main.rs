@@ -18,6 +18,7 @@ mod http;
 mod metrics;
 mod serve;
 mod signals;
+mod sql_command;
 mod systemd;
 mod telemetry;
 mod terminal;
