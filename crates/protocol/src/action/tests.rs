@@ -1,8 +1,15 @@
-use arrow::datatypes::{DataType, Field};
-use arrow_flight::{CancelFlightInfoRequest, FlightInfo, RenewFlightEndpointRequest, Ticket};
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow_flight::sql::{
+    ActionCancelQueryResult, ActionCreatePreparedStatementResult as PreparedResult, Any,
+};
+use arrow_flight::{
+    CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightEndpoint, FlightInfo,
+    IpcMessage, RenewFlightEndpointRequest, Ticket,
+};
 
 use super::*;
-use crate::messages::SetSessionOptionsRequest;
+use crate::messages::{ActionCreatePreparedStatementResult, SetSessionOptionsRequest};
+use crate::packed::pack;
 
 fn action(name: &str, body: impl Into<Bytes>) -> FlightAction {
     FlightAction {
