@@ -171,8 +171,10 @@ def test_the_kernel_counts_bytes_and_memory():
                     pass
                 server.sendall(bytes(70))
                 assert sockets.moved(before, sockets.connections({port})) == (70, 1000)
-    own = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    script = "print(flush=True); input()"
+    own = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
+        own.stdout.readline()  # It is what it will be by then, not what it was forked from.
         processes.forget_peak(own.pid)
         assert processes.peak_bytes(own.pid) > 1 << 20
         assert processes.cpu_seconds(own.pid) >= 0
