@@ -18,7 +18,7 @@ pub struct History {
 
     /// How long a statement is shown after its end. The files hold nothing that is more than twice as old while
     /// statements run.
-    /// Default: `7d`.
+    /// Default: `168h`.
     #[serde(with = "duration")]
     #[schemars(with = "DurationText", extend("x-minimum" = "1s", "x-maximum" = "3650d"))]
     pub max_age: Duration,
