@@ -114,13 +114,11 @@ async fn a_query_that_runs_shows_how() {
 async fn a_slow_query_leaves_its_plan_and_shows_what_it_spilled() {
     let world = World::with(|config| {
         config.memory.limit = 64 << 20;
-        config.query.batch_rows = 1024;
         config.query.target_partitions = Some(1);
         config.history.plan_after = Some(Duration::from_millis(1));
     })
     .await;
-    let sql =
-        "select value as spilled from generate_series(1, 8000000) order by value % 1000, value";
+    let sql = "select value as spilled, repeat('x', 50) || value as text from generate_series(1, 3000000) order by text desc";
     world.rows(sql).await.unwrap();
     let told = "select plan like '%SortExec%', spilled_bytes > 1000000, peak_memory_bytes between 1000000 and 67108864 \
                 from system.queries where ended is not null and sql like 'select value as spilled%'";
