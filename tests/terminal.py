@@ -28,7 +28,9 @@ class Terminal:
         command = shlex.join(str(argument) for argument in arguments)
         size = ["-x", str(width), "-y", str(height)]
         start = ["-u", "-f", self.config, "new-session", "-d", *size]
-        self._tmux(*start, *(["-c", str(cwd)] if cwd else []), command)
+        # The shell around it says how it ended, and stays, because its own Ctrl-C does nothing.
+        around = f"trap : INT; {command}; echo exit code $?; read -r _"
+        self._tmux(*start, *(["-c", str(cwd)] if cwd else []), shlex.join(["sh", "-c", around]))
 
     def __enter__(self):
         return self
@@ -98,11 +100,5 @@ class Terminal:
     def exit_code(self, limit=30):
         """Waits for the end of the program."""
 
-        def ended():
-            dead, code = self._tmux("display-message", "-p", "#{pane_dead} #{pane_dead_status}").rstrip("\n").split(" ")
-            return [code] if dead == "1" and code else None
-
-        try:
-            return int(eventually(ended, "the program ends", limit)[0])
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n--- screen\n{self.screen()}") from None
+        screen = self.wait_until(lambda screen: re.search(r"^exit code \d+", screen, re.MULTILINE), "the program ends", limit)
+        return int(re.search(r"^exit code (\d+)", screen, re.MULTILINE)[1])
