@@ -7,16 +7,18 @@ use crate::{Error, Result};
 
 /// Runs what somebody types, until they leave. What fails is said, and ends nothing.
 pub(crate) async fn run(shell: &mut Shell) -> Result<()> {
+    shell.refresh_names();
     if !shell.quiet {
         note(format_args!(
             "connected as {}; \\? for help",
             shell.connection.name()
         ));
     }
-    let mut editor = Editor::new();
+    let mut editor = Editor::new(&shell.names)?;
     loop {
         let text = match editor.read()? {
             Typed::Text(text) => text,
+            Typed::Nothing => continue,
             Typed::End => return Ok(()),
         };
         match entered(shell, &text).await {

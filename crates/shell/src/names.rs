@@ -1,5 +1,8 @@
 //! What there is, by name: for completion, and for the commands that list it.
 
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
 use arrow::array::{Array, AsArray, BinaryArray, RecordBatch, UnionArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema};
@@ -7,9 +10,31 @@ use arrow_flight::IpcMessage;
 use arrow_flight::sql::{CommandGetDbSchemas, CommandGetSqlInfo, CommandGetTables, SqlInfo};
 use bytes::Bytes;
 use godwit_client::{Client, command};
+use tokio::time::timeout;
 
 use crate::Result;
 use crate::rows::{facts, texts};
+
+/// Longest time that is waited for names, which nobody has asked for.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Names that can be completed; filled in the background.
+pub(crate) type Shared = Arc<RwLock<Names>>;
+
+/// Names that can be completed.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) schemas: Vec<String>,
+    pub(crate) tables: Vec<TableNames>,
+    pub(crate) functions: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct TableNames {
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    pub(crate) columns: Vec<String>,
+}
 
 /// A table as the metadata commands tell of it.
 #[derive(Debug, Clone)]
@@ -20,6 +45,35 @@ pub(crate) struct TableFacts {
     pub(crate) kind: String,
     /// Where it was asked for.
     pub(crate) columns: Option<Schema>,
+}
+
+/// Asks for names without holding anybody up. What the server does not tell is not completed.
+pub(crate) async fn refresh(client: Client, names: Shared) {
+    let schemas = timeout(LIMIT, schemas(&client)).await;
+    let tables = timeout(
+        LIMIT,
+        tables(
+            &client,
+            CommandGetTables {
+                include_schema: true,
+                ..CommandGetTables::default()
+            },
+        ),
+    )
+    .await;
+    let functions = timeout(LIMIT, functions(&client)).await;
+    let Ok(mut names) = names.write() else { return };
+    if let Ok(Ok(schemas)) = schemas {
+        names.schemas = schemas.into_iter().map(|(_, schema)| schema).collect();
+        names.schemas.sort();
+        names.schemas.dedup();
+    }
+    if let Ok(Ok(tables)) = tables {
+        names.tables = tables.into_iter().map(TableNames::from).collect();
+    }
+    if let Ok(Ok(functions)) = functions {
+        names.functions = functions;
+    }
 }
 
 /// Catalog and name of each schema.
@@ -109,4 +163,18 @@ fn columns(batch: &RecordBatch) -> Vec<Option<Schema>> {
     };
     let schema = |bytes: &[u8]| Schema::try_from(IpcMessage(Bytes::copy_from_slice(bytes))).ok();
     bytes.iter().map(|bytes| bytes.and_then(schema)).collect()
+}
+
+impl From<TableFacts> for TableNames {
+    fn from(facts: TableFacts) -> Self {
+        let columns = facts
+            .columns
+            .iter()
+            .flat_map(|schema| schema.fields().iter());
+        Self {
+            columns: columns.map(|field| field.name().clone()).collect(),
+            schema: facts.schema.unwrap_or_default(),
+            name: facts.name,
+        }
+    }
 }

@@ -20,7 +20,7 @@ use crate::{Error, Result};
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Longest time for telling the server that nobody wants the result any more.
-const CANCEL_LIMIT: Duration = Duration::from_secs(2);
+const CANCEL_LIMIT: Duration = Duration::from_secs(10);
 
 /// A query while it runs: what is needed to cancel it.
 #[derive(Debug, Default)]

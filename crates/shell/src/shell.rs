@@ -6,6 +6,7 @@ use arrow::array::RecordBatch;
 use crate::command::{self, COMMANDS, Command};
 use crate::connection::Connection;
 use crate::interrupt::Interrupts;
+use crate::names::{self, Shared};
 use crate::output::{Output, Rows};
 use crate::progress::Progress;
 use crate::query::{self, Polls, Running};
@@ -25,6 +26,7 @@ pub(crate) struct Shell {
     pub(crate) connection: Connection,
     pub(crate) output: Output,
     pub(crate) interrupts: Interrupts,
+    pub(crate) names: Shared,
     pub(crate) timing: bool,
     /// Whether nothing is said but rows and errors.
     pub(crate) quiet: bool,
@@ -50,6 +52,7 @@ impl Shell {
             connection,
             output,
             interrupts: Interrupts::listen()?,
+            names: Shared::default(),
             timing: false,
             quiet: false,
             progress: false,
@@ -73,6 +76,9 @@ impl Shell {
                 "time: {:.3} s",
                 started.elapsed().as_secs_f64()
             ));
+        }
+        if sql::changes_names(sql) {
+            self.refresh_names();
         }
         done
     }
@@ -107,6 +113,14 @@ impl Shell {
             listing => self.list(listing).await?,
         }
         Ok(Flow::More)
+    }
+
+    /// Asks for the names that can be completed, in the background.
+    pub(crate) fn refresh_names(&self) {
+        if self.typed {
+            let client = self.connection.client.clone();
+            tokio::spawn(names::refresh(client, Shared::clone(&self.names)));
+        }
     }
 
     async fn query(&mut self, sql: &str) -> Result<()> {
@@ -147,6 +161,7 @@ impl Shell {
             Ok(stored) => self.say(counted(stored, "stored")),
             Err(_) => self.say("done"),
         }
+        self.refresh_names();
         Ok(())
     }
 
@@ -179,6 +194,7 @@ impl Shell {
         before.close().await;
         self.polls = Polls::Perhaps;
         self.say(format_args!("connected as {}", self.connection.name()));
+        self.refresh_names();
         Ok(())
     }
 

@@ -39,6 +39,14 @@ const EFFECTS: &[&str] = &[
     "REFRESH",
 ];
 
+/// Words after which names may be others.
+const NAMING: &[&str] = &[
+    "CREATE", "DROP", "ALTER", "SET", "USE", "ROLLBACK", "GRANT", "REVOKE",
+];
+
+/// Words that come before secrets, as SQL and connection strings have them.
+const SECRETS: &[&str] = &["PASSWORD", "PASSWD", "PWD", "SECRET", "TOKEN", "IDENTIFIED"];
+
 /// What a statement is, by its words.
 pub(crate) fn kind(sql: &str) -> Kind {
     let first = words(sql).next().unwrap_or_default();
@@ -50,6 +58,20 @@ pub(crate) fn kind(sql: &str) -> Kind {
     } else {
         Kind::Query
     }
+}
+
+/// Whether there may be other names after it.
+pub(crate) fn changes_names(sql: &str) -> bool {
+    words(sql)
+        .next()
+        .is_some_and(|first| NAMING.contains(&first.as_str()))
+}
+
+/// Whether a statement or a command holds what nobody should find in a file. Rather too often than too seldom: a secret may
+/// be part of a name, such as `s3_secret_access_key`, or of an address.
+pub(crate) fn has_secret(text: &str) -> bool {
+    let upper = text.to_uppercase();
+    SECRETS.iter().any(|secret| upper.contains(secret))
 }
 
 /// The words outside of quotes and comments, in capitals.
@@ -77,5 +99,18 @@ mod tests {
         ] {
             assert_eq!(kind(sql), expected, "{sql}");
         }
+    }
+
+    #[test]
+    fn secrets_are_seen_wherever_they_are() {
+        for sql in [
+            "create user a password 'x'",
+            "ALTER USER a\nSET Password = 'x'",
+            "create secret s (key 'x')",
+            "select 'token=abc'",
+        ] {
+            assert!(has_secret(sql), "{sql}");
+        }
+        assert!(!has_secret("select a from t"));
     }
 }
