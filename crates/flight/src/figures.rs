@@ -35,7 +35,7 @@ pub const CODES: [&str; 17] = [
     "UNAUTHENTICATED",
 ];
 /// How a caller proved, or wanted to prove, who it is.
-pub const PROOFS: [&str; 7] = [
+const PROOFS: [&str; 7] = [
     "basic",
     "bearer",
     "issuer",
@@ -45,7 +45,7 @@ pub const PROOFS: [&str; 7] = [
     "malformed",
 ];
 /// What came of it.
-pub const OUTCOMES: [&str; 5] = ["ok", "unauthenticated", "busy", "denied", "internal"];
+const OUTCOMES: [&str; 5] = ["ok", "unauthenticated", "busy", "denied", "internal"];
 
 /// What calls there were since the start, and what is open. All numbers but `open` and `running` only grow.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -138,7 +138,7 @@ fn write(encoder: &mut MetricEncoder<'_>, kind: Kind, value: &Value) -> fmt::Res
             _,
         ) => {
             let inside: u64 = counts.iter().sum();
-            let beyond = (f64::MAX, count.saturating_sub(inside));
+            let beyond = (f64::INFINITY, count.saturating_sub(inside));
             let classes = bounds.iter().copied().zip(counts.iter().copied());
             let classes: Vec<_> = classes.chain([beyond]).collect();
             let all = inside.max(*count);
