@@ -9,7 +9,7 @@ use crate::mounts::MountForm;
 use crate::value::AddressText;
 use crate::{
     Admin, Audit, Auth, Copy, Grpc, History, Http, Lake, Log, Memory, Mount, Query, Results,
-    Sessions, Shutdown, Statements, Tickets, Tls, User, Web, Wire,
+    Sessions, Shutdown, Statements, Telemetry, Tickets, Tls, User, Web, Wire,
 };
 
 /// The configuration of a Godwit server.
@@ -87,6 +87,9 @@ pub struct Config {
     /// Health and metrics for those who run the server.
     pub http: Http,
 
+    /// Traces of calls, for a collector.
+    pub telemetry: Telemetry,
+
     /// What happens to running queries when the server stops.
     pub shutdown: Shutdown,
 
@@ -122,6 +125,7 @@ impl Default for Config {
             web: Web::default(),
             grpc: Grpc::default(),
             http: Http::default(),
+            telemetry: Telemetry::default(),
             shutdown: Shutdown::default(),
             audit: Audit::default(),
             history: History::default(),

@@ -8,7 +8,7 @@ use toml::Value;
 use crate::value::Kind;
 use crate::{
     Admin, Audit, Auth, Config, Copy, Grpc, History, Http, Issuer, Lake, Log, Memory, Mount, Query,
-    Results, Sessions, Shutdown, Statements, Tickets, Tls, User, Web, Wire, fields,
+    Results, Sessions, Shutdown, Statements, Telemetry, Tickets, Tls, User, Web, Wire, fields,
 };
 
 /// One level of the configuration: the top, a section, or an entry of a section that the operator names.
@@ -179,6 +179,7 @@ fn order(name: &str) -> &'static [&'static str] {
         "web" => fields::names::<Web>(),
         "grpc" => fields::names::<Grpc>(),
         "http" => fields::names::<Http>(),
+        "telemetry" => fields::names::<Telemetry>(),
         "shutdown" => fields::names::<Shutdown>(),
         "audit" => fields::names::<Audit>(),
         "history" => fields::names::<History>(),

@@ -2,6 +2,7 @@
 
 mod clients;
 mod issuers;
+mod telemetry;
 
 use std::path::Path;
 
@@ -96,6 +97,7 @@ pub(crate) fn rules(config: &Config, report: &mut Report) {
     lake(config, report);
     web(config, report);
     copy_places(config, report);
+    telemetry::rules(config, report);
 }
 
 fn exposure(config: &Config, report: &mut Report) {

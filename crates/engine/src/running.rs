@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use godwit_audit::Statement;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+use tracing::Span;
 
 use crate::audit::{End, Facts, Watch, Watched};
 use crate::{Error, Result};
@@ -56,6 +57,8 @@ pub(crate) struct Record {
     watched: Watched,
     /// Whether it is of the planning of a statement, which is no run of it.
     plans: bool,
+    /// What a collector of traces gets; it lasts as long as the record.
+    _span: Span,
 }
 
 impl Running {
@@ -96,6 +99,7 @@ impl Running {
     fn record(self: &Arc<Self>, queries: &mut Queries, watched: Watched, plans: bool) -> Record {
         let key = queries.next;
         queries.next += 1;
+        let _span = span(&watched.statement.query_id, plans);
         let query = Query {
             statement: Arc::clone(&watched.statement),
             live: Arc::clone(&watched.live),
@@ -107,6 +111,7 @@ impl Running {
             key,
             watched,
             plans,
+            _span,
         }
     }
 
@@ -214,6 +219,15 @@ impl Running {
 
     fn lock(&self) -> MutexGuard<'_, Queries> {
         self.queries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Below the span of the call that it is begun in; none where nothing is traced.
+fn span(query_id: &str, plans: bool) -> Span {
+    if plans {
+        tracing::info_span!(target: "godwit_trace", "plan", query_id)
+    } else {
+        tracing::info_span!(target: "godwit_trace", "execute", query_id)
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod authenticate;
 mod broken_off;
+mod context;
 mod cors;
 mod framing;
 mod origins;

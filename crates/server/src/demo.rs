@@ -38,7 +38,7 @@ pub(crate) fn run(mut config: Config, scale: &str) -> Result<()> {
     if let Some(taken) = config.mounts.get(SCHEMA) {
         return Err(Problems(vec![taken_name(taken)]).into());
     }
-    telemetry::start(&config.log, config.audit.redact_literals);
+    let _traces = telemetry::start(&config)?;
     let data_dir = DataDir::open(&config.data_dir)?;
     let tables = generate::ensure(data_dir.path(), scale)?;
     if tables.made {

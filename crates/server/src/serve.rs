@@ -23,7 +23,7 @@ const LEFTOVERS: Duration = Duration::from_secs(1);
 
 /// Serves until a signal comes.
 pub(crate) fn run(config: Config) -> Result<()> {
-    telemetry::start(&config.log, config.audit.redact_literals);
+    let _traces = telemetry::start(&config)?;
     let data_dir = DataDir::open(&config.data_dir)?;
     serve(&config, &data_dir, |_, _| {})
 }

@@ -10,7 +10,7 @@ use tonic::{Code, Status};
 use tower::Service;
 use tracing::{Instrument, Span, field};
 
-use super::{Answer, Inner, METHODS, method, take_ready};
+use super::{Answer, Inner, METHODS, context, method, take_ready};
 use crate::connection::Peer;
 use crate::figures::Meter;
 use crate::status::QueryId;
@@ -55,9 +55,11 @@ impl<S: Inner> Service<Request<Body>> for Trace<S> {
         let method = method(request.uri().path());
         let name = METHODS[method];
         self.meter.begin(method);
-        let span = tracing::info_span!("rpc", rpc = name, query_id = %id, user = field::Empty);
+        let sent = context::span(name, id, request.headers());
+        let span = tracing::info_span!(parent: &sent, "rpc", rpc = name, query_id = %id, user = field::Empty);
         let mut ending = Ending {
             span: span.clone(),
+            sent: sent.clone(),
             meter: self.meter.clone(),
             method,
             started: Instant::now(),
@@ -69,7 +71,7 @@ impl<S: Inner> Service<Request<Body>> for Trace<S> {
             ending.see(response.headers());
             Ok(response.map(|body| Body::new(Traced { body, ending })))
         };
-        Box::pin(answer.instrument(span))
+        Box::pin(answer.instrument(span).instrument(sent))
     }
 }
 
@@ -77,6 +79,8 @@ impl<S: Inner> Service<Request<Body>> for Trace<S> {
 #[derive(Debug)]
 struct Ending {
     span: Span,
+    /// What a collector gets.
+    sent: Span,
     meter: Meter,
     method: usize,
     started: Instant,
@@ -97,6 +101,7 @@ impl Ending {
         }
         let elapsed = self.started.elapsed();
         self.meter.end(self.method, code, elapsed);
+        context::end(&self.sent, code);
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         let _entered = self.span.enter();
         match code {

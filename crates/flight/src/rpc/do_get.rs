@@ -201,6 +201,7 @@ fn sent(
         rows,
         stop: Box::pin(sending.stop().cancelled_owned()),
         _sending: sending,
+        _span: tracing::info_span!(target: "godwit_trace", "send", query_id = %run),
     };
     let message_bytes = flight.options.message_bytes;
     let messages = Messages::new(rows, schema, format.compression, message_bytes)?;
@@ -218,6 +219,8 @@ struct Rows {
     rows: QueryStream,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     _sending: Sending,
+    /// Lasts as long as rows are sent.
+    _span: tracing::Span,
 }
 
 impl Stream for Rows {

@@ -1,0 +1,152 @@
+"""Traces, as a collector gets them: OTLP over gRPC."""
+
+import concurrent.futures
+import threading
+
+import grpc
+import pytest
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+from opentelemetry.proto.trace.v1 import trace_pb2
+from pyarrow import flight
+
+import rawgrpc
+from godwit_server import PASSWORD, USER, eventually
+
+SQL = "select a.value as hush_4711 from generate_series(1, 1000) a"
+
+
+class Collector(trace_service_pb2_grpc.TraceServiceServicer):
+    """Takes spans and keeps them."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.batches = []
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
+        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self.server)
+        self.port = self.server.add_insecure_port("127.0.0.1:0")
+        self.server.start()
+
+    def Export(self, request, _context):
+        with self.lock:
+            self.batches.append(request)
+        return trace_service_pb2.ExportTraceServiceResponse()
+
+    def spans(self, trace=None):
+        """All spans, or those of a trace."""
+        with self.lock:
+            resources = [resource for batch in self.batches for resource in batch.resource_spans]
+        spans = [span for resource in resources for scope in resource.scope_spans for span in scope.spans]
+        return [span for span in spans if trace in (None, span.trace_id.hex())]
+
+    @property
+    def config(self):
+        return f'[telemetry]\notlp_endpoint = "http://127.0.0.1:{self.port}"\n'
+
+
+@pytest.fixture
+def collector():
+    collector = Collector()
+    yield collector
+    collector.server.stop(None)
+
+
+def attributes(span):
+    return {entry.key: entry.value.string_value or entry.value.int_value for entry in span.attributes}
+
+
+def command(sql):
+    """What GetFlightInfo is sent for a statement: plain text is taken for SQL."""
+    return flight.FlightDescriptor.for_command(sql.encode()).serialize()
+
+
+def run_query(server, sql, headers=()):
+    """One query in two calls, each with these headers."""
+    with server.raw() as raw:
+        (answer,) = raw.call("GetFlightInfo", command(sql), headers)
+        info = flight.FlightInfo.deserialize(answer)
+        return raw.call("DoGet", info.endpoints[0].ticket.serialize(), headers)
+
+
+def traceparent(trace, span="00f067aa0ba902b7", sampled=True):
+    return [("traceparent", f"00-{trace}-{span}-{'01' if sampled else '00'}")]
+
+
+def test_a_query_is_traced_from_its_client_on(start, collector):
+    server = start(config=collector.config + '[log]\nfilter = "error"\n')
+    trace, client = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    run_query(server, SQL, traceparent(trace, client))
+    names = {"GetFlightInfo", "DoGet", "plan", "execute", "send"}
+    eventually(lambda: names <= {span.name for span in collector.spans(trace)}, "all spans have come")
+    spans = {span.name: span for span in collector.spans(trace)}
+    calls = {spans[name].span_id: spans[name] for name in ("GetFlightInfo", "DoGet")}
+    for call in calls.values():
+        assert call.parent_span_id.hex() == client
+        assert call.kind == trace_pb2.Span.SPAN_KIND_SERVER
+        assert attributes(call)["rpc.system"] == "grpc"
+        assert attributes(call)["rpc.grpc.status_code"] == 0
+    assert spans["plan"].parent_span_id == spans["GetFlightInfo"].span_id
+    for name in ("execute", "send"):
+        assert spans[name].parent_span_id == spans["DoGet"].span_id
+    ids = {attributes(spans[name])["query_id"] for name in ("plan", "execute", "send")}
+    assert len(ids) == 1
+    for name in ("plan", "execute", "send"):
+        span = spans[name]
+        parent = calls[span.parent_span_id]
+        assert parent.start_time_unix_nano <= span.start_time_unix_nano <= span.end_time_unix_nano
+    resource = collector.batches[0].resource_spans[0].resource
+    named = {entry.key: entry.value.string_value for entry in resource.attributes}
+    assert named["service.name"] == "godwit"
+
+
+def test_spans_tell_nobodys_secrets(start, collector):
+    server = start(config=collector.config)
+    run_query(server, SQL)
+    with server.raw() as raw, pytest.raises(rawgrpc.Failure):
+        raw.call("GetFlightInfo", command("select hush_4711 from hush_4711"))
+    assert server.stop() == 0
+    sent = b"".join(batch.SerializeToString() for batch in collector.batches)
+    assert b"GetFlightInfo" in sent
+    for secret in (b"4711", b"generate_series", USER.encode(), PASSWORD.encode()):
+        assert secret not in sent, secret
+    codes = {attributes(span).get("rpc.grpc.status_code") for span in collector.spans() if span.name == "GetFlightInfo"}
+    assert codes == {0, 5}
+
+
+def test_the_client_decides_whether_it_is_traced(start, collector):
+    server = start(config=collector.config)
+    unwanted, wanted = "1" * 32, "2" * 32
+    run_query(server, SQL, traceparent(unwanted, sampled=False))
+    run_query(server, SQL, traceparent(wanted))
+    run_query(server, SQL, [("traceparent", "no such thing")])
+    assert server.stop() == 0
+    assert collector.spans(wanted)
+    assert not collector.spans(unwanted)
+    # A header that says nothing is none: such calls are traced for themselves.
+    assert {span.trace_id.hex() for span in collector.spans()} - {wanted}
+
+
+def test_of_the_others_few_may_be_traced(start, collector):
+    server = start(config=collector.config + "sample_one_in = 1000000\n")
+    with server.raw() as raw:
+        for _ in range(20):
+            raw.call("ListActions")
+    wanted = "3" * 32
+    run_query(server, SQL, traceparent(wanted))
+    assert server.stop() == 0
+    assert collector.spans(wanted)
+    assert len({span.trace_id for span in collector.spans()}) < 5
+
+
+def test_a_collector_that_is_away_hurts_nobody(start, collector):
+    collector.server.stop(None).wait()
+    server = start(config=collector.config)
+    for _ in range(3):
+        assert run_query(server, SQL)
+    assert server.stop(limit=20) == 0
+
+
+def test_nothing_is_traced_unless_asked_for(start, collector):
+    server = start()
+    run_query(server, SQL, traceparent("4" * 32))
+    assert server.stop() == 0
+    assert collector.batches == []
