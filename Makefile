@@ -68,15 +68,27 @@ crash: tests-ready build ## many rounds of kill -9 under writers, and a long wor
 		GODWIT_JUDGE_STATEMENTS="$${GODWIT_JUDGE_STATEMENTS:-4000}" "$(VENV)/bin/python" -m pytest -p no:cacheprovider \
 		tests/test_lake_crash.py tests/test_lake_duckdb.py -o faulthandler_timeout=3600 $(PYTEST_FLAGS)
 
-# libFuzzer over the decoders that meet bytes of clients, so many seconds each; what it learns is kept in the corpus.
+# libFuzzer over the decoders that meet bytes of clients, so many seconds each. It starts from what earlier runs found, the
+# corpus, which `make fuzz-corpus` packs again without what adds nothing.
 FUZZ_SECONDS ?= 60
 FUZZ_TOOLS := $(CARGO_TARGET_DIR)/fuzz-tools
 FUZZ := env PATH="$(FUZZ_TOOLS)/bin:$$PATH" CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/fuzz" $(CARGO) +nightly fuzz
+FUZZ_TARGETS := commands sealed authorization uploads
 .PHONY: fuzz
-fuzz: $(FUZZ_TOOLS)/bin/cargo-fuzz ## fuzz what decodes bytes of clients, FUZZ_SECONDS=60 each
-	@for target in commands sealed authorization uploads; do \
+fuzz: $(FUZZ_TOOLS)/bin/cargo-fuzz tests/fuzz/corpus/unpacked ## fuzz what decodes bytes of clients, FUZZ_SECONDS=60 each
+	@for target in $(FUZZ_TARGETS); do \
 		$(PHASE) "fuzz $$target" $(FUZZ) run --fuzz-dir tests/fuzz "$$target" -- \
-			-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10; done
+			-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 -verbosity=0; done
+
+.PHONY: fuzz-corpus
+fuzz-corpus: $(FUZZ_TOOLS)/bin/cargo-fuzz tests/fuzz/corpus/unpacked
+	@for target in $(FUZZ_TARGETS); do $(PHASE) "corpus of $$target" $(FUZZ) cmin --fuzz-dir tests/fuzz "$$target"; done
+	@tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --exclude=unpacked \
+		-C tests/fuzz -cJf tests/fuzz/corpus.tar.xz corpus
+
+tests/fuzz/corpus/unpacked: tests/fuzz/corpus.tar.xz
+	@tar -C tests/fuzz -xJf $<
+	@touch $@
 
 $(FUZZ_TOOLS)/bin/cargo-fuzz:
 	@$(PHASE) "nightly compiler" rustup toolchain install nightly --profile minimal --no-self-update

@@ -122,6 +122,8 @@ impl Entry {
             kind: Some(login.call),
             outcome: Some(outcome.to_owned()),
             code: Some(login.failure.unwrap_or("ok").to_owned()),
+            detail: (login.repeats > 0)
+                .then(|| format!("{} more like the one that was noted", login.repeats)),
             ..Self::default()
         }
     }

@@ -56,6 +56,8 @@ pub struct Login {
     pub query_id: Option<String>,
     /// Why it failed; `None` when it succeeded.
     pub failure: Option<&'static str>,
+    /// How many more like it there were since it was noted; zero when that is not what the event tells.
+    pub repeats: u64,
 }
 
 /// A statement as its events show it.

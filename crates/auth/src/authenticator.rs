@@ -12,7 +12,6 @@ use godwit_config::{AuthMode, Config};
 
 use crate::{
     access::{ADMIN, Access},
-    accounts::Accounts,
     certificates::Certificates,
     credentials::{Basic, Credentials},
     directory::Directory,
@@ -25,6 +24,7 @@ use crate::{
     storage::Storage,
     time::seconds,
     token::{BearerToken, LEEWAY, Tokens, Verified},
+    turns::Turns,
     users::{DEFAULT_ADMIN, FirstStart, Users},
 };
 
@@ -38,13 +38,12 @@ const NOBODY: &str = "";
 pub struct Authenticator {
     mode: AuthMode,
     users: Users,
-    logins: Arc<Logins>,
+    logins: Logins,
     tokens: Arc<Tokens>,
     issuers: Issuers,
     certificates: Certificates,
     mac_key: [u8; 32],
     directory: Arc<Directory>,
-    accounts: Accounts,
     upkeep: upkeep::Upkeep,
 }
 
@@ -84,7 +83,8 @@ impl Authenticator {
     ) -> Result<(Self, FirstStart)> {
         let storage = Storage::open(data_dir)?;
         let mac_key = open_mac_key(&storage)?;
-        let directory = Arc::new(Directory::new(configured_roles(config)));
+        let turns = Turns::new(config.auth.login_concurrency.max(1));
+        let directory = Arc::new(Directory::new(configured_roles(config), turns.clone()));
         let (users, first_start) = match config.auth.mode {
             AuthMode::Password => Users::open(config, &storage, Arc::clone(&directory))?,
             AuthMode::Off => (Users::none(Arc::clone(&directory))?, FirstStart::None),
@@ -94,11 +94,10 @@ impl Authenticator {
             AuthMode::Off => Issuers::none(),
         };
         let tokens = Arc::new(Tokens::open(storage, &config.auth)?);
-        let logins = Arc::new(Logins::new(&config.auth, check));
+        let logins = Logins::new(&config.auth, check, turns);
         let authenticator = Self {
             mode: config.auth.mode,
             users,
-            accounts: Accounts::new(&config.auth, Arc::clone(&logins), tokens.longest()),
             logins,
             tokens,
             issuers,
@@ -197,12 +196,6 @@ impl Authenticator {
     #[must_use]
     pub fn directory(&self) -> &Arc<Directory> {
         &self.directory
-    }
-
-    /// How users are made and changed, and tokens revoked.
-    #[must_use]
-    pub fn accounts(&self) -> &Accounts {
-        &self.accounts
     }
 
     /// The key for what the server seals: tickets, handles and cookies.

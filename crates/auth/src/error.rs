@@ -36,24 +36,6 @@ pub enum Error {
         /// After which a password is looked at again.
         retry_after: Duration,
     },
-    /// A user cannot be made, changed or removed as was asked.
-    #[error("{why}")]
-    Account {
-        /// What is wrong, and what is allowed.
-        why: String,
-    },
-    /// A user of that name is there.
-    #[error("user \"{user}\" exists already")]
-    UserExists {
-        /// The name.
-        user: String,
-    },
-    /// No user of that name is there.
-    #[error("there is no user \"{user}\"")]
-    NoSuchUser {
-        /// The name.
-        user: String,
-    },
     /// A token cannot be made as was asked.
     #[error("{why}")]
     Token {
@@ -114,12 +96,6 @@ impl Error {
     pub(crate) fn issuer(what: impl Into<String>, why: impl ToString) -> Self {
         Self::Issuer {
             what: what.into(),
-            why: why.to_string(),
-        }
-    }
-
-    pub(crate) fn account(why: impl ToString) -> Self {
-        Self::Account {
             why: why.to_string(),
         }
     }

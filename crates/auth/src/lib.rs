@@ -8,10 +8,9 @@
 //! overrun by it), `password` (Argon2id), `token` (signed tokens and their keys), [`Mint`] (tokens for services),
 //! `issuers` (signed tokens of others), `certificates` (whose a client's certificate is), `storage` (files that hold
 //! secrets), [`Identity`] and [`Permit`]; [`access`] (roles, grants, row policies, column masks) and [`Directory`] (where
-//! they are kept), [`accounts`] (how users are made and changed).
+//! they are kept, and who hashes passwords for them).
 
 pub mod access;
-pub mod accounts;
 mod authenticator;
 mod cache;
 mod certificates;

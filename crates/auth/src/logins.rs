@@ -11,7 +11,7 @@ use crate::{
     cache::Cache,
     credentials::Basic,
     error::{Error, Result},
-    password::{Check, hash_password},
+    password::Check,
     peer::Peer,
     throttle::{Throttle, Try},
     turns::Turns,
@@ -36,12 +36,13 @@ struct Checks {
 }
 
 impl Logins {
-    pub(crate) fn new(auth: &Auth, check: Arc<dyn Check>) -> Self {
+    /// Passwords are checked when it is their turn.
+    pub(crate) fn new(auth: &Auth, check: Arc<dyn Check>, turns: Turns) -> Self {
         let cache = Cache::new(auth.login_cache_ttl);
         Self {
             checks: Arc::new(Checks { check, cache }),
             throttle: Arc::new(Throttle::new(auth)),
-            turns: Turns::new(auth.login_concurrency.max(1)),
+            turns,
             waiting: Semaphore::new(WAITING),
         }
     }
@@ -93,16 +94,6 @@ impl Logins {
         let user = is_user.then_some(basic.user());
         tracing::info!(user, "login refused");
         Err(Error::Unauthenticated)
-    }
-
-    /// The hash of a password, made when its turn comes, off the threads that serve calls.
-    ///
-    /// # Errors
-    /// [`Error::Busy`] when too many wait.
-    pub(crate) async fn hash(&self, password: Zeroizing<String>) -> Result<String> {
-        let turn = self.turns.take(Peer::default()).await?;
-        let work = tokio::task::spawn_blocking(move || (hash_password(&password), turn));
-        work.await.map_err(Error::internal)?.0
     }
 }
 

@@ -65,10 +65,12 @@ impl Seen {
         }
     }
 
-    /// Whether the lake does not answer, and may have had a table or view of that name when it last did.
-    pub fn may_hide(&self, schema: &str, name: &str) -> bool {
+    /// Whether the lake does not answer, and may have had a table or view of that name when it last did, of which who asks
+    /// may know: `sees` says so, by what it held.
+    pub fn may_hide(&self, schema: &str, name: &str, sees: impl FnOnce(&State) -> bool) -> bool {
         let had = |held: &Arc<State>| {
-            held.table(schema, name).is_some() || held.view(schema, name).is_some()
+            let had = held.table(schema, name).is_some() || held.view(schema, name).is_some();
+            had && sees(held)
         };
         match &self.lake {
             Durable::There(_) => false,

@@ -75,7 +75,8 @@ pub struct Audit {
     pub table_bytes: u64,
 
     /// How long the calls of one connection that succeed with the same proof of identity count as one login.
-    /// Handshakes, and calls that are refused, are noted each. `0s` notes every call.
+    /// Handshakes that succeed are noted each. Of the failed logins of one user from one address, the first is noted at
+    /// once, and how many more there were when this time is over. `0s` notes every call.
     /// Default: `10m`.
     #[serde(with = "duration")]
     #[schemars(with = "DurationText", extend("x-maximum" = "1d"))]

@@ -13,9 +13,11 @@ use crate::names::INFORMATION_SCHEMA;
 use crate::{Error, Result};
 
 mod guarded;
+mod naming;
 mod policies;
 
 pub(crate) use guarded::Guarded;
+pub(crate) use naming::Named;
 pub(crate) use policies::{RowCheck, Rules};
 
 /// What one caller may do with what one statement sees.
@@ -197,7 +199,7 @@ impl<'a> Sight<'a> {
 /// What a table or view of the lake is called for good, and who made it.
 fn durable(schema: &Schema, name: &str) -> Option<(ObjectKey, Option<String>)> {
     let table = schema.tables.get(name);
-    let table = table.map(|table| (table.id.0, table.owner.clone()));
+    let table = table.map(|table| (table.known_by().0, table.owner.clone()));
     let view = || {
         schema
             .views

@@ -9,14 +9,14 @@ use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::TableReference;
 use datafusion::sql::parser::Statement as Tree;
 use datafusion::sql::planner::object_name_to_table_reference;
-use datafusion::sql::sqlparser::ast::{Ident, ObjectName};
+use datafusion::sql::sqlparser::ast::ObjectName;
 use godwit_catalog::{Seen, TempTables};
 use godwit_lake::{State as LakeState, Transaction};
 use godwit_protocol::StatementId;
 
 use crate::access::Sight;
 use crate::bind::Bound;
-use crate::check::{Class, Define, classify, definition_of};
+use crate::check::{Class, Define, classify, definition_of, folded};
 use crate::deep::with_deep_stack;
 use crate::effect::check_bound;
 use crate::inner::Inner;
@@ -252,14 +252,6 @@ fn reference(name: &ObjectName) -> Result<TableReference> {
             "'{name}' is no table name; write table, schema.table or catalog.schema.table"
         ))
     })
-}
-
-/// A name as it is kept: as written in quotes, else in lower case.
-fn folded(ident: &Ident) -> String {
-    match ident.quote_style {
-        Some(_) => ident.value.clone(),
-        None => ident.value.to_lowercase(),
-    }
 }
 
 fn no_parameters() -> SchemaRef {

@@ -15,6 +15,8 @@ use datafusion::sql::sqlparser::ast::{
     Expr as SqlExpr, Ident, Select, SelectItem, SetExpr, Statement,
 };
 
+use crate::check::folded;
+
 const PREFIX: &str = "__godwit_again_";
 
 /// Whether planning failed because of a name that comes twice.
@@ -101,14 +103,6 @@ fn rename_items(select: &mut Select) -> bool {
         }
     }
     renamed
-}
-
-fn folded(ident: &Ident) -> String {
-    if ident.quote_style.is_some() {
-        ident.value.clone()
-    } else {
-        ident.value.to_lowercase()
-    }
 }
 
 /// What the planner would have called the item: found where the name was given, in the nearest projection.

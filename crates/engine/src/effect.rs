@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
+use godwit_auth::Permit;
 use godwit_protocol::StatementId;
+use godwit_protocol::session::OptionValue;
 use tokio::sync::oneshot;
 
 use crate::audit::{Facts, Watched};
@@ -18,7 +20,7 @@ use crate::results::Returning;
 use crate::running::{Phase, Record};
 use crate::session::Session;
 use crate::transactions::gate::{self, Gate};
-use crate::{Error, Kept, Outcome, Result};
+use crate::{Engine, Error, Kept, Outcome, Result};
 
 mod adding;
 mod bulk;
@@ -109,6 +111,34 @@ impl Effect {
             | Self::Tables(_)
             | Self::Definition(_) => None,
         }
+    }
+}
+
+impl Engine {
+    /// Gives an option of a session another value, or with `None` its default back, as SQL `SET` and `RESET` do, and notes
+    /// it as these are.
+    ///
+    /// # Errors
+    /// As [`Session::set_option`]; [`Error::Unavailable`] when it could not be noted.
+    pub async fn set_option(
+        &self,
+        session: &Arc<Session>,
+        permit: &Permit,
+        name: &str,
+        value: Option<&OptionValue>,
+    ) -> Result<()> {
+        let sql = match value {
+            Some(value) => format!("SET {name} = {}", literal(value)),
+            None => format!("RESET {name}"),
+        };
+        let id = StatementId::random();
+        let mut watched = self
+            .inner
+            .watch_small(id, session, "setting", &sql.into())?;
+        watched.settle(match value {
+            Some(value) => session.set_option(permit, name, value).await,
+            None => session.reset_option(name),
+        })
     }
 }
 
@@ -293,4 +323,19 @@ pub(crate) fn change_in(parsed: &parse::Parsed) -> Result<Change> {
 #[expect(clippy::needless_pass_by_value, reason = "as map_err passes it")]
 pub(crate) fn full(error: godwit_catalog::Error) -> Error {
     Error::from_catalog(&error)
+}
+
+/// The value of an option as SQL writes it.
+fn literal(value: &OptionValue) -> String {
+    let text = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    match value {
+        OptionValue::Text(value) => text(value),
+        OptionValue::Bool(value) => value.to_string(),
+        OptionValue::Int(value) => value.to_string(),
+        OptionValue::Double(value) => value.to_string(),
+        OptionValue::TextList(values) => {
+            let values: Vec<_> = values.iter().map(|value| text(value)).collect();
+            format!("[{}]", values.join(", "))
+        }
+    }
 }

@@ -14,7 +14,6 @@ use godwit_catalog::Seen;
 use godwit_config::Secret;
 use godwit_lake::{Lake, Owned, Snapshot};
 use godwit_protocol::StatementId;
-use tokio::sync::Semaphore;
 
 use crate::audit::Facts;
 use crate::check::{Access, UserOptions};
@@ -36,11 +35,6 @@ mod users;
 pub(crate) use functions::{Asker, FUNCTIONS};
 pub(crate) use objects::{Known, known};
 pub(crate) use users::UserRules;
-
-/// How many passwords are hashed at the same time: each takes 19 MiB and tens of milliseconds on purpose.
-const HASHING: usize = 2;
-
-static HASHERS: Semaphore = Semaphore::const_new(HASHING);
 
 /// What to change, by what is granted now.
 type Decide = Box<dyn Fn(&Granted) -> Result<Vec<Change>> + Send + Sync>;
@@ -100,7 +94,7 @@ impl Inner {
         let asking = session.pinned();
         let work = Box::pin(async move {
             let hash = match password_of(&access) {
-                Some(password) => Some(hashed(password).await?),
+                Some(password) => Some(inner.directory.hash(password.clone()).await?),
                 None => None,
             };
             match inner.settle(&asking, &access, hash).await? {
@@ -151,14 +145,14 @@ impl Asking<'_> {
                 name,
                 if_not_exists,
             } => self.create_role(name, *if_not_exists)?,
-            Access::DropRole { name, if_exists } => self.drop_role(name, *if_exists)?,
+            Access::DropRole { name, if_exists } => self.drop_role(name, *if_exists).await?,
             Access::CreateUser {
                 name,
                 if_not_exists,
                 options,
             } => self.create_user(name, *if_not_exists, options)?,
             Access::AlterUser { name, options } => self.alter_user(name, options)?,
-            Access::DropUser { name, if_exists } => self.drop_user(name, *if_exists)?,
+            Access::DropUser { name, if_exists } => self.drop_user(name, *if_exists).await?,
             Access::GrantRoles { roles, to } => self.grant_roles(roles, to)?,
             Access::RevokeRoles { roles, from } => self.revoke_roles(roles, from)?,
             Access::Grant { rights, on, to } => self.grant(rights, on, to).await?,
@@ -206,16 +200,6 @@ fn password_of(access: &Access) -> Option<&Secret> {
         }
         _ => None,
     }
-}
-
-async fn hashed(password: &Secret) -> Result<String> {
-    let password = password.clone();
-    let turn = HASHERS.acquire().await;
-    let hash = move || godwit_auth::hash_password(password.expose());
-    let hash = tokio::task::spawn_blocking(hash).await;
-    drop(turn);
-    let hash = hash.map_err(|error| Error::from_join(&error, "access"))?;
-    Ok(hash?)
 }
 
 /// Seconds since 1970.

@@ -176,7 +176,7 @@ impl Lookup<'_> {
             TableReference::Bare { table } => {
                 for schema in self.search_path() {
                     // What is found later is what the name stands for, unless the lake is known to have it.
-                    if self.is_away(schema) && !self.seen.may_hide(schema, table) {
+                    if self.is_away(schema) && !self.may_hide(schema, table) {
                         continue;
                     }
                     if let Some(found) = self.table(schema, table).await? {
@@ -246,7 +246,7 @@ impl Lookup<'_> {
         }
         let lake = match self.seen.lake() {
             Ok(lake) => lake.state(),
-            Err(_) if self.is_fixed(schema) && !self.seen.may_hide(schema, name) => {
+            Err(_) if self.is_fixed(schema) && !self.may_hide(schema, name) => {
                 return Ok(None);
             }
             Err(away) => return Err(Error::from_catalog(&away)),
@@ -274,6 +274,12 @@ impl Lookup<'_> {
             authority: Arc::clone(self.caller),
             lake: lake.map(|lake| Arc::clone(lake.state())),
         })
+    }
+
+    /// Whether a lake that does not answer may have what exists for who reads under that name.
+    fn may_hide(&self, schema: &str, name: &str) -> bool {
+        let sees = |held: &LakeState| Sight::new(self.reader, held).sees(schema, name);
+        self.seen.may_hide(schema, name, sees)
     }
 
     /// Whether a schema's tables are in a lake that does not answer.

@@ -190,8 +190,7 @@ pub(crate) async fn start_as(
     planned: impl FnOnce(&Arc<dyn ExecutionPlan>),
 ) -> EngineResult<SendableRecordBatchStream> {
     let mut session = plan.state.session().clone();
-    session.config_mut().set_extension(Arc::clone(caller));
-    let asker = Asker(Arc::clone(&caller.authority));
+    let asker = Asker(Arc::clone(caller));
     let options = session.config_mut().options_mut();
     options.extensions.insert(asker);
     session.mark_start_execution();

@@ -18,6 +18,7 @@ use godwit_auth::Directory;
 use godwit_catalog::Catalog;
 use godwit_lake::Lake;
 
+use crate::granting::Asker;
 use crate::running::Running;
 use crate::session::{Caller, Session, SessionKey, Sessions};
 use crate::settings::SETTINGS;
@@ -231,9 +232,12 @@ fn queries_of(caller: &Caller, running: Option<&Running>) -> Vec<ArrayRef> {
 
 /// Who scans a table.
 fn caller_of(state: &dyn EngineSession) -> Result<Arc<Caller>> {
-    state.config().get_extension::<Caller>().ok_or_else(|| {
-        DataFusionError::Internal("a system table was scanned outside of a session".to_owned())
-    })
+    let asker = state.config_options().extensions.get::<Asker>();
+    asker
+        .map(|Asker(caller)| Arc::clone(caller))
+        .ok_or_else(|| {
+            DataFusionError::Internal("a system table was scanned outside of a session".to_owned())
+        })
 }
 
 #[async_trait]

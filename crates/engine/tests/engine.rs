@@ -14,6 +14,8 @@ mod access_edges;
 mod access_grants;
 #[path = "engine/access_sql.rs"]
 mod access_sql;
+#[path = "engine/access_users.rs"]
+mod access_users;
 #[path = "engine/alter.rs"]
 mod alter;
 #[path = "engine/audit.rs"]

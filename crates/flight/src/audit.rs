@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use godwit_audit::{Auditor, Event, Login};
@@ -17,6 +17,10 @@ use crate::connection::Peer;
 use crate::status::{QueryId, code};
 use crate::{Error, Result};
 
+mod failures;
+
+use failures::Failures;
+
 /// How many proofs are remembered; when there are more, all are noted anew.
 const REMEMBERED: usize = 10_000;
 
@@ -28,6 +32,7 @@ pub(crate) struct Notes {
     repeat_after: Duration,
     /// When a proof was noted last, by a hash over it and the connection that it came on.
     seen: Mutex<HashMap<u64, Instant>>,
+    failures: Mutex<Failures>,
     hasher: RandomState,
 }
 
@@ -45,6 +50,7 @@ impl Notes {
             auditor,
             repeat_after,
             seen: Mutex::default(),
+            failures: Mutex::new(Failures::new(repeat_after)),
             hasher: RandomState::new(),
         }
     }
@@ -60,12 +66,14 @@ impl Notes {
         })
     }
 
-    /// Notes a login by a handshake, and that of any other call, unless it repeats one.
+    /// Notes a login by a handshake, and that of any other call, unless it repeats one; of failures that are alike, the
+    /// first, and later how many there were.
     pub(crate) fn login(
         &self,
         attempt: &Attempt<'_>,
         outcome: Result<&Identity, &godwit_auth::Error>,
     ) {
+        self.note_over();
         let is_call = attempt.call != "Handshake";
         if is_call && outcome.is_ok() && self.is_repeated(attempt) {
             return;
@@ -76,7 +84,25 @@ impl Notes {
             query_id: Some(attempt.id.to_string()),
             ..login(attempt.authorization, outcome)
         };
-        self.auditor.record(Event::Login(login));
+        let noted = match login.failure {
+            Some(_) => self.failures().note(login, Instant::now()),
+            None => Some(login),
+        };
+        if let Some(login) = noted {
+            self.auditor.record(Event::Login(login));
+        }
+    }
+
+    /// Notes how many failures were not noted, once that is due.
+    fn note_over(&self) {
+        let over = self.failures().over(Instant::now());
+        for login in over {
+            self.auditor.record(Event::Login(login));
+        }
+    }
+
+    fn failures(&self) -> MutexGuard<'_, Failures> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes a refusal. Other errors are none.
@@ -110,6 +136,15 @@ impl Notes {
     }
 }
 
+impl Drop for Notes {
+    fn drop(&mut self) {
+        let rest = self.failures().rest();
+        for login in rest {
+            self.auditor.record(Event::Login(login));
+        }
+    }
+}
+
 /// Where a call comes from.
 pub(crate) fn address(extensions: &Extensions) -> Option<SocketAddr> {
     extensions.get::<Peer>()?.tcp.remote_addr()
@@ -127,6 +162,7 @@ fn login(authorization: Option<&str>, outcome: Result<&Identity, &godwit_auth::E
             let failure = match error {
                 godwit_auth::Error::Unauthenticated => "unauthenticated",
                 godwit_auth::Error::Busy => "busy",
+                godwit_auth::Error::Throttled { .. } => "throttled",
                 godwit_auth::Error::Denied { .. } => "denied",
                 _ => "internal",
             };

@@ -2,10 +2,11 @@
 //!
 //! [`WireSchema`] is the schema as the profile of the call has it, for FlightInfo, GetSchema, prepare and DoGet alike.
 //! `convert` brings a batch into it, `size` says how many bytes a batch takes on the wire, [`Messages`] cuts and joins
-//! batches by that, and `ipc` writes the message, compressed where that is wanted.
+//! batches by that, and `ipc` writes the [`Message`], compressed where that is wanted.
 
 mod convert;
 mod ipc;
+mod message;
 mod messages;
 mod profile;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use godwit_config::WireCompression;
 
 use crate::Result;
 
+pub(crate) use message::Message;
 pub(crate) use messages::Messages;
 pub(crate) use profile::WireSchema;
 

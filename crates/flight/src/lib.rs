@@ -4,10 +4,11 @@
 //! around every call, and the one translation of errors into gRPC codes. Refuses to know: how SQL is planned or run, how
 //! credentials are checked, how tickets and commands are laid out in bytes.
 //!
-//! In reading order: [`serve()`], the one entrance, with `connection` and `tls`; `audit` (what is noted of calls); `service`
+//! In reading order: [`serve()`], the one entrance, with `connection`, `tls` and
+//! `gather` (writes to a connection); `audit` (what is noted of calls); `service`
 //! ([`Flight`], an RPC to its file in `rpc`); `call` (who
 //! calls, in which session); `format` (in which form it wants its rows); `layers` (what happens before and after each
-//! RPC); `rpc`, one file an RPC; `tickets` (what a FlightInfo holds) and `kept` (results that are polled or read in
+//! RPC); `rpc`, one file an RPC; `framed` (the answers of DoGet, without a copy); `tickets` (what a FlightInfo holds) and `kept` (results that are polled or read in
 //! parts); `metadata`, one file a command; `encode` (engine batches to messages); `incoming` and `upload` (messages from
 //! clients to batches); `status` (errors to codes).
 
@@ -17,6 +18,8 @@ mod connection;
 mod encode;
 mod error;
 mod format;
+mod framed;
+mod gather;
 mod incoming;
 mod kept;
 mod layers;

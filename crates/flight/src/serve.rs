@@ -1,7 +1,6 @@
 use std::io;
 use std::time::Duration;
 
-use arrow_flight::flight_service_server::FlightServiceServer;
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -10,6 +9,8 @@ use tonic::transport::server::TcpIncoming;
 use tonic_web::GrpcWebLayer;
 
 use crate::connection::Connection;
+use crate::framed::Framed;
+use crate::gather::Gathered;
 use crate::layers::{Layers, Origins, cors};
 use crate::tls::handshakes;
 use crate::{Error, Flight, Result, Tls};
@@ -52,13 +53,9 @@ pub async fn serve(
         .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
         .http2_keepalive_interval(Some(PING_EVERY))
         .http2_keepalive_timeout(Some(PING_WAIT));
-    let largest_request = flight.options.max_request_bytes;
     let (web, allowed_origins) = (flight.options.web, flight.options.allowed_origins.clone());
     let layers = Layers::new(flight.clone());
-    // A row that is larger than a message may be is still sent: only the client knows what it accepts.
-    let service = FlightServiceServer::new(flight)
-        .max_decoding_message_size(largest_request)
-        .max_encoding_message_size(usize::MAX);
+    let service = Framed::new(flight);
 
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let incoming = incoming.then(async |accepted| {
@@ -110,11 +107,13 @@ pub async fn serve(
 fn connections(
     tls: Option<Tls>,
     incoming: impl Stream<Item = io::Result<TcpStream>> + Send + 'static,
-) -> BoxStream<'static, io::Result<Connection>> {
+) -> BoxStream<'static, io::Result<Gathered<Connection>>> {
     match tls {
-        None => incoming.map_ok(Connection::Plain).boxed(),
+        None => incoming
+            .map_ok(|stream| Gathered::new(Connection::Plain(stream)))
+            .boxed(),
         Some(tls) => handshakes(tls, incoming)
-            .map_ok(|stream| Connection::Encrypted(Box::new(stream)))
+            .map_ok(|stream| Gathered::new(Connection::Encrypted(Box::new(stream))))
             .boxed(),
     }
 }

@@ -10,7 +10,7 @@ use arrow_flight::{
 };
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use godwit_auth::Authenticator;
 use godwit_engine::Engine;
 use godwit_protocol::Sealer;
@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::audit::Notes;
 use crate::call::Call;
+use crate::encode::Message;
 use crate::incoming::Incoming;
 use crate::running::Running;
 use crate::status::{QueryId, status};
@@ -62,6 +63,13 @@ impl Flight {
 }
 
 impl Flight {
+    /// DoGet, its messages not yet framed.
+    pub(crate) async fn rows(&self, request: Request<Ticket>) -> Result<Answers<Message>, Status> {
+        let call = Call::of(&request)?;
+        let run = rpc::do_get::run(self, &call, request.into_inner());
+        Box::pin(self.answer(&call, run)).await
+    }
+
     /// The answer of an RPC by a known caller. What it is refused is noted.
     fn answer<T>(
         &self,
@@ -158,9 +166,9 @@ impl FlightService for Flight {
         &self,
         request: Request<Ticket>,
     ) -> Result<Response<Self::DoGetStream>, Status> {
-        let call = Call::of(&request)?;
-        let run = rpc::do_get::run(self, &call, request.into_inner());
-        Box::pin(self.answer(&call, run)).await.map(Response::new)
+        let messages = self.rows(request).await?;
+        let messages = messages.map_ok(FlightData::from).boxed();
+        Ok(Response::new(messages))
     }
 
     async fn do_put(

@@ -128,9 +128,7 @@ fn auth(error: &Auth) -> Code {
         Auth::Busy | Auth::IssuerAway { .. } | Auth::Unavailable { .. } => Code::Unavailable,
         Auth::Contended => Code::Aborted,
         Auth::Throttled { .. } => Code::ResourceExhausted,
-        Auth::Account { .. } | Auth::Token { .. } => Code::InvalidArgument,
-        Auth::UserExists { .. } => Code::AlreadyExists,
-        Auth::NoSuchUser { .. } => Code::NotFound,
+        Auth::Token { .. } => Code::InvalidArgument,
         Auth::Issuer { .. }
         | Auth::Password { .. }
         | Auth::Storage { .. }

@@ -21,7 +21,8 @@ pub struct Restored {
 
 impl Transaction {
     /// Makes tables, with all their rows, what they were at a snapshot; a schema or the whole lake with all that was in
-    /// it then, and nothing else. A table whose columns have changed since is made anew. Row ids are new ones.
+    /// it then, and nothing else. A table that is gone, or whose columns have changed since, is made anew, and goes by the
+    /// number of the one that it is made from ([`Table::known_by`]). Row ids are new ones.
     ///
     /// # Errors
     /// [`Error::NotFound`] when what is named was not there at that snapshot; those of writing.
@@ -148,6 +149,8 @@ impl Transaction {
         }
         let owner = now.as_ref().map_or(&table.owner, |now| &now.table().owner);
         let owner = owner.clone();
+        let from = now.as_ref().map_or(table, |now| now.table());
+        let origin = from.known_by();
         let same = now.filter(|now| has_same_columns(now.table(), table));
         let id = match same {
             Some(now) => now.table().id,
@@ -155,6 +158,8 @@ impl Transaction {
                 self.need_schema(&table.schema)?;
                 let id = self.create_table(made_again(table))?;
                 self.give(Owned::Table(id), owner.as_deref())?;
+                let table = id;
+                self.define(Definition::SetOrigin { table, origin })?;
                 id
             }
         };

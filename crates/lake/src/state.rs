@@ -67,6 +67,9 @@ pub struct Table {
     pub comment: Option<String>,
     /// The user who made it, or to whom it was given; `None` where another program made it.
     pub owner: Option<String>,
+    /// The number of the table that a restoration made this one anew from, or of that one's own: what was said of who may
+    /// do what with it goes on for this one.
+    pub origin: Option<TableId>,
     /// Of the newest row of `ducklake_schema_versions` for the table; names the table for inlined rows.
     pub schema_version: i64,
     /// Whether it is partitioned or sorted, or has files that are encrypted: then Godwit reads it and adds no rows.
@@ -163,6 +166,11 @@ impl State {
 }
 
 impl Table {
+    /// The number that others know it by for good: a table that was made anew goes by the one that it was made from.
+    pub fn known_by(&self) -> TableId {
+        self.origin.unwrap_or(self.id)
+    }
+
     /// A column by its name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns

@@ -7,10 +7,9 @@ use arrow_flight::FlightData;
 use libfuzzer_sys::fuzz_target;
 
 /// The room's own files, within what they find around them there.
+#[path = "../../../crates/flight/src/upload"]
 mod upload {
-    #[path = "../../../../crates/flight/src/upload/decode.rs"]
     pub(super) mod decode;
-    #[path = "../../../../crates/flight/src/upload/measure.rs"]
     pub(super) mod measure;
 
     #[derive(Debug)]

@@ -70,9 +70,13 @@ fn auth(slots: usize) -> Auth {
     }
 }
 
+fn logins_with(auth: &Auth, check: Arc<dyn Check>) -> Logins {
+    Logins::new(auth, check, Turns::new(auth.login_concurrency))
+}
+
 /// Ann and Bob, whose passwords are `a` and `b`.
 fn users() -> Users {
-    users_in(Arc::new(Directory::new(Default::default())))
+    users_in(Arc::new(Directory::new(Default::default(), Turns::new(1))))
 }
 
 fn users_in(directory: Arc<Directory>) -> Users {
@@ -140,7 +144,7 @@ async fn until(condition: impl Fn() -> bool) {
 #[tokio::test]
 async fn an_unknown_user_and_a_wrong_password_cost_one_check_and_give_one_answer() {
     let recorder = Arc::new(Recorder::default());
-    let logins = Logins::new(&auth(1), Arc::clone(&recorder) as Arc<dyn Check>);
+    let logins = logins_with(&auth(1), Arc::clone(&recorder) as Arc<dyn Check>);
     let users = users();
     for (user, password) in [("ann", "wrong"), ("nobody", "a"), ("", ""), ("ann", "")] {
         let refused = verify(&logins, &users, user, password).await;
@@ -153,7 +157,7 @@ async fn an_unknown_user_and_a_wrong_password_cost_one_check_and_give_one_answer
 async fn a_user_who_does_not_exist_never_enters() {
     let gate = Arc::new(Gate::default());
     gate.open();
-    let logins = Logins::new(&auth(1), gate);
+    let logins = logins_with(&auth(1), gate);
     // Even when the check of the dummy hash says yes.
     let refused = verify(&logins, &users(), "nobody", "a").await;
     assert_eq!(refused, Err(Error::Unauthenticated));
@@ -162,7 +166,7 @@ async fn a_user_who_does_not_exist_never_enters() {
 #[tokio::test]
 async fn a_right_password_is_checked_once_and_a_wrong_one_every_time() {
     let recorder = Arc::new(Recorder::default());
-    let logins = Logins::new(&auth(1), Arc::clone(&recorder) as Arc<dyn Check>);
+    let logins = logins_with(&auth(1), Arc::clone(&recorder) as Arc<dyn Check>);
     let users = users();
     for _ in 0..3 {
         assert_eq!(verify(&logins, &users, "ann", "a").await, Ok(()));
@@ -183,7 +187,7 @@ async fn a_right_password_is_checked_once_and_a_wrong_one_every_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_burst_of_equal_logins_is_checked_once() {
     let recorder = Arc::new(Recorder::default());
-    let logins = Arc::new(Logins::new(
+    let logins = Arc::new(logins_with(
         &auth(1),
         Arc::clone(&recorder) as Arc<dyn Check>,
     ));
@@ -226,7 +230,7 @@ async fn as_many_run_at_once_as_configured_and_no_more() {
         failed_logins: 100,
         ..auth(2)
     };
-    let logins = Arc::new(Logins::new(&limits, Arc::clone(&pairs) as Arc<dyn Check>));
+    let logins = Arc::new(logins_with(&limits, Arc::clone(&pairs) as Arc<dyn Check>));
     let users = Arc::new(users());
     let all: Vec<_> = (0..10)
         .map(|i| {
@@ -243,7 +247,7 @@ async fn as_many_run_at_once_as_configured_and_no_more() {
 #[tokio::test]
 async fn the_queue_is_bounded() {
     let gate = Arc::new(Gate::default());
-    let logins = Arc::new(Logins::new(&auth(1), Arc::clone(&gate) as Arc<dyn Check>));
+    let logins = Arc::new(logins_with(&auth(1), Arc::clone(&gate) as Arc<dyn Check>));
     let users = Arc::new(users());
     let all: Vec<_> = (0..=WAITING_PER_PEER)
         .map(|_| {
@@ -267,7 +271,7 @@ async fn a_caller_who_goes_away_frees_no_slot_early_and_is_counted() {
         failed_logins: 1,
         ..auth(1)
     };
-    let logins = Arc::new(Logins::new(&limits, Arc::clone(&gate) as Arc<dyn Check>));
+    let logins = Arc::new(logins_with(&limits, Arc::clone(&gate) as Arc<dyn Check>));
     let users = Arc::new(users());
     let caller = {
         let (logins, users) = (Arc::clone(&logins), Arc::clone(&users));
@@ -290,7 +294,7 @@ async fn a_caller_who_goes_away_frees_no_slot_early_and_is_counted() {
 #[tokio::test]
 async fn too_many_wrong_passwords_are_refused_before_any_check() {
     let recorder = Arc::new(Recorder::default());
-    let logins = Logins::new(&auth(1), Arc::clone(&recorder) as Arc<dyn Check>);
+    let logins = logins_with(&auth(1), Arc::clone(&recorder) as Arc<dyn Check>);
     let users = users();
     assert_eq!(verify(&logins, &users, "ann", "a").await, Ok(()));
     for user in ["ann", "nobody"] {
@@ -322,8 +326,8 @@ async fn too_many_wrong_passwords_are_refused_before_any_check() {
 #[tokio::test]
 async fn a_remembered_password_is_forgotten_with_what_it_was_for() {
     let recorder = Arc::new(Recorder::default());
-    let logins = Logins::new(&auth(1), Arc::clone(&recorder) as Arc<dyn Check>);
-    let directory = Arc::new(Directory::new(Default::default()));
+    let logins = logins_with(&auth(1), Arc::clone(&recorder) as Arc<dyn Check>);
+    let directory = Arc::new(Directory::new(Default::default(), Turns::new(1)));
     let users = users_in(Arc::clone(&directory));
     let put = |version, user| directory.put(version, [Record::User(user)]);
     let known = async || {
@@ -357,21 +361,25 @@ async fn a_remembered_password_is_forgotten_with_what_it_was_for() {
 }
 
 #[tokio::test]
-async fn hashes_are_made_in_turn() {
+async fn hashes_are_made_in_turn_with_logins() {
     let gate = Arc::new(Gate::default());
-    let logins = Arc::new(Logins::new(&auth(1), Arc::clone(&gate) as Arc<dyn Check>));
+    let logins = Arc::new(logins_with(&auth(1), Arc::clone(&gate) as Arc<dyn Check>));
+    let directory = Arc::new(Directory::new(Default::default(), logins.turns.clone()));
     let login = {
         let (logins, users) = (Arc::clone(&logins), users());
         tokio::spawn(async move { verify(&logins, &users, "ann", "a").await })
     };
     until(|| gate.entered() == 1).await;
     let hash = {
-        let logins = Arc::clone(&logins);
-        tokio::spawn(async move { logins.hash(Zeroizing::new("secret".to_owned())).await })
+        let directory = Arc::clone(&directory);
+        tokio::spawn(async move { directory.hash(Secret::new("secret")).await })
     };
     until(|| logins.turns.waiting() == 1).await;
     gate.open();
     assert_eq!(login.await.unwrap(), Ok(()));
     let hash = hash.await.unwrap().unwrap();
     assert!(Argon2id.check(&hash, "secret"));
+    // A hash that somebody gives as a password is a password, and no hash.
+    let of_hash = directory.hash(Secret::new(hash.as_str())).await.unwrap();
+    assert!(of_hash != hash && Argon2id.check(&of_hash, &hash));
 }

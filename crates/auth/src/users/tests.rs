@@ -8,6 +8,7 @@ use super::admin::FILE;
 use super::*;
 use crate::access::Record;
 use crate::password::{Argon2id, Check, tests::cheap_hash};
+use crate::turns::Turns;
 
 struct House {
     data: tempfile::TempDir,
@@ -20,7 +21,7 @@ impl House {
         Self {
             data: tempfile::tempdir().unwrap(),
             config: Config::default(),
-            directory: Arc::new(Directory::new(Default::default())),
+            directory: Arc::new(Directory::new(Default::default(), Turns::new(1))),
         }
     }
 

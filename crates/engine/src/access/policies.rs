@@ -255,7 +255,7 @@ impl Tables for Alone {
 }
 
 /// The expression with who the caller is written into it.
-fn expression(text: &str, caller: &Authority, label: &str) -> Result<ast::Expr> {
+pub(super) fn expression(text: &str, caller: &Authority, label: &str) -> Result<ast::Expr> {
     let parsed = with_deep_stack(|| {
         let mut tokens = Tokenizer::new(&GenericDialect {}, text).tokenize()?;
         tokens.retain(|token| !matches!(token, Token::Whitespace(_)));

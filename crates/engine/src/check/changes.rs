@@ -315,7 +315,7 @@ fn is_same(a: &Ident, b: &Ident) -> bool {
     folded(a) == folded(b)
 }
 
-/// The name that an identifier stands for.
+/// The name that an identifier stands for: as written in quotes, else in lower case.
 pub(crate) fn folded(ident: &Ident) -> String {
     match ident.quote_style {
         Some(_) => ident.value.clone(),

@@ -8,12 +8,13 @@ use datafusion::sql::parser::Statement as Tree;
 use datafusion::sql::planner::object_name_to_table_reference;
 use datafusion::sql::sqlparser::ast::{ObjectName, Query, Statement, Visit, Visitor};
 
+use super::folded;
 use crate::deep::with_deep_stack;
 use crate::{Error, Result};
 
 mod expansion;
 
-use expansion::{Expansion, folded};
+use expansion::Expansion;
 
 /// Names in a statement.
 #[derive(Debug, Default)]

@@ -2,10 +2,10 @@
 
 use datafusion::sql::parser::ResetStatement;
 use datafusion::sql::sqlparser::ast::{
-    ContextModifier, Expr, Ident, ObjectName, Reset, Set, UnaryOperator, Use, Value,
+    ContextModifier, Expr, ObjectName, Reset, Set, UnaryOperator, Use, Value,
 };
 
-use super::SettingChange;
+use super::{SettingChange, folded};
 use crate::{Error, Result};
 
 pub(super) fn set(set: &Set) -> Result<SettingChange> {
@@ -105,14 +105,6 @@ fn schema_of(name: &ObjectName) -> Result<String> {
             "'{name}' is no schema of catalog {}",
             godwit_catalog::CATALOG
         ))),
-    }
-}
-
-fn folded(ident: &Ident) -> String {
-    if ident.quote_style.is_some() {
-        ident.value.clone()
-    } else {
-        ident.value.to_lowercase()
     }
 }
 

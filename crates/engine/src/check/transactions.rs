@@ -1,7 +1,8 @@
 use datafusion::sql::sqlparser::ast::{
-    Ident, Statement, TransactionAccessMode, TransactionIsolationLevel, TransactionMode,
+    Statement, TransactionAccessMode, TransactionIsolationLevel, TransactionMode,
 };
 
+use super::folded;
 use crate::{Error, Result};
 
 /// A statement that begins, ends or divides a transaction.
@@ -93,12 +94,4 @@ fn read_only(modes: &[TransactionMode]) -> Result<bool> {
         }
     }
     Ok(read_only)
-}
-
-/// Names without quotes are folded to lower case, as those of tables are.
-fn folded(name: &Ident) -> String {
-    match name.quote_style {
-        Some(_) => name.value.clone(),
-        None => name.value.to_lowercase(),
-    }
 }

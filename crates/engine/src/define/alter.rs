@@ -11,6 +11,7 @@ use godwit_lake::{Definition, NewColumn, Table, TableId};
 use super::columns::durable_columns;
 use super::places::Found;
 use super::{Defining, Rest, folded, reference, translate};
+use crate::access::{Named, Sight};
 use crate::check::Alteration;
 use crate::constants;
 use crate::deep::with_deep_stack;
@@ -109,7 +110,35 @@ impl Defining<'_> {
                 data_type: self.arrow_type(column, data_type)?,
             },
         };
+        match &definition {
+            Definition::DropColumn { column, .. } | Definition::RenameColumn { column, .. } => {
+                self.need_unnamed(&table, column, true)?;
+            }
+            Definition::SetType { column, .. } => self.need_unnamed(&table, column, false)?,
+            _ => {}
+        }
         self.apply(definition)
+    }
+
+    /// Whether no policy and no mask names a column, and, where it goes or gets another name, no grant.
+    fn need_unnamed(&self, table: &Table, column: &str, granted_too: bool) -> Result<()> {
+        let caller = self.state.authority();
+        let lake = self.lake();
+        let relation = Sight::new(caller, &lake).relation(&table.schema, &table.name);
+        let Some(relation) = relation else {
+            return Ok(());
+        };
+        let label = format!("{}.{}", table.schema, table.name);
+        let named = Named {
+            of: &relation,
+            label: &label,
+            column,
+        };
+        named.by_no_rule(caller)?;
+        if granted_too {
+            named.by_no_grant(caller)?;
+        }
+        Ok(())
     }
 
     fn table_of(&self, id: TableId) -> Result<Arc<Table>> {

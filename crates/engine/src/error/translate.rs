@@ -131,10 +131,7 @@ impl Error {
         let message = error.to_string();
         match error {
             Auth::Denied { .. } => Self::Denied { message },
-            Auth::Password { .. } => Self::InvalidInput { message },
-            Auth::Account { .. } | Auth::Token { .. } => Self::InvalidInput { message },
-            Auth::UserExists { .. } => Self::AlreadyExists { message },
-            Auth::NoSuchUser { .. } => Self::NotFound { message },
+            Auth::Password { .. } | Auth::Token { .. } => Self::InvalidInput { message },
             Auth::Busy | Auth::Throttled { .. } => Self::ResourcesExhausted { message },
             Auth::Contended => Self::Aborted { message },
             Auth::Unavailable { .. } | Auth::IssuerAway { .. } => Self::Unavailable { message },

@@ -13,11 +13,12 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
-use godwit_auth::access::Authority;
+
+use crate::session::Caller;
 
 /// Who asks, in the options of a query.
 #[derive(Debug, Clone)]
-pub(crate) struct Asker(pub(crate) Arc<Authority>);
+pub(crate) struct Asker(pub(crate) Arc<Caller>);
 
 /// One of the functions.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -72,9 +73,10 @@ impl ScalarUDFImpl for AboutAsker {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let Some(Asker(asker)) = args.config_options.extensions.get::<Asker>() else {
+        let Some(Asker(caller)) = args.config_options.extensions.get::<Asker>() else {
             return exec_err!("{} is known when a query runs, and not before", self.name());
         };
+        let asker = &caller.authority;
         if self.answer != Answer::HasRole {
             let user = ScalarValue::from(asker.user());
             return Ok(ColumnarValue::Scalar(user));

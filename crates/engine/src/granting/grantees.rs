@@ -1,5 +1,6 @@
 //! Who something is granted to.
 
+use godwit_auth::ANONYMOUS;
 use godwit_auth::access::{Access, BUILT_IN, Grantee};
 
 use crate::check::GranteeName;
@@ -74,6 +75,11 @@ pub(super) fn check_new_name(access: &Access, what: &str, name: &str) -> Result<
             "'{}' is no name of a {what}: it has 1 to {NAME_BYTES} bytes without colons, slashes, commas, quotes, control \
              characters and spaces at either end",
             name.chars().take(NAME_BYTES).collect::<String>()
+        )));
+    }
+    if name == ANONYMOUS {
+        return Err(Error::invalid(format!(
+            "'{name}' is no name of a {what}: whoever calls is called so where nobody has to log in"
         )));
     }
     if matches!(name, "current_user" | "session_user" | "user" | "all") {

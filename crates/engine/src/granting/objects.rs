@@ -47,6 +47,19 @@ pub(crate) struct Known {
     pub(crate) owner: Option<String>,
 }
 
+/// What is in the lake no more: no number is given twice.
+pub(super) struct Gone {
+    /// The first number that nothing had yet.
+    next: i64,
+    there: BTreeMap<ObjectKey, Known>,
+}
+
+impl Gone {
+    pub(super) fn has(&self, key: &ObjectKey) -> bool {
+        key.id().is_some_and(|id| id < self.next) && !self.there.contains_key(key)
+    }
+}
+
 /// The names of all schemas, tables and views of the lake by their keys.
 pub(crate) fn known(state: &LakeState) -> BTreeMap<ObjectKey, Known> {
     let mut all = BTreeMap::new();
@@ -62,7 +75,8 @@ pub(crate) fn known(state: &LakeState) -> BTreeMap<ObjectKey, Known> {
         };
         add(schema.id.0, "schema", None, &schema.owner);
         for table in schema.tables.values() {
-            add(table.id.0, "table", Some(&table.name), &table.owner);
+            let id = table.known_by().0;
+            add(id, "table", Some(&table.name), &table.owner);
         }
         for view in schema.views.values() {
             add(view.id.0, "view", Some(&view.name), &view.owner);
@@ -86,7 +100,7 @@ impl Object {
             let columns = table.columns.iter();
             let columns = columns.map(|column| column.field.name().clone());
             (
-                table.id.0,
+                table.known_by().0,
                 &table.owner,
                 Kind::Table,
                 Some(columns.collect()),
@@ -270,6 +284,20 @@ impl Asking<'_> {
             "{} has no column '{name}'{hint}",
             object.shown()
         )))
+    }
+
+    /// # Errors
+    /// When the lake does not answer.
+    pub(super) async fn gone(&self) -> Result<Gone> {
+        let lake = &self.inner.lake;
+        let failed = |error| Error::from_lake(&error, "access");
+        // In this order, so that what is made meanwhile is not taken for gone.
+        let next = lake.next_number().await.map_err(failed)?;
+        let newest = lake.latest().await.map_err(failed)?;
+        Ok(Gone {
+            next,
+            there: known(newest.state()),
+        })
     }
 
     /// What a user owns, as messages call it.

@@ -8,6 +8,7 @@ use godwit_auth::access::{
 };
 
 use super::grantees::{check_new_name, grantee, role};
+use super::objects::Gone;
 use super::{Asking, Decide};
 use crate::check::GranteeName;
 use crate::{Error, Result};
@@ -28,9 +29,9 @@ impl Asking<'_> {
         }))
     }
 
-    pub(super) fn drop_role(&self, name: &str, if_exists: bool) -> Result<Decide> {
+    pub(super) async fn drop_role(&self, name: &str, if_exists: bool) -> Result<Decide> {
         self.need_admin("drop a role")?;
-        let name = name.to_owned();
+        let (name, gone) = (name.to_owned(), self.gone().await?);
         Ok(Box::new(move |access| {
             if BUILT_IN.contains(&name.as_str()) {
                 return Err(Error::invalid(format!(
@@ -45,7 +46,7 @@ impl Asking<'_> {
             let mut members = Members::of(access);
             members.leave_all(&name);
             changes.extend(members.changes());
-            changes.extend(without(access, &Grantee::Role(name))?);
+            changes.extend(without(access, &Grantee::Role(name), &gone)?);
             Ok(changes)
         }))
     }
@@ -213,22 +214,34 @@ fn member(access: &Access, name: String, roles: BTreeSet<String>) -> Option<Chan
     Some(Change::Put(Record::User(user)))
 }
 
-/// Takes away what was granted to somebody who goes.
+/// Takes away what was granted to somebody who goes, and the policies and masks of tables that are gone.
 ///
 /// # Errors
-/// [`Error::InvalidInput`] when a policy or mask is for them: without it, others might see more.
-pub(super) fn without(access: &Access, gone: &Grantee) -> Result<Vec<Change>> {
-    let policies = access.policies().filter(|policy| policy.to == *gone);
-    let policies = policies.map(|policy| ("policy", &policy.name));
-    let masks = access.masks().filter(|mask| mask.to == *gone);
-    let masks = masks.map(|mask| ("mask", &mask.name));
-    if let Some((kind, name)) = policies.chain(masks).next() {
-        let (Grantee::Role(who) | Grantee::User(who)) = gone;
-        return Err(Error::invalid(format!(
-            "'{who}' cannot be dropped: {kind} '{name}' is for it; drop that first (SHOW POLICIES and SHOW MASKS list them)"
-        )));
+/// [`Error::InvalidInput`] when a policy or mask of another table is for them: without it, others might see more.
+pub(super) fn without(access: &Access, leaver: &Grantee, gone: &Gone) -> Result<Vec<Change>> {
+    let policies = access.policies().filter(|policy| policy.to == *leaver);
+    let policies = policies.map(|policy| {
+        let key = RecordKey::policy(&policy.table, &policy.name);
+        ("policy", &policy.name, &policy.table, key)
+    });
+    let masks = access.masks().filter(|mask| mask.to == *leaver);
+    let masks = masks.map(|mask| {
+        let key = RecordKey::mask(&mask.table, &mask.name);
+        ("mask", &mask.name, &mask.table, key)
+    });
+    let mut changes = Vec::new();
+    for (kind, name, table, key) in policies.chain(masks) {
+        if !gone.has(table) {
+            let (Grantee::Role(who) | Grantee::User(who)) = leaver;
+            return Err(Error::invalid(format!(
+                "'{who}' cannot be dropped: {kind} '{name}' is for it; drop that first (SHOW POLICIES and SHOW MASKS list \
+                 them)"
+            )));
+        }
+        changes.push(Change::Remove(key));
     }
-    let grants = access.grants().filter(|grant| grant.grantee == *gone);
+    let grants = access.grants().filter(|grant| grant.grantee == *leaver);
     let removed = grants.map(|grant| RecordKey::grant(&grant.grantee, &grant.scope));
-    Ok(removed.map(Change::Remove).collect())
+    changes.extend(removed.map(Change::Remove));
+    Ok(changes)
 }

@@ -128,7 +128,7 @@ impl Asking<'_> {
         }))
     }
 
-    pub(super) fn drop_user(&self, name: &str, if_exists: bool) -> Result<Decide> {
+    pub(super) async fn drop_user(&self, name: &str, if_exists: bool) -> Result<Decide> {
         self.need_admin("drop a user")?;
         if name == self.authority.user() {
             return Err(Error::invalid(
@@ -136,6 +136,7 @@ impl Asking<'_> {
             ));
         }
         let (name, owned, rules) = (name.to_owned(), self.owned_by(name), self.inner.user_rules);
+        let gone = self.gone().await?;
         Ok(Box::new(move |access| {
             if if_exists && !has_user(access, &name) {
                 return Ok(Vec::new());
@@ -151,7 +152,7 @@ impl Asking<'_> {
                 Change::Remove(RecordKey::user(name)),
                 rules.revoke(Revoked::User(name.clone())),
             ];
-            changes.extend(roles::without(access, &Grantee::User(name.clone()))?);
+            changes.extend(roles::without(access, &Grantee::User(name.clone()), &gone)?);
             Ok(changes)
         }))
     }

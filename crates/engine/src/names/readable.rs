@@ -32,7 +32,7 @@ impl Lookup<'_> {
         let Some(relation) = sight.relation(schema, name) else {
             return true;
         };
-        let is_there = match (self.present, relation.key.id()) {
+        let is_there = match (self.present, self.number(schema, name)) {
             (Some(present), Some(id)) => {
                 present.table_of(TableId(id)).is_some()
                     || present
@@ -43,6 +43,14 @@ impl Lookup<'_> {
             _ => true,
         };
         self.reader.sees(&relation) && (is_there || self.reader.owns_relation(&relation))
+    }
+
+    /// The number in the lake of the table or view of that name that this statement sees, which is not always the one
+    /// that grants know it by.
+    fn number(&self, schema: &str, name: &str) -> Option<i64> {
+        let state = self.seen.lake().ok()?.state();
+        let table = state.table(schema, name).map(|table| table.id.0);
+        table.or_else(|| state.view(schema, name).map(|view| view.id.0))
     }
 
     /// Refuses to read what may not be read at all.
@@ -88,7 +96,7 @@ impl Lookup<'_> {
         let rows = scan(&table, &named).map_err(translate)?;
         let is_guarded = rules.is_some();
         if let Some(rules) = &rules {
-            let durable = relation.key.id().map(TableId);
+            let durable = self.number(&table.schema, name).map(TableId);
             let now = durable.and_then(|id| self.present?.table_of(id));
             rules.check_masks(|column| match now {
                 Some(now) => now.column(column).is_some(),

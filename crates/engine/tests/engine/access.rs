@@ -6,6 +6,8 @@ mod any;
 mod bypass;
 #[path = "access/changing.rs"]
 mod changing;
+#[path = "access/elsewhere.rs"]
+mod elsewhere;
 #[path = "access/listing.rs"]
 mod listing;
 #[path = "access/matrix.rs"]

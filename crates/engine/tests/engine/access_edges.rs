@@ -1,6 +1,7 @@
 //! What SQL grants, and what then holds: views of owners, renamed columns under masks and policies, revocations, events.
 
 use godwit_audit::Event;
+use godwit_engine::Error;
 
 use super::court::Court;
 
@@ -84,6 +85,166 @@ async fn a_policy_whose_column_is_gone_hides_everything() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_column_that_rules_and_grants_name_stays() {
+    let court = Court::furnished().await;
+    let made = [
+        "ALTER TABLE people ADD COLUMN free INT",
+        "GRANT SELECT (name, id), UPDATE (name) ON people TO readers",
+        "CREATE MASK pay ON people (salary) TO readers USING (id * 0.5)",
+        "CREATE POLICY own ON people TO readers USING (lower(\"name\") = current_user() OR has_role('free'))",
+    ];
+    court.all("ada", &made).await;
+    for (change, said) in [
+        (
+            "RENAME COLUMN salary TO pay",
+            "column 'salary' of table 'main.people' stays as it is, for mask 'pay' names it; DROP MASK pay ON main.people first",
+        ),
+        ("DROP COLUMN salary", "DROP MASK pay ON main.people first"),
+        ("DROP COLUMN id", "DROP MASK pay ON main.people first"),
+        (
+            "ALTER COLUMN id TYPE BIGINT",
+            "DROP MASK pay ON main.people first",
+        ),
+        (
+            "RENAME COLUMN name TO called",
+            "DROP POLICY own ON main.people first",
+        ),
+        (
+            "DROP COLUMN free, DROP COLUMN IF EXISTS name",
+            "DROP POLICY own ON main.people first",
+        ),
+    ] {
+        for user in ["ada", "root"] {
+            let sql = format!("ALTER TABLE people {change}");
+            let error = court.error(user, &sql).await;
+            assert!(matches!(error, Error::InvalidInput { .. }), "{error:?}");
+            assert!(error.to_string().contains(said), "{sql}: {error}");
+        }
+    }
+    // Who may change the table and does not own it is not told what hides what from whom.
+    let usage = ["GRANT USAGE ON SCHEMA main TO bob"];
+    court.all("root", &usage).await;
+    court.all("ada", &["GRANT DROP ON people TO bob"]).await;
+    let error = court
+        .error("bob", "ALTER TABLE people RENAME COLUMN salary TO pay")
+        .await
+        .to_string();
+    assert!(
+        error.contains("stays as it is") && !error.contains("'pay'"),
+        "{error}"
+    );
+
+    court
+        .all(
+            "ada",
+            &["DROP POLICY own ON people", "DROP MASK pay ON people"],
+        )
+        .await;
+    for change in ["RENAME COLUMN name TO called", "DROP COLUMN name"] {
+        let sql = format!("ALTER TABLE people {change}");
+        let error = court.error("ada", &sql).await.to_string();
+        let said = "REVOKE SELECT (name) ON main.people FROM readers first";
+        assert!(error.contains(said), "{sql}: {error}");
+    }
+    let free = [
+        "ALTER TABLE people ALTER COLUMN id TYPE BIGINT",
+        "REVOKE SELECT (name), UPDATE (name) ON people FROM readers",
+        "ALTER TABLE people RENAME COLUMN name TO called",
+        "ALTER TABLE people DROP COLUMN salary, DROP COLUMN free",
+    ];
+    court.all("ada", &free).await;
+}
+
+#[tokio::test]
+async fn rules_survive_the_name_of_their_table_and_go_with_the_table() {
+    let court = Court::furnished().await;
+    let made = [
+        "INSERT INTO people VALUES (1, 'x', 4711), (2, 'y', 4712)",
+        "GRANT SELECT ON people TO readers",
+        "CREATE POLICY one ON people TO readers USING (id = 1)",
+        "CREATE MASK pay ON people (salary) TO readers USING (0)",
+        "DROP VIEW names",
+        "ALTER TABLE people RENAME TO persons",
+    ];
+    court.all("ada", &made).await;
+    court.all("root", &["GRANT readers TO bob"]).await;
+    let seen = court.rows("bob", "SELECT id, name, salary FROM persons");
+    assert_eq!(seen.await, ["1 x 0.0"]);
+    let listed = court.rows("ada", "SELECT table_name FROM system.policies");
+    assert_eq!(listed.await, ["persons"]);
+    let error = court.error("root", "DROP ROLE readers").await.to_string();
+    assert!(error.contains("policy 'one' is for it"), "{error}");
+
+    court.all("ada", &["DROP TABLE persons"]).await;
+    let left = "SELECT count(*) FROM system.policies, system.masks";
+    assert_eq!(court.rows("root", left).await, ["0"]);
+    // Nobody could drop them any more.
+    court.all("root", &["DROP ROLE readers"]).await;
+    assert_eq!(court.directory().current().policies().count(), 0);
+    assert_eq!(court.directory().current().masks().count(), 0);
+}
+
+#[tokio::test]
+async fn what_is_restored_shows_no_more_than_it_did() {
+    let court = Court::furnished().await;
+    let made = [
+        "GRANT SELECT ON FUTURE TABLES IN SCHEMA main TO readers",
+        "GRANT readers TO bob",
+    ];
+    court.all("root", &made).await;
+    let made = [
+        "CREATE TABLE pay (id INT, salary INT)",
+        "INSERT INTO pay VALUES (1, 4711), (2, 4712)",
+        "CREATE VIEW pays AS SELECT * FROM pay",
+        "CREATE POLICY one ON pay TO readers USING (id = 1)",
+        "CREATE MASK pay ON pay (salary) TO readers USING (0)",
+    ];
+    court.all("ada", &made).await;
+    let newest = "SELECT max(snapshot_id) FROM system.snapshots";
+    let then = court.rows("root", newest).await.remove(0);
+    for (at, gone) in [
+        "DROP TABLE pay",
+        "ALTER TABLE pay ADD COLUMN more INT DEFAULT 7",
+        "DROP TABLE pay",
+        "CREATE OR REPLACE TABLE pay AS SELECT 3 AS other",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        court.all("ada", &[gone]).await;
+        if at == 3 {
+            // Another thing is known by itself, and what comes back in its place by what that is.
+            court
+                .all(
+                    "ada",
+                    &["CREATE POLICY none ON pay TO readers USING (false)"],
+                )
+                .await;
+        }
+        let restored = format!("CALL restore('main.pay', {then})");
+        court.all("root", &[&restored]).await;
+        let seen: &[&str] = if at == 3 { &[] } else { &["1 0"] };
+        for table in ["pay", "pays"] {
+            let sql = format!("SELECT id, salary FROM {table}");
+            assert_eq!(court.rows("bob", &sql).await, seen, "{gone}: {table}");
+        }
+        let all = "SELECT sum(salary) FROM pay";
+        for user in ["ada", "root"] {
+            assert_eq!(court.rows(user, all).await, ["9423"], "{gone}");
+        }
+        let past = format!("SELECT id, salary FROM pay AT (VERSION => {then})");
+        if let Ok(rows) = court.run("bob", &past).await {
+            assert!(!format!("{rows:?}").contains("471"), "{gone}: {rows:?}");
+        }
+    }
+    // It goes on to be what grants, policies and masks are about.
+    let listed = court.rows("ada", "SELECT name, table_name FROM system.policies");
+    assert_eq!(listed.await, ["none pay"]);
+    court.all("ada", &["DROP POLICY none ON pay"]).await;
+    assert_eq!(court.rows("bob", "SELECT count(*) FROM pay").await, ["2"]);
 }
 
 #[tokio::test]

@@ -29,6 +29,11 @@ pub(crate) struct Court {
 
 impl Court {
     pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With a changed configuration.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("orders.csv"), "id,amount\n1,10\n").unwrap();
         let mut config = Config {
@@ -51,6 +56,7 @@ impl Court {
             };
             config.users.insert(name.to_owned(), user);
         }
+        change(&mut config);
         fs::create_dir_all(&config.data_dir).unwrap();
         let (authenticator, _) = Authenticator::start(&config, &config.data_dir).unwrap();
         let directory = Arc::clone(authenticator.directory());

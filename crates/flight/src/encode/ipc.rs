@@ -3,42 +3,49 @@ use std::collections::VecDeque;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
-use arrow_flight::FlightData;
 use arrow_ipc::CompressionType;
-use arrow_ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions};
+use arrow_ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteOptions, StreamEncoder};
 use godwit_config::WireCompression;
+
+use super::message::{Message, messages};
 
 /// Writes the messages of one stream: the schema, then batches. All that knows how bytes are laid out, so that another
 /// way of framing needs to replace nothing else.
 pub(super) struct Writer {
-    generator: IpcDataGenerator,
-    dictionaries: DictionaryTracker,
+    encoder: StreamEncoder,
     options: IpcWriteOptions,
-    context: IpcWriteContext,
+    /// The encoder writes the schema before its first batch, and here it went out already.
+    began: bool,
 }
 
 impl Writer {
     /// # Errors
-    /// When the codec is not built in.
-    pub(super) fn new(compression: WireCompression) -> Result<Self, ArrowError> {
+    /// When the codec is not built in, or the schema cannot be said in a message.
+    pub(super) fn new(schema: &Schema, compression: WireCompression) -> Result<Self, ArrowError> {
         let codec = match compression {
             WireCompression::None => None,
             WireCompression::Lz4 => Some(CompressionType::LZ4_FRAME),
             WireCompression::Zstd => Some(CompressionType::ZSTD),
         };
+        let options = IpcWriteOptions::default().try_with_compression(codec)?;
         Ok(Self {
-            generator: IpcDataGenerator::default(),
-            dictionaries: DictionaryTracker::new(false),
-            options: IpcWriteOptions::default().try_with_compression(codec)?,
-            context: IpcWriteContext::default(),
+            encoder: StreamEncoder::try_new_with_options(schema, options.clone())?,
+            options,
+            began: false,
         })
     }
 
     /// The first message of a stream. It has no descriptor: the client knows what it asked for.
-    pub(super) fn schema(&mut self, schema: &Schema) -> FlightData {
-        self.generator
-            .schema_to_bytes_with_dictionary_tracker(schema, &mut self.dictionaries, &self.options)
-            .into()
+    pub(super) fn schema(&self, schema: &Schema) -> Message {
+        let encoded = IpcDataGenerator::default().schema_to_bytes_with_dictionary_tracker(
+            schema,
+            &mut DictionaryTracker::new(false),
+            &self.options,
+        );
+        Message {
+            header: encoded.ipc_message.into(),
+            body: Vec::new(),
+        }
     }
 
     /// Adds the message of a batch, and before it those of the dictionaries that the client does not have: a dictionary
@@ -46,16 +53,11 @@ impl Writer {
     pub(super) fn batch(
         &mut self,
         batch: &RecordBatch,
-        out: &mut VecDeque<FlightData>,
+        out: &mut VecDeque<Message>,
     ) -> Result<(), ArrowError> {
-        let (dictionaries, batch) = self.generator.encode(
-            batch,
-            &mut self.dictionaries,
-            &self.options,
-            &mut self.context,
-        )?;
-        out.extend(dictionaries.into_iter().map(FlightData::from));
-        out.push_back(batch.into());
+        let encoded = messages(self.encoder.encode(batch)?)?;
+        let schema = usize::from(!std::mem::replace(&mut self.began, true));
+        out.extend(encoded.into_iter().skip(schema));
         Ok(())
     }
 }

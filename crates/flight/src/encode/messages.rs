@@ -5,11 +5,11 @@ use std::task::{Context, Poll};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, FieldRef, Schema};
-use arrow_flight::FlightData;
 use futures::{Stream, StreamExt};
 use godwit_config::{WireCompression, WireProfile};
 
 use super::convert::{convert, largest_dictionary};
+use super::message::Message;
 use super::{LARGEST_MESSAGE, WireSchema, ipc::Writer, size::message_bytes};
 use crate::{Error, Result};
 
@@ -36,7 +36,7 @@ pub(crate) struct Messages<S> {
     /// In wire form, each too small for a message of its own, with the bytes they take together.
     small: Vec<RecordBatch>,
     small_bytes: usize,
-    ready: VecDeque<FlightData>,
+    ready: VecDeque<Message>,
 }
 
 impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
@@ -44,7 +44,7 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
     /// they are compressed.
     ///
     /// # Errors
-    /// When the codec is not built in.
+    /// When the codec is not built in, or the schema cannot be said in a message.
     pub(crate) fn new(
         source: S,
         schema: WireSchema,
@@ -52,7 +52,7 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
         message_bytes: usize,
     ) -> Result<Self> {
         let target = message_bytes.clamp(1, LARGEST_MESSAGE);
-        let mut writer = Writer::new(compression)?;
+        let writer = Writer::new(schema.schema(), compression)?;
         let ready = VecDeque::from([writer.schema(schema.schema())]);
         let max_rows = most_rows(schema.schema());
         Ok(Self {
@@ -78,7 +78,7 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
         }
     }
 
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<FlightData>>> {
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message>>> {
         loop {
             if let Some(message) = self.ready.pop_front() {
                 return Poll::Ready(Some(Ok(message)));
@@ -207,7 +207,7 @@ fn most_rows(schema: &Schema) -> usize {
 }
 
 impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Stream for Messages<S> {
-    type Item = Result<FlightData>;
+    type Item = Result<Message>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();

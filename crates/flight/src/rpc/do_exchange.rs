@@ -1,5 +1,5 @@
 use arrow_flight::FlightData;
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use godwit_auth::Intent;
 use godwit_protocol::{Command, Descriptor};
 
@@ -38,5 +38,6 @@ pub(crate) async fn run(
     let engine = &flight.engine;
     let statement = engine.exchange(&session, &permit, &sql, upload).await?;
     let format = call.format(&session);
-    query_rows(flight, call, &session, &statement, format, statement.id).await
+    let rows = query_rows(flight, call, &session, &statement, format, statement.id).await?;
+    Ok(rows.map_ok(FlightData::from).boxed())
 }

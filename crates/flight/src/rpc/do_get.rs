@@ -3,7 +3,7 @@ use std::task::{Context, Poll};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
-use arrow_flight::{FlightData, Ticket as FlightTicket};
+use arrow_flight::Ticket as FlightTicket;
 use futures::{Stream, StreamExt};
 use godwit_auth::Intent;
 use godwit_engine::{Engine, Origin, QueryStream, Session, Statement, StatementKind};
@@ -13,7 +13,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::misplaced;
 use crate::call::Call;
-use crate::encode::{Messages, WireSchema, one_batch};
+use crate::encode::{Message, Messages, WireSchema, one_batch};
 use crate::running::Sending;
 use crate::service::{Answers, answers};
 use crate::status::QueryId;
@@ -32,7 +32,7 @@ pub(crate) async fn run(
     flight: &Flight,
     call: &Call,
     ticket: FlightTicket,
-) -> Result<Answers<FlightData>> {
+) -> Result<Answers<Message>> {
     if !is_sealed(&ticket.ticket) {
         let command = Command::decode(&ticket.ticket)?;
         return command_rows(flight, call, command).await;
@@ -104,11 +104,7 @@ fn keeps(promised: [u8; 32], schema: &Schema, format: WireFormat) -> Result<()> 
     }
 }
 
-async fn command_rows(
-    flight: &Flight,
-    call: &Call,
-    command: Command,
-) -> Result<Answers<FlightData>> {
+async fn command_rows(flight: &Flight, call: &Call, command: Command) -> Result<Answers<Message>> {
     match command {
         Command::Statement { query, transaction } => {
             let permit = call.permit(flight, Intent::Query)?;
@@ -146,13 +142,13 @@ fn returned(
     call: &Call,
     session: &std::sync::Arc<Session>,
     id: StatementId,
-) -> Result<Answers<FlightData>> {
+) -> Result<Answers<Message>> {
     let permit = call.permit(flight, Intent::Query)?;
     let rows = flight.engine.read_kept(&permit, id, 0)?;
     sent(flight, id, rows, call.format(session))
 }
 
-async fn prepared_rows(flight: &Flight, call: &Call, handle: &[u8]) -> Result<Answers<FlightData>> {
+async fn prepared_rows(flight: &Flight, call: &Call, handle: &[u8]) -> Result<Answers<Message>> {
     let (session, handle) = call.prepared(flight, handle)?;
     let id = handle.statement;
     let permit = call.permit(flight, Intent::Query)?;
@@ -184,7 +180,7 @@ pub(super) async fn query_rows(
     statement: &Statement,
     format: WireFormat,
     run: StatementId,
-) -> Result<Answers<FlightData>> {
+) -> Result<Answers<Message>> {
     let permit = call.permit(flight, Intent::Query)?;
     let engine: &Engine = &flight.engine;
     let rows = engine.query(session, &permit, statement).await?;
@@ -197,7 +193,7 @@ fn sent(
     run: StatementId,
     rows: QueryStream,
     format: WireFormat,
-) -> Result<Answers<FlightData>> {
+) -> Result<Answers<Message>> {
     let schema = WireSchema::new(&rows.schema(), format.profile);
     let max_rows = rows.max_batch_rows().unwrap_or(usize::MAX);
     let sending = flight.running.enter(run, Some(rows.canceller()));
@@ -212,7 +208,7 @@ fn sent(
     Ok(answers(QueryId::of(run), messages))
 }
 
-fn batch(flight: &Flight, call: &Call, batch: RecordBatch) -> Result<Answers<FlightData>> {
+fn batch(flight: &Flight, call: &Call, batch: RecordBatch) -> Result<Answers<Message>> {
     let messages = one_batch(batch, flight.options.message_bytes)?;
     Ok(answers(call.id, messages))
 }

@@ -100,10 +100,7 @@ fn table() -> Vec<(Error, Code)> {
             },
             Code::ResourceExhausted,
         ),
-        (Auth::Account { why: text() }, Code::InvalidArgument),
         (Auth::Token { why: text() }, Code::InvalidArgument),
-        (Auth::UserExists { user: text() }, Code::AlreadyExists),
-        (Auth::NoSuchUser { user: text() }, Code::NotFound),
         (
             Auth::Unavailable {
                 why: "w".to_owned(),

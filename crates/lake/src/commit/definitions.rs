@@ -6,7 +6,7 @@ use super::Commit;
 use super::diff::Definitions;
 use super::inlined::quoted;
 use super::values::text;
-use crate::state::load::{COMMENT_TAG, KEYS_TAG, OWNER_TAG};
+use crate::state::load::{COMMENT_TAG, KEYS_TAG, ORIGIN_TAG, OWNER_TAG};
 use crate::types::{self, TYPES_TAG};
 use crate::{Error, Result, Schema, Table, View};
 
@@ -112,6 +112,9 @@ impl Commit<'_> {
         self.set_tag(id, COMMENT_TAG, None, table.comment.as_deref())
             .await?;
         self.set_tag(id, OWNER_TAG, None, table.owner.as_deref())
+            .await?;
+        let origin = table.origin.map(|origin| origin.0.to_string());
+        self.set_tag(id, ORIGIN_TAG, None, origin.as_deref())
             .await?;
         self.set_tag(id, KEYS_TAG, None, keys(table)?.as_deref())
             .await?;

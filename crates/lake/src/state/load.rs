@@ -20,6 +20,8 @@ pub(crate) const KEYS_TAG: &str = "godwit.keys";
 pub(crate) const COMMENT_TAG: &str = "comment";
 /// The tag of a schema, table or view that names the user whose it is.
 pub(crate) const OWNER_TAG: &str = "godwit.owner";
+/// The tag of a table that was made anew: the number of the one that it goes by.
+pub(crate) const ORIGIN_TAG: &str = "godwit.origin";
 
 /// What lives at the snapshot `$1`.
 const LIVE: &str = "begin_snapshot <= $1 AND (end_snapshot IS NULL OR end_snapshot > $1)";
@@ -347,6 +349,7 @@ fn table(
         keys,
         comment: tag(tags, COMMENT_TAG),
         owner: tag(tags, OWNER_TAG),
+        origin: tag(tags, ORIGIN_TAG).and_then(|id| id.parse().ok().map(TableId)),
         last_column: ColumnId(about.last_columns.get(&id).copied().unwrap_or_default()),
         schema_version: about.versions.get(&id).copied().unwrap_or_default(),
         read_only: read_only(id, &columns, about),

@@ -43,6 +43,7 @@ fn table(columns: Vec<Column>) -> Table {
         keys: Vec::new(),
         comment: None,
         owner: None,
+        origin: None,
         schema_version: 1,
         read_only: None,
     }

@@ -45,6 +45,7 @@ impl Staged {
             } => self.create_view(&schema, name, sql, aliases, replace),
             D::DropView { schema, name } => self.drop_view(&schema, &name),
             D::Comment { on, text } => self.comment(on, text),
+            D::SetOrigin { table, origin } => self.set_origin(table, origin),
             D::SetOwner { of, owner } => self.set_owner(of, owner),
         }
     }
@@ -122,6 +123,12 @@ impl Staged {
     fn drop_view(&mut self, schema: &str, name: &str) -> Result<()> {
         let removed = self.schema_mut(schema)?.views.remove(name);
         removed.map(drop).ok_or_else(|| no_view(schema, name))
+    }
+
+    fn set_origin(&mut self, table: TableId, origin: TableId) -> Result<()> {
+        let mut table = self.table(table)?.as_ref().clone();
+        table.origin = Some(origin);
+        self.put_table(table)
     }
 
     fn set_owner(&mut self, of: Owned, owner: String) -> Result<()> {

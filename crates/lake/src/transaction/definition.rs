@@ -109,6 +109,13 @@ pub enum Definition {
         /// The text; `None` takes it away.
         text: Option<String>,
     },
+    /// Goes from now on by the number of the table that it was made anew from.
+    SetOrigin {
+        /// The table.
+        table: TableId,
+        /// What it goes by.
+        origin: TableId,
+    },
     /// Another user's from now on.
     SetOwner {
         /// What.

@@ -37,6 +37,7 @@ impl Staged {
             keys: Vec::new(),
             comment: None,
             owner: self.owner.clone(),
+            origin: None,
             schema_version: 0,
             read_only: None,
         };

@@ -155,8 +155,22 @@ async fn what_is_restored_is_whose_it_was() {
     let latest = lake.latest().await.unwrap();
     let table = latest.state().table("main", "t").unwrap();
     assert_eq!(table.owner.as_deref(), Some("ada"), "as it was");
+    assert_ne!(table.id, id);
+    assert_eq!(table.known_by(), id, "what is kept of it is about this one");
     let view = latest.state().view("main", "v").unwrap();
     assert_eq!(view.owner.as_deref(), Some("bob"), "as it is");
+
+    let again = lake.begin().await.unwrap();
+    let table = table.id;
+    again.define(Definition::DropTable { table }).unwrap();
+    again.commit().await.unwrap();
+    let again = lake.begin().await.unwrap();
+    let scope = Scope::Table("main".to_owned(), "t".to_owned());
+    again.restore(&latest, &scope).await.unwrap();
+    again.commit().await.unwrap();
+    let latest = place.open().await.unwrap().latest().await.unwrap();
+    let table = latest.state().table("main", "t").unwrap();
+    assert_eq!(table.known_by(), id, "nor does that change the next time");
 }
 
 fn view(name: &str, sql: &str) -> Definition {

@@ -2,28 +2,22 @@
 
 use super::*;
 use crate::{
-    access::{Record, StoredUser},
-    directory::Change,
+    access::{Record, Revocation, Revoked, StoredUser},
     mint::Mint,
 };
 
-/// Makes changes as a store would keep them.
-fn apply(authenticator: &Authenticator, changes: Vec<Change>) {
+/// Has all tokens be worthless that were issued until now: of a user, or of an id.
+fn revoke(authenticator: &Authenticator, revoked: Revoked) {
     let directory = authenticator.directory();
     let access = directory.current();
-    let users = access.users().cloned().map(Record::User);
-    let revocations = access.revocations().cloned().map(Record::Revocation);
-    let mut records: Vec<_> = users.chain(revocations).collect();
-    for change in changes {
-        match change {
-            Change::Put(record) => {
-                records.retain(|known| known.key() != record.key());
-                records.push(record);
-            }
-            Change::Remove(key) => records.retain(|known| known.key() != key),
-        }
-    }
-    directory.put(access.version() + 1, records);
+    let before = seconds(SystemTime::now()) + 1;
+    let revocation = Record::Revocation(Revocation {
+        revoked,
+        before,
+        until: before + 3600,
+    });
+    let known = access.revocations().cloned().map(Record::Revocation);
+    directory.put(access.version() + 1, known.chain([revocation]));
 }
 
 /// Carol, who is stored and whose password is `pass word`.
@@ -106,22 +100,11 @@ async fn revoked_tokens_are_worthless_and_the_next_login_is_not() {
     };
     let (one, two) = (service("one"), service("two"));
     let login = token_of(&authenticator, "ann", "s3cret").await;
-    let accounts = authenticator.accounts();
-    let now = SystemTime::now();
-
-    let access = authenticator.directory().current();
-    apply(
-        &authenticator,
-        accounts.revoke_token(&access, "one", now).unwrap(),
-    );
+    revoke(&authenticator, Revoked::Token("one".to_owned()));
     assert!(!enters(&authenticator, &one).await);
     assert!(enters(&authenticator, &two).await && enters(&authenticator, &login).await);
 
-    let access = authenticator.directory().current();
-    apply(
-        &authenticator,
-        accounts.revoke_tokens_of(&access, "ann", now),
-    );
+    revoke(&authenticator, Revoked::User("ann".to_owned()));
     for token in [&one, &two, &login] {
         assert!(!enters(&authenticator, token).await);
     }
@@ -143,16 +126,13 @@ async fn a_login_is_revoked_with_all_that_it_was_renewed_by() {
         .authenticate(Some(&old.header_value()), PEER)
         .await;
     let new = call.unwrap().refreshed.unwrap();
-    let access = authenticator.directory().current();
-    let accounts = authenticator.accounts();
     let id = authenticator
         .tokens
         .claims(old.expose())
         .unwrap()
         .jti
         .unwrap();
-    let changes = accounts.revoke_token(&access, &id, SystemTime::now());
-    apply(&authenticator, changes.unwrap());
+    revoke(&authenticator, Revoked::Token(id));
     assert!(!enters(&authenticator, &old.header_value()).await);
     assert!(!enters(&authenticator, &new.header_value()).await);
 }

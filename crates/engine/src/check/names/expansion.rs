@@ -1,7 +1,9 @@
 use std::collections::HashMap;
 use std::ptr;
 
-use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query};
+use datafusion::sql::sqlparser::ast::{ObjectName, ObjectNamePart, Query};
+
+use crate::check::folded;
 
 /// How many tables a statement mentions once its common table expressions are written out in the places that use them,
 /// which is what planning them does: a chain of expressions that each use the one before twice doubles at every link.
@@ -68,13 +70,5 @@ impl Expansion {
     fn expression(&self, name: &str) -> Option<usize> {
         let mut scopes = self.open.iter().rev();
         scopes.find_map(|frame| frame.known.get(name).copied())
-    }
-}
-
-/// A name as it is compared: as written in quotes, else in lower case.
-pub(super) fn folded(name: &Ident) -> String {
-    match name.quote_style {
-        Some(_) => name.value.clone(),
-        None => name.value.to_lowercase(),
     }
 }

@@ -6,7 +6,7 @@ use godwit_engine::Error;
 use super::realm::{Given, Realm};
 
 /// Ada sees the rows of the north, and everybody's pay as zero.
-async fn realm() -> Realm {
+pub(super) async fn realm() -> Realm {
     let realm = Realm::new(&["ada", "olga"]).await;
     realm
         .world

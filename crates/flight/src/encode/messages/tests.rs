@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, LargeStringArray, StringViewArray};
 use arrow::datatypes::{DataType, Int64Type, SchemaRef};
+use arrow_flight::FlightData;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
 use futures::channel::mpsc;
@@ -47,7 +48,11 @@ async fn messages_as(
     let schema = WireSchema::new(batches[0].schema_ref(), profile);
     let source = stream::iter(batches.into_iter().map(Ok));
     let messages = Messages::new(source, schema, compression, target).unwrap();
-    messages.try_collect().await.unwrap()
+    messages
+        .map_ok(FlightData::from)
+        .try_collect()
+        .await
+        .unwrap()
 }
 
 async fn decoded(messages: Vec<FlightData>) -> Vec<RecordBatch> {
@@ -245,7 +250,7 @@ async fn a_message_has_no_more_rows_than_asked_for() {
     let source = stream::iter([Ok(numbers(0..45)), Ok(numbers(45..52)), Ok(numbers(52..58))]);
     let schema = compat(&numbers(0..1));
     let sent = plain(source, schema, TARGET).with_max_rows(10);
-    let batches = decoded(sent.try_collect().await.unwrap()).await;
+    let batches = decoded(sent.map_ok(FlightData::from).try_collect().await.unwrap()).await;
     let rows: Vec<_> = batches.iter().map(RecordBatch::num_rows).collect();
     assert_eq!(rows.iter().sum::<usize>(), 58);
     assert!(rows.iter().all(|rows| *rows <= 10), "{rows:?}");

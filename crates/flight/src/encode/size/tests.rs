@@ -12,11 +12,10 @@ use crate::encode::samples;
 /// The bytes of the message that the writer really makes.
 fn sent(batch: &RecordBatch, compression: WireCompression) -> usize {
     let mut messages = VecDeque::new();
-    let mut writer = Writer::new(compression).unwrap();
-    writer.schema(batch.schema_ref());
+    let mut writer = Writer::new(batch.schema_ref(), compression).unwrap();
     writer.batch(batch, &mut messages).unwrap();
     let message = messages.pop_back().unwrap();
-    message.data_header.len() + message.data_body.len()
+    message.header.len() + message.body_bytes()
 }
 
 fn check(part: &RecordBatch, profile: Profile) {

@@ -23,10 +23,10 @@ pub(super) async fn set(flight: &Flight, call: &Call, changes: OptionChanges) ->
     let session = call.session(flight)?;
     let mut failures = BTreeMap::new();
     for (name, value) in changes {
-        let done = match &value {
-            Some(value) => session.set_option(&permit, &name, value).await,
-            None => session.reset_option(&name),
-        };
+        let done = flight
+            .engine
+            .set_option(&session, &permit, &name, value.as_ref())
+            .await;
         let failure = match done {
             Ok(()) => continue,
             Err(EngineError::NotFound { .. }) => OptionError::InvalidName,

@@ -1,0 +1,93 @@
+//! The answers of DoGet, framed here instead of by the gRPC library: it would copy every message into a buffer of its own,
+//! and here the columns' buffers go to the socket as they are. All other calls are the library's.
+
+mod body;
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use arrow_flight::Ticket;
+use arrow_flight::flight_service_server::FlightServiceServer;
+use futures::FutureExt;
+use http::header::CONTENT_TYPE;
+use http::{Request, Response};
+use tonic::body::Body;
+use tonic::metadata::{GRPC_CONTENT_TYPE, MetadataMap};
+use tonic::server::NamedService;
+use tonic::{Status, Streaming};
+use tonic_prost::ProstDecoder;
+use tower::Service;
+
+use crate::Flight;
+use crate::encode::Message;
+use crate::service::Answers;
+use body::Frames;
+
+const DO_GET: &str = "/arrow.flight.protocol.FlightService/DoGet";
+/// What a request names that is compressed; the library says what it takes of that.
+const ENCODING: &str = "grpc-encoding";
+
+/// The Flight service as the server has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Framed {
+    library: FlightServiceServer<Flight>,
+    flight: Flight,
+}
+
+impl Framed {
+    /// Takes messages of clients up to `flight.options.max_request_bytes`. A row that is larger than a message may be is
+    /// still sent: only the client knows what it accepts.
+    pub(crate) fn new(flight: Flight) -> Self {
+        let library = FlightServiceServer::new(flight.clone())
+            .max_decoding_message_size(flight.options.max_request_bytes)
+            .max_encoding_message_size(usize::MAX);
+        Self { library, flight }
+    }
+}
+
+impl NamedService for Framed {
+    const NAME: &'static str = <FlightServiceServer<Flight> as NamedService>::NAME;
+}
+
+impl Service<Request<Body>> for Framed {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let encoding = request.headers().get(ENCODING);
+        let is_plain = encoding.is_none_or(|encoding| encoding == "identity");
+        if request.uri().path() != DO_GET || !is_plain {
+            return self.library.call(request);
+        }
+        let flight = self.flight.clone();
+        let answer = async move { do_get(&flight, request).await.map(framed) };
+        answer
+            .map(|answer| Ok(answer.unwrap_or_else(Status::into_http)))
+            .boxed()
+    }
+}
+
+async fn do_get(flight: &Flight, request: Request<Body>) -> Result<Answers<Message>, Status> {
+    let (parts, body) = request.into_parts();
+    let limit = flight.options.max_request_bytes;
+    let decoder = ProstDecoder::<Ticket>::default();
+    let mut tickets = Streaming::new_request(decoder, body, None, Some(limit));
+    let ticket = tickets.message().await?;
+    let ticket = ticket.ok_or_else(|| Status::internal("Missing request message."))?;
+    let metadata = MetadataMap::from_headers(parts.headers);
+    let request = tonic::Request::from_parts(metadata, parts.extensions, ticket);
+    flight.rows(request).await
+}
+
+fn framed(messages: Answers<Message>) -> Response<Body> {
+    let mut response = Response::new(Body::new(Frames::new(messages)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
+    response
+}
