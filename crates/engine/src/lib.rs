@@ -7,15 +7,17 @@
 //! In reading order: [`Engine`] and `inner`, the way of a statement; `session`, `settings` and `prepared`, what is kept
 //! between two calls; `parse`, `depth` and `placeholders`, text to a tree; `check`, what is refused; `names` and
 //! `provider`, what names stand for; `access`, what of that exists for the caller; `change`, `effect` and `ingest`, what writes; `define` and `constants`, what says what there is; `granting` and `redact`, what say
-//! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `conform`, `fill`
+//! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `sparing`, `conform`, `fill`
 //! and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
-//! kept and queries that nobody waits for; `runtime`, `running`, `figures`, `memory`, `deep` and `cache`,
+//! kept and queries that nobody waits for; `admission`, who may begin; `caps`, what a statement may take; `runtime`, `running`, `figures`, `memory`, `deep` and `cache`,
 //! what it all runs on; `upkeep`, what is done unasked; `audit` and `shown`, what is noted of it all; `metadata` and `system`, what is told about it; [`Error`].
 
 mod access;
+mod admission;
 mod audit;
 mod bind;
 mod cache;
+mod caps;
 mod change;
 mod check;
 mod conform;
@@ -56,6 +58,7 @@ mod settings;
 mod show;
 mod shown;
 mod size;
+mod sparing;
 mod statement;
 mod system;
 mod total;
@@ -63,6 +66,7 @@ mod transactions;
 mod upkeep;
 mod yielding;
 
+pub use admission::Load;
 pub use engine::Engine;
 pub use error::{Error, Result};
 pub use exchange::Upload;

@@ -195,6 +195,10 @@ impl Record {
         self.key
     }
 
+    pub(crate) fn query_id(&self) -> &str {
+        &self.watched.statement.query_id
+    }
+
     pub(crate) fn live(&self) -> &Arc<Live> {
         &self.watched.live
     }
