@@ -1,10 +1,11 @@
-//! What happens around every RPC, from the outside in: `trace` names and times the call, `framing` puts a useful code on
+//! What happens around every RPC, from the outside in: `trace` names and times the call, `deadline` ends it when its client's time is up, `framing` puts a useful code on
 //! messages that gRPC itself refuses, and `broken_off` a mark on uploads that did not end, `authenticate` finds out who calls, `session` in which session. Around all of them
 //! `cors` and gRPC-web turn the calls of browsers into calls like all others, once `origins` lets their pages in.
 
 mod authenticate;
 mod broken_off;
 mod cors;
+mod deadline;
 mod framing;
 mod origins;
 mod session;
@@ -38,13 +39,18 @@ impl Layers {
 }
 
 impl<S: Inner> Layer<S> for Layers {
-    type Service = trace::Trace<framing::Framing<authenticate::Authenticate<session::Sessions<S>>>>;
+    type Service = trace::Trace<
+        deadline::Deadline<framing::Framing<authenticate::Authenticate<session::Sessions<S>>>>,
+    >;
 
     fn layer(&self, inner: S) -> Self::Service {
         let session = session::Sessions::new(inner, self.flight.clone());
         let authenticate = authenticate::Authenticate::new(session, self.flight.clone());
         let shows_messages = !self.flight.options.redact_literals;
-        trace::Trace::new(framing::Framing::new(authenticate), shows_messages)
+        trace::Trace::new(
+            deadline::Deadline::new(framing::Framing::new(authenticate)),
+            shows_messages,
+        )
     }
 }
 
