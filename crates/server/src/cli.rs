@@ -122,7 +122,7 @@ pub(crate) fn run() -> ExitCode {
 
 fn dispatch(command: Command) -> Result<()> {
     match command {
-        Command::Serve { flags } => serve::run(flags.load()?),
+        Command::Serve { flags } => serve::run(flags.sources()),
         Command::Demo { flags, scale } => demo::run(flags.load()?, &scale),
         Command::Config { command } => match command {
             ConfigCommand::Check(flags) => config_command::check(&flags.load()?),
