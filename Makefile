@@ -9,7 +9,8 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/godwit/target
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/godwit
+export CARGO_TARGET_DIR ?= $(CACHE)/target
 VENV ?= $(CURDIR)/.venv
 
 BINARY := $(CARGO_TARGET_DIR)/release/godwit
@@ -98,15 +99,52 @@ $(FUZZ_TOOLS)/bin/cargo-fuzz:
 matrix: tests-ready ## write the client matrix anew: docs/clients.md and the table of the README
 	@GODWIT_TEST_BLESS=1 "$(VENV)/bin/python" -m pytest -q -p no:cacheprovider tests/matrix/test_cells.py
 
+# Godwit and its peers side by side, on the binary that GODWIT_BENCH_BINARY names, else on the one that is built. Measure on
+# a machine that does nothing else. BENCH_FLAGS="--only lineitem tpch" measures a part.
+BENCH_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/godwit/bench
+BENCH_PYTHON = benches/install "$(BENCH_CACHE)" "$(PYTHON)" && "$(BENCH_CACHE)/clients/bin/python"
+BENCH_ON = --binary "$${GODWIT_BENCH_BINARY:-$(BINARY)}" --cache "$(BENCH_CACHE)"
+BENCH_BUILD := $(if $(GODWIT_BENCH_BINARY),,build)
+.PHONY: bench
+bench: $(BENCH_BUILD) ## measure Godwit beside its peers, half an hour on 2 cores; writes benches/results
+	@$(BENCH_PYTHON) benches/run.py $(BENCH_ON) $(BENCH_FLAGS)
+	@$(PYTHON) benches/docs.py
+
+.PHONY: bench-quick
+bench-quick: $(BENCH_BUILD) ## the same with little data in five minutes, to see that it works
+	@$(BENCH_PYTHON) benches/run.py $(BENCH_ON) --quick $(BENCH_FLAGS)
+
+.PHONY: bench-profile
+bench-profile: $(BENCH_BUILD) ## system calls and functions of the server in the weakest measures; writes benches/results/profile.md
+	@$(BENCH_PYTHON) benches/profile.py $(BENCH_ON) $(BENCH_FLAGS)
+
+.PHONY: bench-instructions
+bench-instructions: $(BENCH_BUILD) ## record how many instructions the server spends on small queries, which a test compares with
+	@$(BENCH_PYTHON) benches/instructions.py --binary "$${GODWIT_BENCH_BINARY:-$(BINARY)}" $(BENCH_FLAGS)
+
+.PHONY: bench-docs
+bench-docs: ## put the stored figures into README.md and docs/performance.md
+	@$(PYTHON) benches/docs.py
+
 # What the client tests need beside the server: their Python packages, the clients in Java and in Go, a browser and its
-# packages, an OpenID provider.
+# packages, an OpenID provider, what stands in for the public images under the container's.
 .PHONY: tests-ready
 tests-ready: $(VENV)/installed $(DBAPI)/installed tests/jdbc/target/installed tests/matrix/go/target/installed
 tests-ready: tests/browser/node_modules/installed tests/oidc/node_modules/installed
+tests-ready: $(CACHE)/debian-bookworm.tar tests/deploy/target/installed
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
 		|| { echo "the tests need Chromium and its driver, Debian's packages chromium and chromium-driver" >&2; exit 1; }
+	@command -v tmux >/dev/null || { echo "the tests need tmux, Debian's package tmux" >&2; exit 1; }
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 		|| { echo "the tests need PostgreSQL, Debian's package postgresql" >&2; exit 1; }
+	@command -v callgrind_control >/dev/null || { echo "the tests need valgrind, Debian's package valgrind" >&2; exit 1; }
+
+	@{ command -v buildah && { command -v runc || test -x /usr/sbin/runc; } && command -v systemd-analyze; } >/dev/null \
+		|| { echo "the tests need buildah, runc and systemd-analyze, Debian's packages buildah, runc and systemd" >&2; exit 1; }
+
+# One archive for all clones.
+$(CACHE)/debian-%.tar: | tests/tools/debian-base
+	@$(PHASE) "Debian for the container" tests/tools/debian-base "$*" "$@"
 
 $(VENV)/installed: tests/requirements.txt
 	@test -n "$(PYTHON)" || { echo "the tests need Python 3.11 or later with its venv module" >&2; exit 1; }
@@ -125,6 +163,11 @@ tests/matrix/go/target/installed: $(shell find tests/matrix/go -name '*.go' -o -
 	@$(GO) -C tests/matrix/go version 2>/dev/null | grep -qE 'go1\.(2[5-9]|[3-9][0-9])' \
 		|| { echo "the tests need Go 1.25 or later" >&2; exit 1; }
 	@$(PHASE) "Go clients" $(GO) -C tests/matrix/go build -o target/ ./clients ./grafana
+	@touch $@
+
+# Helm, and the library that `docker compose` reads its files with.
+tests/deploy/target/installed: $(shell find tests/deploy -name '*.go' -o -name 'go.*' 2>/dev/null)
+	@$(PHASE) "Helm and compose" $(GO) -C tests/deploy build -ldflags='-s -w' -o target/ ./compose helm.sh/helm/v3/cmd/helm
 	@touch $@
 
 tests/jdbc/target/installed: tests/jdbc/pom.xml $(shell find tests/jdbc/src -name '*.java' 2>/dev/null)

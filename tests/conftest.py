@@ -11,6 +11,7 @@ import pytest
 # The handlers that gRPC runs in a forked child end the child now and then; ours only start another program.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
+import container
 import godwit_server
 import makers
 import services
@@ -83,6 +84,14 @@ def s3(tmp_path_factory):
     running = services.S3(tmp_path_factory.mktemp("s3"))
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory):
+    """The container image."""
+    image = container.Image(container.place(tmp_path_factory.mktemp("image")))
+    yield image
+    image.remove()
 
 
 @pytest.fixture(scope="session")

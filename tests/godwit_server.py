@@ -18,7 +18,7 @@ import rawgrpc
 
 USER = "admin"
 PASSWORD = "a long-distance flier"
-READY = re.compile(r"^godwit ready flight=(grpc(?:\+tls)?)://(\S+:\d+)$")
+READY = re.compile(r"^godwit ready flight=(grpc(?:\+tls)?)://(\S+:\d+)(?: http=(http://\S+:\d+))?$")
 START_LIMIT = 60.0
 RUNNING = []
 LIBC = ctypes.CDLL(None)
@@ -88,7 +88,7 @@ class Server:
         self.log_path = self.home / "stderr.log"
         self.lines = []
         self.marked = 0
-        self.scheme = self.address = None
+        self.scheme = self.address = self.http = None
         self.password = password
         arguments = [binary(), command, "--listen", "127.0.0.1:0", "--data-dir", str(self.data_dir)]
         if config is not None:
@@ -137,7 +137,7 @@ class Server:
                 code = self.process.wait()
                 raise RuntimeError(f"the server ended with code {code} before it was ready\n{self.log()}")
             if match := READY.match(line):
-                self.scheme, self.address = match.groups()
+                self.scheme, self.address, self.http = match.groups()
                 return
 
     def __enter__(self):

@@ -22,8 +22,10 @@ ARROWS = {
     "engine": {"audit", "auth", "catalog", "config", "lake", "planner", "protocol"},
     "lake": {"config"},
     "flight": {"audit", "auth", "config", "engine", "protocol"},
-    "conformance": {"protocol"},
-    "server": {"audit", "auth", "catalog", "config", "conformance", "engine", "flight", "protocol"},
+    "client": set(),
+    "conformance": {"client", "protocol"},
+    "shell": {"client"},
+    "server": {"audit", "auth", "catalog", "config", "conformance", "engine", "flight", "protocol", "shell"},
 }
 NEVER = {
     "config": {"tokio", "arrow", "tonic", "datafusion"},
@@ -35,7 +37,9 @@ NEVER = {
     "planner": {"tonic"},
     "engine": {"tonic"},
     "flight": {"datafusion"},
+    "client": {"datafusion"},
     "conformance": {"datafusion"},
+    "shell": {"datafusion", "godwit-protocol"},
     "server": set(),
 }
 
@@ -149,7 +153,7 @@ def test_no_test_is_skipped_or_sleeps():
 
 
 def test_requirements_are_pinned():
-    files = tracked("tests/**requirements.txt")
+    files = tracked("tests/**requirements.txt", "benches/requirements/*.txt")
     for line in (line for path in files for line in path.read_text(encoding="utf-8").splitlines()):
         assert line.startswith("#") or re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.]*", line), line
 

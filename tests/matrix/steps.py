@@ -41,7 +41,7 @@ def running(observer, mark):
     # The question must not find itself.
     half = len(mark) // 2
     like = f"'%{mark[:half]}' || '{mark[half:]}%'"
-    return observer.value(f"select count(*) from system.queries where sql like {like}")
+    return observer.value(f"select count(*) from system.queries where ended is null and sql like {like}")
 
 
 @contextlib.contextmanager

@@ -127,6 +127,13 @@ impl Auditor {
         inner.is_none_or(|inner| inner.shared.queue.wait_written(limit))
     }
 
+    /// How many events are not written yet.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        let inner = self.inner.as_ref();
+        inner.map_or(0, |inner| inner.shared.queue.waiting())
+    }
+
     /// How many events were lost since the start.
     #[must_use]
     pub fn lost(&self) -> u64 {

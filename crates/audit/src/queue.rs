@@ -63,6 +63,12 @@ impl Queue {
         Ok(())
     }
 
+    /// How many events are not in the file yet.
+    pub(crate) fn waiting(&self) -> u64 {
+        let waiting = self.lock();
+        waiting.taken.saturating_sub(waiting.done)
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.lock().events.len() >= self.capacity
     }

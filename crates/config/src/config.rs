@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::mounts::MountForm;
 use crate::value::AddressText;
 use crate::{
-    Admin, Audit, Auth, Copy, Lake, Log, Memory, Mount, Query, Results, Sessions, Shutdown,
-    Statements, Tickets, Tls, User, Web, Wire,
+    Admin, Audit, Auth, Copy, Grpc, History, Http, Lake, Log, Memory, Mount, Query, Results,
+    Sessions, Shutdown, Statements, Tickets, Tls, User, Web, Wire,
 };
 
 /// The configuration of a Godwit server.
@@ -81,11 +81,20 @@ pub struct Config {
     /// Calls from browsers.
     pub web: Web,
 
+    /// What the server tells about its services.
+    pub grpc: Grpc,
+
+    /// Health and metrics for those who run the server.
+    pub http: Http,
+
     /// What happens to running queries when the server stops.
     pub shutdown: Shutdown,
 
     /// Who did what: logins, statements, refusals and changes of rights.
     pub audit: Audit,
+
+    /// Statements that have ended, as `system.queries` shows them.
+    pub history: History,
 
     /// Log lines, written to standard error.
     pub log: Log,
@@ -111,8 +120,11 @@ impl Default for Config {
             copy: Copy::default(),
             wire: Wire::default(),
             web: Web::default(),
+            grpc: Grpc::default(),
+            http: Http::default(),
             shutdown: Shutdown::default(),
             audit: Audit::default(),
+            history: History::default(),
             log: Log::default(),
         }
     }

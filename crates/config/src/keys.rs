@@ -7,8 +7,8 @@ use toml::Value;
 
 use crate::value::Kind;
 use crate::{
-    Admin, Audit, Auth, Config, Copy, Issuer, Lake, Log, Memory, Mount, Query, Results, Sessions,
-    Shutdown, Statements, Tickets, Tls, User, Web, Wire, fields,
+    Admin, Audit, Auth, Config, Copy, Grpc, History, Http, Issuer, Lake, Log, Memory, Mount, Query,
+    Results, Sessions, Shutdown, Statements, Tickets, Tls, User, Web, Wire, fields,
 };
 
 /// One level of the configuration: the top, a section, or an entry of a section that the operator names.
@@ -177,8 +177,11 @@ fn order(name: &str) -> &'static [&'static str] {
         "copy" => fields::names::<Copy>(),
         "wire" => fields::names::<Wire>(),
         "web" => fields::names::<Web>(),
+        "grpc" => fields::names::<Grpc>(),
+        "http" => fields::names::<Http>(),
         "shutdown" => fields::names::<Shutdown>(),
         "audit" => fields::names::<Audit>(),
+        "history" => fields::names::<History>(),
         "log" => fields::names::<Log>(),
         _ => &[],
     }

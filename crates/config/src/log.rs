@@ -1,5 +1,9 @@
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::value::{DurationText, optional_duration};
 
 /// Section `log`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -13,6 +17,17 @@ pub struct Log {
     /// `info,godwit_flight=debug`.
     /// Default: `info`.
     pub filter: String,
+
+    /// How long a statement must have taken to be logged as a slow one, with its times and its text as audit.redact_literals
+    /// lets it be shown. `0s` means that none is.
+    /// Default: `10s`.
+    #[serde(with = "optional_duration")]
+    #[schemars(with = "DurationText", extend("x-maximum" = "1d"))]
+    pub slow_query: Option<Duration>,
+
+    /// Whether that line has the plan too, with what each operator did.
+    /// Default: `false`.
+    pub slow_query_plan: bool,
 }
 
 /// How log lines are written.
@@ -31,6 +46,8 @@ impl Default for Log {
         Self {
             format: LogFormat::Text,
             filter: "info".to_owned(),
+            slow_query: Some(Duration::from_secs(10)),
+            slow_query_plan: false,
         }
     }
 }

@@ -5,19 +5,16 @@ use arrow_flight::sql::{
     CommandGetDbSchemas, CommandGetTables, CommandStatementQuery, CommandStatementUpdate,
     DoPutUpdateResult,
 };
-use arrow_flight::{FlightData, FlightDescriptor, FlightInfo, HandshakeRequest, Ticket};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use arrow_flight::{FlightData, FlightDescriptor, FlightInfo, Ticket};
 use futures::{TryStreamExt, stream};
+use godwit_client::{Credentials, Error, Login, Result, connect, endpoint};
 use prost::Message;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 
-use crate::client::{Client, command};
-use crate::connect;
-use crate::error::{Error, Result};
+use crate::client::{Client, command, get};
 use crate::finding::{Finding, Outcome, said};
-use crate::options::{Credentials, Options};
+use crate::options::Options;
 use crate::rows::Rows;
 
 #[cfg(test)]
@@ -35,28 +32,6 @@ pub(crate) struct Lab {
     endpoint: Endpoint,
     opened: Arc<Mutex<Vec<Client>>>,
     scratch: Arc<Mutex<Vec<String>>>,
-}
-
-/// How credentials are sent.
-#[derive(Debug, Clone)]
-pub(crate) enum Login {
-    /// Not.
-    Anonymous,
-    /// On every call.
-    EachCall(MetadataValue<Ascii>),
-    /// In a handshake, which gives the token for all later calls.
-    Handshake(MetadataValue<Ascii>),
-}
-
-impl Login {
-    pub(crate) fn name(&self, credentials: &Credentials) -> &'static str {
-        match (self, credentials) {
-            (Self::Anonymous, _) => "no credentials",
-            (Self::Handshake(_), _) => "Basic handshake",
-            (Self::EachCall(_), Credentials::Token(_)) => "Bearer on each call",
-            (Self::EachCall(_), _) => "Basic on each call",
-        }
-    }
 }
 
 /// What the server was seen to have.
@@ -100,12 +75,8 @@ impl TableName {
 impl Lab {
     /// Connects and logs in once, and looks around.
     pub(crate) async fn open(options: Options) -> Result<Self> {
-        let endpoint = connect::endpoint(&options.target, &options.trust, options.timeout)?;
-        let login = match &options.credentials {
-            Credentials::None => Login::Anonymous,
-            Credentials::Token(token) => Login::EachCall(header(&format!("Bearer {token}"))?),
-            Credentials::Password { user, password } => Login::Handshake(basic(user, password)?),
-        };
+        let endpoint = endpoint(&options.target, &options.trust, options.timeout)?;
+        let login = Login::new(&options.credentials)?;
         let mut lab = Self {
             options: Arc::new(options),
             login,
@@ -130,16 +101,8 @@ impl Lab {
 
     /// A connection of its own, logged in.
     pub(crate) async fn client(&self) -> Outcome<Client> {
-        let header = match &self.login {
-            Login::Anonymous => None,
-            Login::EachCall(header) => Some(header.clone()),
-            Login::Handshake(basic) => {
-                let client = self.client_with(Some(basic.clone())).await?;
-                let (token, _) = client.handshake(vec![HandshakeRequest::default()]).await?;
-                Some(token.unwrap_or_else(|| basic.clone()))
-            }
-        };
-        let client = self.client_with(header).await?;
+        let channel = self.channel().await?;
+        let client = self.login.client(channel).await?;
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         opened.push(client.clone());
         Ok(client)
@@ -150,9 +113,12 @@ impl Lab {
         &self,
         header: Option<MetadataValue<Ascii>>,
     ) -> Outcome<Client> {
-        let channel = connect::connect(&self.endpoint).await;
-        let failed = |why| Finding::broken(format_args!("cannot connect: {why}"));
-        Ok(Client::new(channel.map_err(failed)?, header))
+        Ok(Client::new(self.channel().await?, header))
+    }
+
+    async fn channel(&self) -> Outcome<Channel> {
+        let channel = connect(&self.endpoint).await;
+        channel.map_err(|why| Finding::broken(format_args!("cannot connect: {why}")))
     }
 
     /// The connections that were opened since the last time.
@@ -191,16 +157,9 @@ impl Lab {
         };
         let limit = self.limit();
         let late = |_| unreachable(format!("no answer within {} s", limit.as_secs_f64()));
-        let channel = tokio::time::timeout(limit, connect::connect(&self.endpoint)).await;
+        let channel = tokio::time::timeout(limit, connect(&self.endpoint)).await;
         let channel = channel.map_err(late)?.map_err(unreachable)?;
-        if let Login::Handshake(basic) = &self.login {
-            let client = Client::new(channel.clone(), Some(basic.clone()));
-            let request = client.handshake(vec![HandshakeRequest::default()]);
-            let answer = tokio::time::timeout(limit, request).await;
-            if !matches!(answer, Ok(Ok((Some(_), _)))) {
-                self.login = Login::EachCall(basic.clone());
-            }
-        }
+        self.login = self.login.clone().settled(&channel, limit).await;
         let client = self
             .client()
             .await
@@ -294,7 +253,7 @@ pub(crate) fn ticket(info: &FlightInfo) -> Outcome<Ticket> {
 /// Everything that a descriptor stands for.
 pub(crate) async fn rows(client: &Client, descriptor: FlightDescriptor) -> Outcome<Rows> {
     let info = client.info(descriptor).await?;
-    client.get(ticket(&info)?).await
+    get(client, ticket(&info)?).await
 }
 
 /// The message of a DoPut that has a descriptor and nothing else.
@@ -317,20 +276,4 @@ pub(crate) async fn update(client: &Client, sql: &str) -> Outcome<i64> {
         return Err(Finding::broken("no PutResult"));
     };
     Ok(DoPutUpdateResult::decode(&*answer.app_metadata)?.record_count)
-}
-
-/// Credentials as RFC 7617 has them.
-pub(crate) fn basic(user: &str, password: &str) -> Result<MetadataValue<Ascii>> {
-    header(&format!(
-        "Basic {}",
-        BASE64_STANDARD.encode(format!("{user}:{password}"))
-    ))
-}
-
-fn header(text: &str) -> Result<MetadataValue<Ascii>> {
-    let mut value: MetadataValue<Ascii> = text
-        .parse()
-        .map_err(|_| Error::Usage("the token holds characters that no header can".to_owned()))?;
-    value.set_sensitive(true);
-    Ok(value)
 }

@@ -7,13 +7,11 @@
 //!
 //! In reading order: [`Options`], what to talk to; [`Card`], [`Row`] and [`Mark`], what comes out; `probes`, the table of
 //! all probes, and one module for each group; `lab`, what a probe is given; `statements`, the SQL that probes run; `run`,
-//! the order of things; `client`, `connect` and `rows`, the conversation itself; `schemas`, what the specification wants;
+//! the order of things; `client` and `rows`, the conversation itself, over `godwit_client`; `schemas`, what the specification wants;
 //! `render`, the card as text.
 
 mod card;
 mod client;
-mod connect;
-mod error;
 mod finding;
 mod lab;
 mod options;
@@ -25,8 +23,8 @@ mod schemas;
 mod statements;
 
 pub use card::{Card, Row};
-pub use error::{Error, Result};
 pub use finding::Mark;
-pub use options::{Credentials, Options, Target, Trust};
+pub use godwit_client::{Credentials, Error, Result, Target, Trust};
+pub use options::Options;
 pub use render::Format;
 pub use run::run;

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
 use arrow_flight::sql::CommandGetSqlInfo;
+use godwit_client::Result;
 use tokio::time::timeout;
 
 use crate::card::{Card, Row};
 use crate::client::{Client, command};
-use crate::error::Result;
 use crate::finding::{Finding, Mark, Outcome};
 use crate::lab::{self, Lab};
 use crate::options::Options;

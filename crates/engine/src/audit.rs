@@ -2,16 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
 
+use datafusion::physical_plan::ExecutionPlan;
 use godwit_audit::{Auditor, Ended, Event, Outcome, Statement};
 use godwit_config::Config;
 use godwit_protocol::{SessionId, StatementId};
 
-use crate::figures::{Counted, KindFigures, Totals};
+use crate::figures::{Counted, KindFigures, Phases, Totals};
+use crate::history::{Entry, History};
 use crate::running::Live;
 use crate::session::{Caller, Session};
 use crate::shown::{Redaction, Shown, redact_log};
 use crate::{Engine, Error, Result};
+use slow::{log_slow, shown_plan};
+
+mod slow;
 
 /// Notes what statements do. A clone is cheap.
 #[derive(Debug, Clone)]
@@ -19,6 +25,19 @@ pub(crate) struct Watch {
     pub(crate) auditor: Auditor,
     redaction: Redaction,
     totals: Arc<Totals>,
+    history: History,
+    slow: Slow,
+}
+
+/// Which statements leave more than others when they end.
+#[derive(Debug, Clone, Copy)]
+struct Slow {
+    /// `history.plan_after`
+    plan_after: Option<Duration>,
+    /// `log.slow_query`
+    log: Option<Duration>,
+    /// `log.slow_query_plan`
+    log_plan: bool,
 }
 
 /// What is noted about every statement.
@@ -54,8 +73,7 @@ impl<'a> Facts<'a> {
 /// A statement that is being watched. Dropping it notes how it ended: until it says otherwise, it was cancelled.
 #[derive(Debug)]
 pub(crate) struct Watched {
-    auditor: Auditor,
-    totals: Arc<Totals>,
+    watch: Watch,
     pub(crate) statement: Arc<Statement>,
     shown: Shown,
     pub(crate) live: Arc<Live>,
@@ -97,7 +115,11 @@ pub(crate) fn visible_to(caller: &Caller) -> Option<String> {
 }
 
 impl Watch {
-    pub(crate) fn new(auditor: Auditor, config: &Config) -> Self {
+    /// Starts to keep what is noted.
+    ///
+    /// # Errors
+    /// When the history of statements cannot be kept.
+    pub(crate) fn start(auditor: Auditor, config: &Config) -> Result<Self> {
         let redaction = Redaction {
             literals: config.audit.redact_literals,
             max_bytes: usize::try_from(config.audit.max_sql_bytes).unwrap_or(usize::MAX),
@@ -105,11 +127,17 @@ impl Watch {
         if redaction.literals {
             redact_log();
         }
-        Self {
+        Ok(Self {
             auditor,
             redaction,
             totals: Arc::default(),
-        }
+            history: History::start(config)?,
+            slow: Slow {
+                plan_after: config.history.plan_after,
+                log: config.log.slow_query,
+                log_plan: config.log.slow_query_plan,
+            },
+        })
     }
 
     /// Whether anything may begin.
@@ -125,6 +153,26 @@ impl Watch {
     /// The statements that have ended since the start.
     pub(crate) fn totals(&self) -> MutexGuard<'_, BTreeMap<&'static str, KindFigures>> {
         self.totals.lock()
+    }
+
+    /// How long they were in their phases.
+    pub(crate) fn phases(&self) -> MutexGuard<'_, Phases> {
+        self.totals.phases()
+    }
+
+    /// The statements that have ended.
+    pub(crate) fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The text of a statement as others than its sender may see it.
+    pub(crate) fn shown_sql(&self, sql: &Arc<str>) -> Arc<str> {
+        self.redaction.show(sql).text
+    }
+
+    /// How a statement runs, with what each operator has done so far, as others than its sender may see it.
+    pub(crate) fn shown_plan(&self, plan: &Arc<dyn ExecutionPlan>) -> String {
+        shown_plan(plan, self.redaction.literals)
     }
 
     /// Notes that a statement begins to run.
@@ -156,8 +204,7 @@ impl Watch {
             sql: Arc::clone(&shown.text),
         };
         Watched {
-            auditor: self.auditor.clone(),
-            totals: Arc::clone(&self.totals),
+            watch: self.clone(),
             statement: Arc::new(statement),
             shown,
             live: Arc::new(Live::new(facts.snapshot)),
@@ -209,19 +256,21 @@ impl Watched {
         let (outcome, code, detail) = match (self.end.clone(), live.killer()) {
             (End::Finished, _) => (Outcome::Finished, "ok", None),
             (End::Cancelled, Some(killer)) => {
-                (Outcome::Killed, "killed", Some(killer.message().to_owned()))
+                let detail = format!("killed by user '{}'", killer.by);
+                (Outcome::Killed, "killed", Some(detail))
             }
             (End::Cancelled, None) => (Outcome::Cancelled, "cancelled", None),
             (End::Failed { code, message }, _) => (Outcome::Failed, code, message),
         };
         let time = live.started.elapsed();
-        self.totals.add(&Counted {
+        self.watch.totals.add(&Counted {
             kind: self.statement.kind,
             outcome,
             rows: live.rows(),
             bytes: live.bytes(),
             spilled_bytes: live.spilled(),
             time,
+            times: live.times(),
         });
         let ended = Ended {
             rows: live.rows(),
@@ -231,8 +280,23 @@ impl Watched {
             code,
             detail,
         };
+        let is_slow = |after: Option<Duration>| after.is_some_and(|after| time >= after);
+        let slow = &self.watch.slow;
+        let wants_plan = is_slow(slow.plan_after) || is_slow(slow.log) && slow.log_plan;
+        let plan = live.plan().filter(|_| wants_plan);
+        let plan = plan.map(|plan| self.watch.shown_plan(&plan));
+        if is_slow(slow.log) {
+            let plan = plan.as_deref().filter(|_| slow.log_plan);
+            log_slow(&self.statement, live, &ended, plan);
+        }
+        let plan = plan.filter(|_| is_slow(slow.plan_after));
+        let entry = Entry::ending(&self.statement, live, &ended, plan);
+        // First: a statement may be missing for a moment, but is never there twice.
+        live.end();
+        self.watch.history.add(entry);
         let statement = Arc::clone(&self.statement);
-        self.auditor.record(Event::StatementEnded(statement, ended));
+        let event = Event::StatementEnded(statement, ended);
+        self.watch.auditor.record(event);
     }
 
     fn quiet(mut self) -> Self {

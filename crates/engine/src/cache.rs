@@ -1,6 +1,7 @@
 //! Plans between a query's description and its execution. What is not here any more is planned again.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,8 @@ pub(crate) struct PlanCache {
     capacity: usize,
     ttl: Duration,
     plans: Mutex<Plans>,
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -29,6 +32,8 @@ impl PlanCache {
             capacity,
             ttl,
             plans: Mutex::default(),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
         }
     }
 
@@ -56,6 +61,23 @@ impl PlanCache {
     }
 
     pub(crate) fn get(&self, id: StatementId) -> Option<Statement> {
+        let found = self.find(id);
+        let count = if found.is_some() {
+            &self.hits
+        } else {
+            &self.misses
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        found
+    }
+
+    /// How often a plan was there, and how often not.
+    pub(crate) fn lookups(&self) -> (u64, u64) {
+        let [hits, misses] = [&self.hits, &self.misses].map(|count| count.load(Ordering::Relaxed));
+        (hits, misses)
+    }
+
+    fn find(&self, id: StatementId) -> Option<Statement> {
         let plans = self.lock();
         let (statement, since) = plans.by_id.get(&id)?;
         (since.elapsed() <= self.ttl).then(|| statement.clone())

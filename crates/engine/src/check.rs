@@ -15,6 +15,7 @@ mod clauses;
 mod copies;
 mod definitions;
 mod expressions;
+mod kill;
 mod names;
 mod queries;
 mod settings;
@@ -32,6 +33,8 @@ pub(crate) use changes::{
 pub(crate) use clauses::{FunctionKinds, refuse_ignored};
 pub(crate) use copies::{CopyFrom, CopyTo, copy_from, copy_to};
 pub(crate) use definitions::{Alteration, CommentOn, Define, KeyText, TableText, definition_of};
+pub use kill::Kill;
+pub(crate) use kill::kill_of;
 pub(crate) use names::{Names, mentioned};
 pub(crate) use queries::has_query;
 pub(crate) use transactions::TransactionStatement;

@@ -9,11 +9,12 @@ use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Below this much remaining stack a new one is made: always, except on a stack that this module made.
+/// Below this much remaining stack a new one is made: a mapping and its page faults, for every call from a small one.
 const RED_ZONE: usize = 128 << 20;
 
-/// Size of a new stack. Reserved, not committed: pages that are not touched cost nothing.
-const STACK: usize = 512 << 20;
+/// Size of a new stack, and of those of the threads that run statements, which therefore need no new one. Reserved, not
+/// committed: pages that are not touched cost nothing.
+pub const STACK: usize = 512 << 20;
 
 /// Runs a function on a stack that fits the deepest tree that the limits of this crate let through.
 pub(crate) fn with_deep_stack<T>(work: impl FnOnce() -> T) -> T {

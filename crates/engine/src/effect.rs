@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crate::audit::{Facts, Watched};
 use crate::bind::Bound;
 use crate::change::Scope;
-use crate::check::{Access, Change, SettingChange, TransactionStatement, change_of};
+use crate::check::{Access, Change, Kill, SettingChange, TransactionStatement, change_of};
 use crate::deep::with_deep_stack;
 use crate::define;
 use crate::inner::Inner;
@@ -52,6 +52,8 @@ pub(crate) enum Effect {
         parameters: SchemaRef,
         rows: SchemaRef,
     },
+    /// What runs.
+    Kill(Kill),
     /// Who may do what.
     Access(Arc<Access>),
     /// What there is in the lake. Taken apart again when it runs; this keeps the parameters as they were advertised.
@@ -94,7 +96,9 @@ impl Job {
 impl Effect {
     pub(crate) fn parameters(&self) -> SchemaRef {
         match self {
-            Self::Setting(_) | Self::Transaction(_) | Self::Access(_) => Arc::new(Schema::empty()),
+            Self::Setting(_) | Self::Transaction(_) | Self::Kill(_) | Self::Access(_) => {
+                Arc::new(Schema::empty())
+            }
             Self::Tables(parameters)
             | Self::Returning { parameters, .. }
             | Self::Definition(parameters) => Arc::clone(parameters),
@@ -107,6 +111,7 @@ impl Effect {
             Self::Returning { rows, .. } => Some(rows),
             Self::Setting(_)
             | Self::Transaction(_)
+            | Self::Kill(_)
             | Self::Access(_)
             | Self::Tables(_)
             | Self::Definition(_) => None,
@@ -160,6 +165,10 @@ impl Inner {
             Effect::Transaction(statement) => {
                 let mut watched = self.watch_small(id, session, "transaction", &sql)?;
                 watched.settle(self.transact(session, id, statement).await)
+            }
+            Effect::Kill(kill) => {
+                let mut watched = self.watch_small(id, session, "kill", &sql)?;
+                watched.settle(self.kill(session, kill).await)
             }
             Effect::Access(access) => self.change_access(session, (id, sql), access).await,
             Effect::Definition(parameters) => {

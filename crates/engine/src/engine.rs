@@ -295,6 +295,9 @@ impl Engine {
             }
         }
         self.inner.results.clear();
+        let history = running.watch().history().clone();
+        // A thread that panicked has logged it.
+        let _ = tokio::task::spawn_blocking(move || history.close()).await;
         self.inner.runtime.stop();
     }
 

@@ -8,6 +8,12 @@ use datafusion::execution::memory_pool::MemoryLimit;
 use godwit_audit::Outcome;
 
 use crate::Engine;
+use crate::running::Times;
+
+mod phases;
+
+pub use phases::PhaseFigures;
+pub(crate) use phases::Phases;
 
 /// Upper bounds of the classes that [`KindFigures::classes`] sorts statements into by how long they took, in seconds.
 pub const CLASSES: [f64; 12] = [
@@ -26,6 +32,8 @@ pub struct Figures {
     /// Statements that have ended, by their kind: `query`, `change`, `definition`, `ingest`, … Those that could not be
     /// planned are of the kind `statement`.
     pub ended: BTreeMap<&'static str, KindFigures>,
+    /// How long statements were in each phase: `queued`, `planning`, `executing`, `sending`.
+    pub phases: BTreeMap<&'static str, PhaseFigures>,
     /// Sessions that are open.
     pub sessions: u64,
     /// Prepared statements of all sessions.
@@ -42,6 +50,14 @@ pub struct Figures {
     pub spill_used: u64,
     /// `memory.spill_limit`, in bytes.
     pub spill_limit: u64,
+    /// How often the plan of a ticket was still there.
+    pub plan_hits: u64,
+    /// How often it was not, and was made again.
+    pub plan_misses: u64,
+    /// What durable tables went through.
+    pub lake: godwit_lake::Figures,
+    /// Events of the audit log that are not written yet.
+    pub audit_waiting: u64,
     /// Events that the audit log has lost.
     pub audit_lost: u64,
 }
@@ -78,11 +94,15 @@ pub(crate) struct Counted {
     pub(crate) bytes: u64,
     pub(crate) spilled_bytes: u64,
     pub(crate) time: Duration,
+    pub(crate) times: Times,
 }
 
 /// The statements that have ended since the start.
 #[derive(Debug, Default)]
-pub(crate) struct Totals(Mutex<BTreeMap<&'static str, KindFigures>>);
+pub(crate) struct Totals {
+    kinds: Mutex<BTreeMap<&'static str, KindFigures>>,
+    phases: Mutex<Phases>,
+}
 
 impl Engine {
     /// What the engine does and has done.
@@ -98,6 +118,7 @@ impl Engine {
             MemoryLimit::Finite(bytes) => bytes,
             MemoryLimit::Infinite | MemoryLimit::Unknown => 0,
         };
+        let (plan_hits, plan_misses) = inner.plans.lookups();
         Figures {
             queued,
             planning,
@@ -111,6 +132,11 @@ impl Engine {
             memory_limit: limit as u64,
             spill_used: env.disk_manager.used_disk_space(),
             spill_limit: env.disk_manager.max_temp_directory_size(),
+            phases: inner.running.watch().phases().clone(),
+            plan_hits,
+            plan_misses,
+            lake: inner.lake.figures(),
+            audit_waiting: self.auditor().waiting(),
             audit_lost: self.auditor().lost(),
         }
     }
@@ -118,6 +144,7 @@ impl Engine {
 
 impl Totals {
     pub(crate) fn add(&self, ended: &Counted) {
+        phases::add(&mut self.phases(), &ended.times);
         let mut kinds = self.lock();
         let of_kind = kinds.entry(ended.kind).or_default();
         match ended.outcome {
@@ -138,7 +165,11 @@ impl Totals {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, KindFigures>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn phases(&self) -> MutexGuard<'_, Phases> {
+        self.phases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -162,6 +193,7 @@ mod tests {
                 bytes: 16,
                 spilled_bytes: 1,
                 time: Duration::from_millis(millis),
+                times: Times::default(),
             });
         }
         let kinds = totals.lock();

@@ -109,8 +109,8 @@ impl Inner {
             bounds,
             auditor.clone(),
         )?);
-        let running = Arc::new(Running::new(Watch::new(auditor, config)));
-        system::register(&catalog, &lake, &sessions, &running, &directory);
+        let running = Arc::new(Running::new(Watch::start(auditor, config)?));
+        system::register(config, &catalog, &lake, &sessions, &running, &directory);
         let inner = Arc::new(Self {
             runtime,
             planning,
@@ -205,6 +205,7 @@ impl Inner {
                 let text = Arc::clone(&parsed.sql);
                 Ok((text, self.analyse(session, parsed).await?))
             }
+            Spoken::Kill(kill) => Ok((Arc::from(sql), Body::Effect(Effect::Kill(kill)))),
             Spoken::Access(access) => {
                 self.check_access(session, &access).await?;
                 let text = Arc::from(redacted(sql).as_ref());

@@ -6,11 +6,11 @@
 //!
 //! In reading order: [`Engine`] and `inner`, the way of a statement; `session`, `settings` and `prepared`, what is kept
 //! between two calls; `parse`, `depth` and `placeholders`, text to a tree; `check`, what is refused; `names` and
-//! `provider`, what names stand for; `access`, what of that exists for the caller; `change`, `effect` and `ingest`, what writes; `define` and `constants`, what says what there is; `granting` and `redact`, what say
+//! `provider`, what names stand for; `access`, what of that exists for the caller; `change`, `effect` and `ingest`, what writes; `kill`, what ends others; `define` and `constants`, what says what there is; `granting` and `redact`, what say
 //! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `sparing`, `conform`, `fill`
 //! and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
-//! kept and queries that nobody waits for; `admission`, who may begin; `caps`, what a statement may take; `runtime`, `running`, `figures`, `memory`, `deep` and `cache`,
-//! what it all runs on; `upkeep`, what is done unasked; `audit` and `shown`, what is noted of it all; `metadata` and `system`, what is told about it; [`Error`].
+//! kept and queries that nobody waits for; `admission`, who may begin; `caps`, what a statement may take; `runtime`, `running`, `history`, `figures`, `memory`, `deep` and `cache`,
+//! what it all runs on; `upkeep`, what is done unasked; `readiness`, whether all of it works; `audit` and `shown`, what is noted of it all; `metadata` and `system`, what is told about it; [`Error`].
 
 mod access;
 mod admission;
@@ -34,9 +34,11 @@ mod exchange;
 mod figures;
 mod fill;
 mod granting;
+mod history;
 mod infer;
 mod ingest;
 mod inner;
+mod kill;
 mod memory;
 mod metadata;
 mod names;
@@ -47,6 +49,7 @@ mod prepared;
 mod progress;
 mod provider;
 mod query;
+mod readiness;
 mod redact;
 mod results;
 mod returning;
@@ -67,15 +70,18 @@ mod upkeep;
 mod yielding;
 
 pub use admission::Load;
+pub use check::Kill;
+pub use deep::STACK as DEEP_STACK;
 pub use engine::Engine;
 pub use error::{Error, Result};
 pub use exchange::Upload;
-pub use figures::{CLASSES, Figures, KindFigures};
+pub use figures::{CLASSES, Figures, KindFigures, PhaseFigures};
 pub use godwit_catalog::{CATALOG, TableEntry, TableKind};
 pub use ingest::{IfExists, IfMissing, IngestTarget};
 pub use metadata::{FunctionNames, KeyInfo, SchemaEntry, TableInfo};
 pub use prepared::Prepared;
 pub use query::{Canceller, QueryStream};
+pub use readiness::{Readiness, Standing};
 pub use redact::redacted;
 pub use results::{Kept, KeptState};
 pub use session::{Session, SessionKey, Sessions};

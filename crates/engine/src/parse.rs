@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
-use crate::check::{Access, access_of};
+use crate::check::{Access, Kill, access_of, kill_of};
 use crate::deep::with_deep_stack;
 use crate::{Error, Result, copy, depth, placeholders};
 
@@ -60,6 +60,8 @@ pub(crate) struct Parsed {
 pub(crate) enum Spoken {
     /// Who may do what.
     Access(Access),
+    /// What is to be ended.
+    Kill(Kill),
     /// Anything else.
     Statement(Parsed),
 }
@@ -72,6 +74,9 @@ pub(crate) enum Spoken {
 pub(crate) fn parse(sql: &str, limits: Limits) -> Result<Parsed> {
     match parse_any(sql, limits)? {
         Spoken::Statement(parsed) => Ok(parsed),
+        Spoken::Kill(_) => Err(Error::unsupported(
+            "KILL gives no rows and takes none; run it as a statement of its own",
+        )),
         Spoken::Access(_) => Err(Error::unsupported(
             "a change of users or grants gives no rows and takes none; run it as a statement of its own",
         )),
@@ -99,6 +104,9 @@ pub(crate) fn parse_any(sql: &str, limits: Limits) -> Result<Spoken> {
     name_callers(&mut tokens);
     if let Some(access) = access_of(&tokens, limits)? {
         return Ok(Spoken::Access(access));
+    }
+    if let Some(kill) = kill_of(&tokens)? {
+        return Ok(Spoken::Kill(kill));
     }
     parse_tokens(sql, tokens, limits).map(Spoken::Statement)
 }

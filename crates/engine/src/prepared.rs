@@ -83,6 +83,13 @@ impl Prepared {
     }
 }
 
+impl Entry {
+    /// How long nobody has used it.
+    pub(crate) fn idle(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.last_used)
+    }
+}
+
 impl Store {
     pub(crate) fn new(limits: StoreLimits) -> Self {
         Self {
@@ -158,6 +165,11 @@ impl Store {
     pub(crate) fn remove(&self, id: StatementId) -> Result<()> {
         let removed = self.lock().remove(&id);
         removed.map(drop).ok_or_else(|| missing(id))
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Entry> {
+        self.lock().values().cloned().collect()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

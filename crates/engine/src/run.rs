@@ -6,7 +6,7 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::{DataFusionError, Result as EngineResult};
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
 use futures::StreamExt;
@@ -25,7 +25,7 @@ use crate::memory::Share;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::query::Message;
-use crate::running::{Phase, Record};
+use crate::running::{Gauge, Phase, Record, counted};
 use crate::session::Caller;
 use crate::sparing::{Again, may_not_fit, sparing};
 use crate::transactions::Using;
@@ -133,12 +133,14 @@ impl Run {
     /// Starts the query with the parameters of one bound row.
     async fn start(&self, at: usize) -> EngineResult<SendableRecordBatchStream> {
         let values = self.bound.as_ref().map(|bound| bound.row(at)).transpose()?;
+        let live = self.record.live();
         let started = |physical: &Arc<dyn ExecutionPlan>| {
-            self.record.live().run(physical);
+            live.run(physical);
             if let Some(progress) = &self.progress {
                 let runs = self.bound.as_ref().map_or(1, |bound| bound.len());
                 progress.begin(at, runs, physical);
             }
+            Some(Arc::clone(live.gauge()))
         };
         let (plan, memory) = (&self.plan, (&self.share, self.query_id.as_str()));
         start(plan, &self.caller, memory, values, started).await
@@ -188,13 +190,14 @@ impl Run {
     }
 }
 
-/// Starts a planned query with these values for its parameters, in this memory; `planned` sees how it will run.
+/// Starts a planned query with these values for its parameters, in this memory; `planned` sees how it will run, and says
+/// where that memory is to be counted.
 pub(crate) async fn start(
     plan: &Plan,
     caller: &Arc<Caller>,
     memory: (&Share, &str),
     values: Option<Vec<ScalarValue>>,
-    planned: impl FnOnce(&Arc<dyn ExecutionPlan>),
+    planned: impl FnOnce(&Arc<dyn ExecutionPlan>) -> Option<Arc<Gauge>>,
 ) -> EngineResult<SendableRecordBatchStream> {
     let logical = || {
         let logical = LogicalPlan::clone(&plan.logical);
@@ -212,7 +215,7 @@ pub(crate) async fn start_as(
     caller: &Arc<Caller>,
     (share, query_id): (&Share, &str),
     logical: impl FnOnce() -> EngineResult<LogicalPlan>,
-    planned: impl FnOnce(&Arc<dyn ExecutionPlan>),
+    planned: impl FnOnce(&Arc<dyn ExecutionPlan>) -> Option<Arc<Gauge>>,
 ) -> EngineResult<SendableRecordBatchStream> {
     let mut session = plan.state.session().clone();
     let asker = Asker(Arc::clone(caller));
@@ -223,10 +226,11 @@ pub(crate) async fn start_as(
     let logical = Deep::new(with_deep_stack(|| optimize(&session, logical()?))?);
     let physical = physical_plan(&session, &logical).await?;
     let physical = yielding(prompt(physical)?)?;
-    planned(&physical);
     // What a client uploads can be read only once.
     let has_second_chance = !plan.reads_input() && may_not_fit(&physical)?;
-    let rows = execute_stream(physical, Arc::new(share.context(&session)))?;
+    let gauge = planned(&physical);
+    let context = counted(share.context(&session), gauge.as_ref())?;
+    let rows = execute_stream(physical, context)?;
     if !has_second_chance {
         return Ok(rows);
     }
@@ -234,6 +238,7 @@ pub(crate) async fn start_as(
         session,
         logical,
         share: share.clone(),
+        gauge,
         query_id: query_id.to_owned(),
     };
     Ok(sparing(rows, again))

@@ -10,9 +10,11 @@ use tokio::task::AbortHandle;
 use crate::audit::{End, Facts, Watch, Watched};
 use crate::{Error, Result};
 
+mod gauge;
 mod live;
 
-pub(crate) use live::{Live, Phase};
+pub(crate) use gauge::{Gauge, counted};
+pub(crate) use live::{Killer, Live, Phase, Times};
 
 /// How much of a statement's text a log line shows.
 const SHOWN_SQL: usize = 200;
@@ -120,7 +122,7 @@ impl Running {
         }
     }
 
-    /// Lets [`Self::cancel_all`] reach a query.
+    /// Lets [`Self::cancel_all`] and [`Self::kill`] reach a query.
     pub(crate) fn attach(&self, key: u64, abort: AbortHandle) {
         if let Some(query) = self.lock().running.get_mut(&key) {
             if query.live.killer().is_some() {
@@ -137,7 +139,9 @@ impl Running {
     /// How many wait, are being planned, and run.
     pub(crate) fn phases(&self) -> [u64; 3] {
         let mut counts = [0; 3];
-        for query in self.lock().running.values() {
+        let queries = self.lock();
+        let run = |query: &&Query| !query.live.has_ended();
+        for query in queries.running.values().filter(run) {
             let [queued, planning, executing] = &mut counts;
             *match query.live.phase() {
                 Phase::Queued => queued,
@@ -151,10 +155,10 @@ impl Running {
     /// The running queries of a user, or of all.
     pub(crate) fn of_user(&self, user: Option<&str>) -> Vec<Seen> {
         let queries = self.lock();
-        let of_user = queries
-            .running
-            .values()
-            .filter(|query| user.is_none_or(|user| query.statement.user.as_ref() == user));
+        let of_user = queries.running.values().filter(|query| {
+            let is_seen = user.is_none_or(|user| query.statement.user.as_ref() == user);
+            is_seen && !query.live.has_ended()
+        });
         of_user
             .map(|query| Seen {
                 statement: Arc::clone(&query.statement),
@@ -166,6 +170,29 @@ impl Running {
     /// Takes no new queries from now on.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
+    }
+
+    /// Ends the statements that there is somebody for who ends them; those that are ended.
+    pub(crate) fn kill(&self, by: impl Fn(&Statement) -> Option<Killer>) -> Vec<u64> {
+        let queries = self.lock();
+        let killed = queries.running.iter().filter_map(|(key, query)| {
+            query.live.kill(by(&query.statement)?);
+            query.abort.iter().for_each(AbortHandle::abort);
+            Some(*key)
+        });
+        killed.collect()
+    }
+
+    /// Waits until none of these runs any more.
+    pub(crate) async fn gone(&self, keys: &[u64]) {
+        loop {
+            let changed = self.changed.notified();
+            let is_there = |key| self.lock().running.contains_key(key);
+            if !keys.iter().any(is_there) {
+                return;
+            }
+            changed.await;
+        }
     }
 
     pub(crate) fn cancel_all(&self) {
@@ -254,24 +281,24 @@ impl Record {
     /// Notes that it has come to its end, before its caller can know.
     pub(crate) fn finish(&mut self) {
         self.watched.end = End::Finished;
-        self.live().close();
         self.watched.tell();
+        self.live().close();
     }
 
     /// Notes why it failed, before its caller can know; the error comes back as it may be shown.
     pub(crate) fn fail(&mut self, error: Error) -> Error {
         let error = self.watched.fail(error);
-        self.live().close();
         self.watched.tell();
+        self.live().close();
         error
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
-        self.live().close();
         // Before it is gone from the list: a server that stops waits for that, and then for nothing more to be noted.
         self.watched.tell();
+        self.live().close();
         let Some(query) = self.running.lock().running.remove(&self.key) else {
             return;
         };

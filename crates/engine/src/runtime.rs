@@ -9,11 +9,8 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{JoinError, JoinHandle};
 
+use crate::deep::STACK;
 use crate::{Error, Result};
-
-/// Stack of a thread: an expression is evaluated recursively, as deep as its chain of operators is long. Reserved, not
-/// committed.
-const STACK: usize = 64 << 20;
 
 /// The runtime of queries. Dropping it cancels what runs, and is allowed anywhere.
 #[derive(Debug)]

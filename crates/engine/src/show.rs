@@ -84,12 +84,12 @@ fn variable_query(variable: &[Ident]) -> Option<String> {
         && all == "all"
     {
         return Some(
-            "SELECT name, value, description FROM system.settings ORDER BY name".to_owned(),
+            "SELECT name, value, description FROM system.settings WHERE scope = 'session' ORDER BY name".to_owned(),
         );
     }
     let setting = Setting::find(&words.join("."))?;
     Some(format!(
-        "SELECT {columns} FROM system.settings WHERE name = '{}'",
+        "SELECT {columns} FROM system.settings WHERE scope = 'session' AND name = '{}'",
         setting.name()
     ))
 }

@@ -17,6 +17,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use crate::deep::Deep;
 use crate::memory::Share;
 use crate::run::physical_plan;
+use crate::running::{Gauge, counted};
 use crate::yielding::yielding;
 
 /// What it takes to plan a query once more.
@@ -24,6 +25,8 @@ pub(crate) struct Again {
     pub(crate) session: SessionState,
     pub(crate) logical: Deep<LogicalPlan>,
     pub(crate) share: Share,
+    /// Where its memory is counted.
+    pub(crate) gauge: Option<Arc<Gauge>>,
     pub(crate) query_id: String,
 }
 
@@ -81,7 +84,7 @@ impl Again {
             query_id = self.query_id,
             "a join does not fit into memory; the query runs once more with joins that spill"
         );
-        let context = Arc::new(self.share.context(&session));
+        let context = counted(self.share.context(&session), self.gauge.as_ref())?;
         execute_stream(yielding(physical)?, context).map(Some)
     }
 }

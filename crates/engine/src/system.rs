@@ -1,6 +1,5 @@
-//! The server's own tables that show a caller what is its own, and an admin what is everybody's: `system.settings`,
-//! `system.sessions`, `system.queries`, `system.audit`, users and grants, and the history of the lake:
-//! `system.snapshots`.
+//! The server's own tables that show a caller what is its own, and an admin what is everybody's: settings, sessions,
+//! prepared statements, transactions, queries, the audit log, users and grants, and the history of the lake.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -16,21 +15,27 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use godwit_auth::Directory;
 use godwit_catalog::Catalog;
+use godwit_config::{Config, Listed, listing};
 use godwit_lake::Lake;
 
+use crate::audit::Watch;
 use crate::granting::Asker;
 use crate::running::Running;
 use crate::session::{Caller, Session, SessionKey, Sessions};
-use crate::settings::SETTINGS;
 
 mod access;
 mod audit;
+mod queries;
+mod settings;
 mod snapshots;
+mod statements;
+mod transactions;
 
 use access::{About, Source};
 
 /// Adds the tables to the schema `system`.
 pub(crate) fn register(
+    config: &Config,
     catalog: &Catalog,
     lake: &Lake,
     sessions: &Arc<Sessions>,
@@ -45,9 +50,16 @@ pub(crate) fn register(
         Content::Access(about, source)
     };
     let tables = [
-        ("settings", Content::Settings),
+        ("settings", Content::Settings(listing(config))),
         ("sessions", Content::Sessions(Arc::downgrade(sessions))),
-        ("queries", Content::Queries(Arc::downgrade(running))),
+        (
+            "statements",
+            Content::Statements(Arc::downgrade(sessions), running.watch().clone()),
+        ),
+        (
+            "transactions",
+            Content::Transactions(Arc::downgrade(sessions)),
+        ),
         ("snapshots", Content::Snapshots(lake.clone())),
         ("users", access(About::Users)),
         ("roles", access(About::Roles)),
@@ -59,6 +71,7 @@ pub(crate) fn register(
         let schema = content.schema();
         catalog.register_system_table(name, Arc::new(SystemTable { content, schema }));
     }
+    catalog.register_system_table("queries", Arc::new(queries::QueriesTable::new(running)));
     let auditor = running.watch().auditor.clone();
     catalog.register_system_table("audit", Arc::new(audit::AuditTable::new(auditor)));
 }
@@ -71,9 +84,10 @@ struct SystemTable {
 
 /// What the rows are about. Weak, because the catalog lives in what they point to.
 enum Content {
-    Settings,
+    Settings(Vec<Listed>),
     Sessions(Weak<Sessions>),
-    Queries(Weak<Running>),
+    Statements(Weak<Sessions>, Watch),
+    Transactions(Weak<Sessions>),
     Snapshots(Lake),
     Access(About, Source),
 }
@@ -82,13 +96,9 @@ impl Content {
     fn schema(&self) -> SchemaRef {
         let text = |name| Field::new(name, DataType::Utf8, false);
         Arc::new(Schema::new(match self {
-            Self::Settings => vec![
-                text("name"),
-                text("value"),
-                text("default"),
-                Field::new("engine_option", DataType::Utf8, true),
-                text("description"),
-            ],
+            Self::Settings(_) => settings::fields(),
+            Self::Statements(..) => statements::fields(),
+            Self::Transactions(_) => transactions::fields(),
             Self::Sessions(_) => vec![
                 text("id"),
                 text("user_name"),
@@ -98,14 +108,6 @@ impl Content {
                 Field::new("transactions", DataType::UInt64, false),
                 Field::new("idle_seconds", DataType::Float64, false),
             ],
-            Self::Queries(_) => {
-                vec![
-                    text("id"),
-                    text("user_name"),
-                    Field::new("running_seconds", DataType::Float64, false),
-                    text("sql"),
-                ]
-            }
             Self::Snapshots(_) => snapshots::fields(),
             Self::Access(about, _) => access::fields(*about),
         }))
@@ -113,51 +115,24 @@ impl Content {
 
     async fn columns(&self, caller: &Caller) -> Result<Vec<ArrayRef>> {
         Ok(match self {
-            Self::Settings => settings(caller),
+            Self::Settings(keys) => settings::columns(caller, keys),
+            Self::Statements(sessions, watch) => {
+                let own = sessions.upgrade();
+                let own = own.map(|all| all.of_user(shown_user(caller)));
+                statements::columns(&own.unwrap_or_default(), watch)
+            }
+            Self::Transactions(sessions) => {
+                let own = sessions.upgrade();
+                let own = own.map(|all| all.transactions().of_user(shown_user(caller)));
+                transactions::columns(&own.unwrap_or_default())
+            }
             Self::Sessions(sessions) => sessions_of(caller, sessions.upgrade().as_deref()),
-            Self::Queries(running) => queries_of(caller, running.upgrade().as_deref()),
             Self::Snapshots(lake) => snapshots::columns(lake, caller.authority.is_admin()).await?,
             Self::Access(about, source) => {
                 access::columns(*about, source, &caller.authority).await?
             }
         })
     }
-}
-
-fn settings(caller: &Caller) -> Vec<ArrayRef> {
-    let text = |values: Vec<String>| Arc::new(StringArray::from(values)) as ArrayRef;
-    vec![
-        text(
-            SETTINGS
-                .iter()
-                .map(|setting| setting.name().to_owned())
-                .collect(),
-        ),
-        text(
-            SETTINGS
-                .iter()
-                .map(|setting| caller.settings.get(setting))
-                .collect(),
-        ),
-        text(
-            SETTINGS
-                .iter()
-                .map(|setting| caller.settings.default_of(setting))
-                .collect(),
-        ),
-        Arc::new(
-            SETTINGS
-                .iter()
-                .map(|setting| setting.engine_key())
-                .collect::<StringArray>(),
-        ),
-        text(
-            SETTINGS
-                .iter()
-                .map(|setting| setting.description().to_owned())
-                .collect(),
-        ),
-    ]
 }
 
 fn sessions_of(caller: &Caller, sessions: Option<&Sessions>) -> Vec<ArrayRef> {
@@ -207,27 +182,6 @@ fn shown_user(caller: &Caller) -> Option<&str> {
 /// How many transactions are open in a session.
 fn open_in(session: &Session) -> u64 {
     session.shared().transactions.count(session.id()) as u64
-}
-
-fn queries_of(caller: &Caller, running: Option<&Running>) -> Vec<ArrayRef> {
-    let own = running
-        .map(|running| running.of_user(shown_user(caller)))
-        .unwrap_or_default();
-    vec![
-        Arc::new(StringArray::from_iter_values(
-            own.iter().map(|query| query.statement.query_id.as_ref()),
-        )),
-        Arc::new(StringArray::from_iter_values(
-            own.iter().map(|query| query.statement.user.as_ref()),
-        )),
-        Arc::new(Float64Array::from_iter_values(
-            own.iter()
-                .map(|query| query.live.started.elapsed().as_secs_f64()),
-        )),
-        Arc::new(StringArray::from_iter_values(
-            own.iter().map(|query| query.statement.sql.as_ref()),
-        )),
-    ]
 }
 
 /// Who scans a table.

@@ -7,13 +7,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use godwit_audit::{Auditor, Event, Login};
-use godwit_auth::{Claim, Identity};
+use godwit_auth::{Claim, Identity, Via};
 use godwit_engine::Error as Engine;
 use http::Extensions;
 use tonic::Code;
 
 use crate::call::Call;
 use crate::connection::Peer;
+use crate::figures::Meter;
 use crate::status::{QueryId, code};
 use crate::{Error, Result};
 
@@ -28,6 +29,7 @@ const REMEMBERED: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct Notes {
     auditor: Auditor,
+    meter: Meter,
     /// `audit.repeat_logins_after`
     repeat_after: Duration,
     /// When a proof was noted last, by a hash over it and the connection that it came on.
@@ -45,9 +47,10 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl Notes {
-    pub(crate) fn new(auditor: Auditor, repeat_after: Duration) -> Self {
+    pub(crate) fn new(auditor: Auditor, meter: Meter, repeat_after: Duration) -> Self {
         Self {
             auditor,
+            meter,
             repeat_after,
             seen: Mutex::default(),
             failures: Mutex::new(Failures::new(repeat_after)),
@@ -74,6 +77,7 @@ impl Notes {
         outcome: Result<&Identity, &godwit_auth::Error>,
     ) {
         self.note_over();
+        self.count(attempt, outcome);
         let is_call = attempt.call != "Handshake";
         if is_call && outcome.is_ok() && self.is_repeated(attempt) {
             return;
@@ -117,6 +121,16 @@ impl Notes {
         });
     }
 
+    fn count(&self, attempt: &Attempt<'_>, outcome: Result<&Identity, &godwit_auth::Error>) {
+        match outcome {
+            Ok(identity) => self.meter.login(proof(identity.via()), "ok"),
+            Err(error) => {
+                let proof = Claim::of(attempt.authorization).how;
+                self.meter.login(proof, failure(error));
+            }
+        }
+    }
+
     fn is_repeated(&self, attempt: &Attempt<'_>) -> bool {
         let Some(address) = attempt.address.filter(|_| !self.repeat_after.is_zero()) else {
             return false;
@@ -153,26 +167,39 @@ pub(crate) fn address(extensions: &Extensions) -> Option<SocketAddr> {
 fn login(authorization: Option<&str>, outcome: Result<&Identity, &godwit_auth::Error>) -> Login {
     match outcome {
         Ok(identity) => Login {
-            how: format!("{:?}", identity.via()).to_lowercase(),
+            how: proof(identity.via()).to_owned(),
             user: Some(identity.user().to_owned()),
             ..Login::default()
         },
         Err(error) => {
             let claim = Claim::of(authorization);
-            let failure = match error {
-                godwit_auth::Error::Unauthenticated => "unauthenticated",
-                godwit_auth::Error::Busy => "busy",
-                godwit_auth::Error::Throttled { .. } => "throttled",
-                godwit_auth::Error::Denied { .. } => "denied",
-                _ => "internal",
-            };
             Login {
                 how: claim.how.to_owned(),
                 user: claim.user,
-                failure: Some(failure),
+                failure: Some(failure(error)),
                 ..Login::default()
             }
         }
+    }
+}
+
+fn proof(via: Via) -> &'static str {
+    match via {
+        Via::Bearer => "bearer",
+        Via::Issuer => "issuer",
+        Via::Certificate => "certificate",
+        Via::Basic => "basic",
+        Via::Anonymous => "anonymous",
+    }
+}
+
+fn failure(error: &godwit_auth::Error) -> &'static str {
+    match error {
+        godwit_auth::Error::Unauthenticated => "unauthenticated",
+        godwit_auth::Error::Busy => "busy",
+        godwit_auth::Error::Throttled { .. } => "throttled",
+        godwit_auth::Error::Denied { .. } => "denied",
+        _ => "internal",
     }
 }
 
@@ -182,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_proof_is_noted_once_for_a_connection_and_a_time() {
-        let notes = Notes::new(Auditor::off(), Duration::from_hours(1));
+        let notes = Notes::new(Auditor::off(), Meter::default(), Duration::from_hours(1));
         let attempt = |port, authorization| Attempt {
             call: "DoGet",
             id: QueryId::random(),
@@ -194,7 +221,7 @@ mod tests {
         assert!(!notes.is_repeated(&attempt(2, Some("a"))));
         assert!(!notes.is_repeated(&attempt(1, Some("b"))));
         assert!(!notes.is_repeated(&attempt(1, None)));
-        let every = Notes::new(Auditor::off(), Duration::ZERO);
+        let every = Notes::new(Auditor::off(), Meter::default(), Duration::ZERO);
         for _ in 0..2 {
             assert!(!every.is_repeated(&attempt(1, Some("a"))));
         }

@@ -9,8 +9,15 @@ use tokio_rustls::server::TlsStream;
 use tonic::transport::CertificateDer;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
-/// A connection of a client, encrypted or not.
-pub(crate) enum Connection {
+use crate::figures::Open;
+
+/// A connection of a client, encrypted or not. What goes over it is counted.
+pub(crate) struct Connection {
+    transport: Transport,
+    open: Open,
+}
+
+enum Transport {
     Plain(TcpStream),
     Encrypted(Box<TlsStream<TcpStream>>),
 }
@@ -24,16 +31,28 @@ pub(crate) struct Peer {
     pub(crate) certificates: Option<Arc<[CertificateDer<'static>]>>,
 }
 
+impl Connection {
+    pub(crate) fn plain(stream: TcpStream, open: Open) -> Self {
+        let transport = Transport::Plain(stream);
+        Self { transport, open }
+    }
+
+    pub(crate) fn encrypted(stream: TlsStream<TcpStream>, open: Open) -> Self {
+        let transport = Transport::Encrypted(Box::new(stream));
+        Self { transport, open }
+    }
+}
+
 impl Connected for Connection {
     type ConnectInfo = Peer;
 
     fn connect_info(&self) -> Peer {
-        match self {
-            Self::Plain(tcp) => Peer {
+        match &self.transport {
+            Transport::Plain(tcp) => Peer {
                 tcp: tcp.connect_info(),
                 certificates: None,
             },
-            Self::Encrypted(stream) => {
+            Transport::Encrypted(stream) => {
                 let (tcp, session) = stream.get_ref();
                 Peer {
                     tcp: tcp.connect_info(),
@@ -50,10 +69,14 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Encrypted(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let polled = match &mut this.transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Transport::Encrypted(stream) => Pin::new(stream).poll_read(cx, buffer),
+        };
+        this.open.received(buffer.filled().len() - before);
+        polled
     }
 }
 
@@ -63,10 +86,12 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Encrypted(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
+        let this = self.get_mut();
+        let polled = match &mut this.transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Transport::Encrypted(stream) => Pin::new(stream).poll_write(cx, bytes),
+        };
+        this.count(polled)
     }
 
     fn poll_write_vectored(
@@ -74,30 +99,41 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Self::Encrypted(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-        }
+        let this = self.get_mut();
+        let polled = match &mut this.transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Transport::Encrypted(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        };
+        this.count(polled)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Encrypted(stream) => stream.is_write_vectored(),
+        match &self.transport {
+            Transport::Plain(stream) => stream.is_write_vectored(),
+            Transport::Encrypted(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Encrypted(stream) => Pin::new(stream).poll_flush(cx),
+        match &mut self.get_mut().transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Transport::Encrypted(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Encrypted(stream) => Pin::new(stream).poll_shutdown(cx),
+        match &mut self.get_mut().transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Transport::Encrypted(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+impl Connection {
+    fn count(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.open.sent(*bytes);
+        }
+        written
     }
 }

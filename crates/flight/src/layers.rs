@@ -47,10 +47,9 @@ impl<S: Inner> Layer<S> for Layers {
         let session = session::Sessions::new(inner, self.flight.clone());
         let authenticate = authenticate::Authenticate::new(session, self.flight.clone());
         let shows_messages = !self.flight.options.redact_literals;
-        trace::Trace::new(
-            deadline::Deadline::new(framing::Framing::new(authenticate)),
-            shows_messages,
-        )
+        let meter = self.flight.meter.clone();
+        let inner = deadline::Deadline::new(framing::Framing::new(authenticate));
+        trace::Trace::new(inner, meter, shows_messages)
     }
 }
 
@@ -79,11 +78,47 @@ fn take_ready<S: Clone>(inner: &mut S) -> S {
     std::mem::replace(inner, clone)
 }
 
+/// What can be called; the last stands for all that cannot.
+pub(crate) const METHODS: [&str; 14] = [
+    "Handshake",
+    "ListFlights",
+    "GetFlightInfo",
+    "PollFlightInfo",
+    "GetSchema",
+    "DoGet",
+    "DoPut",
+    "DoExchange",
+    "DoAction",
+    "ListActions",
+    "health/Check",
+    "health/Watch",
+    "reflection",
+    "unknown",
+];
+/// How many of them are Flight's; they come first.
+const FLIGHT: usize = 10;
+const UNKNOWN: usize = METHODS.len() - 1;
+
+/// The place in [`METHODS`] of what a path names.
+fn method(path: &str) -> usize {
+    let path = path.strip_prefix('/').unwrap_or_default();
+    let at = |name: &str| METHODS[..UNKNOWN].iter().position(|known| *known == name);
+    let known = match path.rsplit_once('/') {
+        Some(("arrow.flight.protocol.FlightService", name)) => at(name).filter(|at| *at < FLIGHT),
+        Some(("grpc.health.v1.Health", "Check")) => at("health/Check"),
+        Some(("grpc.health.v1.Health", "Watch")) => at("health/Watch"),
+        Some((
+            "grpc.reflection.v1.ServerReflection" | "grpc.reflection.v1alpha.ServerReflection",
+            "ServerReflectionInfo",
+        )) => at("reflection"),
+        _ => None,
+    };
+    known.unwrap_or(UNKNOWN)
+}
+
 /// The RPC that a path names; `unknown` for what is none.
-fn rpc(path: &str) -> &str {
-    path.strip_prefix("/arrow.flight.protocol.FlightService/")
-        .filter(|name| name.bytes().all(|byte| byte.is_ascii_alphabetic()))
-        .unwrap_or("unknown")
+fn rpc(path: &str) -> &'static str {
+    METHODS[method(path)]
 }
 
 /// Whether the answer is no failure, as far as its headers tell. What they carry besides must not go with a failure:
@@ -91,4 +126,36 @@ fn rpc(path: &str) -> &str {
 fn succeeds<B>(response: &Response<B>) -> bool {
     let status = response.headers().get(Status::GRPC_STATUS);
     status.is_none_or(|code| code.as_bytes() == b"0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_called_has_a_name() {
+        for (path, name) in [
+            ("/arrow.flight.protocol.FlightService/DoGet", "DoGet"),
+            (
+                "/arrow.flight.protocol.FlightService/ListActions",
+                "ListActions",
+            ),
+            ("/arrow.flight.protocol.FlightService/doget", "unknown"),
+            ("/arrow.flight.protocol.FlightService/reflection", "unknown"),
+            ("/grpc.health.v1.Health/Check", "health/Check"),
+            ("/grpc.health.v1.Health/Watch", "health/Watch"),
+            ("/grpc.health.v1.Health/List", "unknown"),
+            (
+                "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+                "reflection",
+            ),
+            ("/grpc.reflection.v1.ServerReflection/Other", "unknown"),
+            ("arrow.flight.protocol.FlightService/DoGet", "unknown"),
+            ("/health/Check", "unknown"),
+            ("/", "unknown"),
+            ("", "unknown"),
+        ] {
+            assert_eq!(rpc(path), name, "{path}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use godwit_config::{Config, TlsMode};
+use godwit_config::{Config, Reflection, TlsMode};
 
 /// What the configuration says to this crate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct FlightOptions {
     pub web: bool,
     /// Origins whose pages may call, or `*`: `web.allowed_origins`.
     pub allowed_origins: Vec<String>,
+    /// Who may ask what services there are: `grpc.reflection`.
+    pub reflection: Reflection,
     /// How long the same proof of identity on the same connection is one login: `audit.repeat_logins_after`.
     pub repeat_logins_after: Duration,
     /// Whether messages of errors, which may quote literals, stay out of the log: `audit.redact_literals`.
@@ -54,6 +56,7 @@ impl From<&Config> for FlightOptions {
             statement_idle_timeout: config.statements.idle_timeout,
             web: config.web.enabled,
             allowed_origins: config.web.allowed_origins.clone(),
+            reflection: config.grpc.reflection,
             repeat_logins_after: config.audit.repeat_logins_after,
             redact_literals: config.audit.redact_literals,
             secure_cookies: config.tls.mode != TlsMode::Off,

@@ -5,19 +5,25 @@ use std::time::Duration;
 
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use godwit_config::Reflection;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tonic::service::RoutesBuilder;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+use tonic_health::pb::health_server::HealthServer;
 use tonic_web::GrpcWebLayer;
 
 use crate::connection::Connection;
+use crate::figures::Meter;
 use crate::framed::Framed;
 use crate::gather::Gathered;
+use crate::health::HealthService;
 use crate::layers::{Layers, Origins, cors};
 use crate::running::Running;
 use crate::tls::handshakes;
-use crate::{Error, Flight, Result, Tls};
+use crate::{Error, Flight, Result, Tls, reflection};
 
 /// HTTP/2 windows: what a client may send before the server has read it, a stream and a connection. Large, because the
 /// time of an upload over a distant link is what they bound.
@@ -58,7 +64,16 @@ pub async fn serve(
     let layers = Layers::new(flight.clone());
     let given_up = give_up_idle(flight.running.clone(), flight.options.idle_stream_timeout);
     let most = flight.options.max_connections;
-    let service = Framed::new(flight);
+    let meter = flight.meter.clone();
+    let stopping = CancellationToken::new();
+    let mut routes = RoutesBuilder::default();
+    let health = HealthService::new(flight.readiness.clone(), stopping.clone());
+    routes.add_service(HealthServer::new(health));
+    if flight.options.reflection != Reflection::Nobody {
+        reflection::add(&mut routes)?;
+    }
+    routes.add_service(Framed::new(flight));
+    let routes = routes.routes();
 
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let incoming = incoming.then(async |accepted| {
@@ -67,8 +82,7 @@ pub async fn serve(
         }
         accepted
     });
-    let incoming = admitted(most, connections(tls, incoming));
-    let stopping = tokio_util::sync::CancellationToken::new();
+    let incoming = admitted(most, connections(tls, meter, incoming));
     let signal = {
         let stopping = stopping.clone();
         async move {
@@ -83,13 +97,13 @@ pub async fn serve(
             .layer(GrpcWebLayer::new())
             .layer(Origins::new(&allowed_origins))
             .layer(layers)
-            .add_service(service)
+            .add_routes(routes)
             .serve_with_incoming_shutdown(incoming, signal)
             .boxed()
     } else {
         server
             .layer(layers)
-            .add_service(service)
+            .add_routes(routes)
             .serve_with_incoming_shutdown(incoming, signal)
             .boxed()
     };
@@ -110,14 +124,17 @@ pub async fn serve(
 /// The connections that come in, those with TLS once their handshake is done.
 fn connections(
     tls: Option<Tls>,
+    meter: Meter,
     incoming: impl Stream<Item = io::Result<TcpStream>> + Send + 'static,
 ) -> BoxStream<'static, io::Result<Gathered<Connection>>> {
+    let counting = meter.clone();
+    let incoming = incoming.inspect_ok(move |_| counting.accepted());
     match tls {
         None => incoming
-            .map_ok(|stream| Gathered::new(Connection::Plain(stream)))
+            .map_ok(move |stream| Gathered::new(Connection::plain(stream, meter.opened())))
             .boxed(),
         Some(tls) => handshakes(tls, incoming)
-            .map_ok(|stream| Gathered::new(Connection::Encrypted(Box::new(stream))))
+            .map_ok(move |stream| Gathered::new(Connection::encrypted(stream, meter.opened())))
             .boxed(),
     }
 }

@@ -12,13 +12,14 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use godwit_auth::Authenticator;
-use godwit_engine::Engine;
+use godwit_engine::{Engine, Readiness};
 use godwit_protocol::Sealer;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::audit::Notes;
 use crate::call::Call;
 use crate::encode::Message;
+use crate::figures::Meter;
 use crate::incoming::Incoming;
 use crate::running::Running;
 use crate::status::{QueryId, status};
@@ -32,6 +33,8 @@ pub struct Flight {
     pub(crate) sealer: Sealer,
     pub(crate) options: Arc<FlightOptions>,
     pub(crate) running: Running,
+    pub(crate) readiness: Readiness,
+    pub(crate) meter: Meter,
     pub(crate) notes: Arc<Notes>,
     /// The answer to "all" of CommandGetSqlInfo; it never changes.
     pub(crate) sql_info: Arc<OnceLock<RecordBatch>>,
@@ -49,9 +52,16 @@ impl Flight {
         sealer: Sealer,
         options: FlightOptions,
     ) -> Self {
-        let notes = Notes::new(engine.auditor().clone(), options.repeat_logins_after);
+        let meter = Meter::default();
+        let notes = Notes::new(
+            engine.auditor().clone(),
+            meter.clone(),
+            options.repeat_logins_after,
+        );
         Self {
             notes: Arc::new(notes),
+            readiness: engine.readiness(),
+            meter,
             engine,
             authenticator,
             sealer,
@@ -59,6 +69,18 @@ impl Flight {
             running: Running::default(),
             sql_info: Arc::default(),
         }
+    }
+
+    /// The engine behind it.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Whether the server can serve. Those who stop it say so there first.
+    #[must_use]
+    pub fn readiness(&self) -> &Readiness {
+        &self.readiness
     }
 }
 

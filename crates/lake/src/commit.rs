@@ -46,6 +46,10 @@ pub(crate) async fn commit(transaction: &Inner) -> Result<SnapshotId> {
 /// Commits. The files that are not needed then are still there.
 pub(crate) async fn attempt(transaction: &Inner) -> Result<SnapshotId> {
     let committed = Box::pin(try_commit(transaction)).await;
+    let is_unchanged = |snapshot: &SnapshotId| *snapshot == transaction.base.id();
+    if !committed.as_ref().is_ok_and(is_unchanged) {
+        transaction.lake.inner.counts.commit(&committed);
+    }
     if committed.as_ref().is_err_and(|error| error.is_in_doubt()) {
         transaction.files.keep(|_| true);
     }

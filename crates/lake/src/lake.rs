@@ -25,6 +25,7 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) cache: crate::snapshot::cache::Cache,
     pub(crate) running: crate::transaction::Running,
+    pub(crate) counts: crate::figures::Counts,
 }
 
 /// A moment of the past.
@@ -67,6 +68,7 @@ impl Lake {
             options: Options::from(&config.lake),
             cache: crate::snapshot::cache::Cache::new(&config.lake),
             running: crate::transaction::Running::default(),
+            counts: crate::figures::Counts::default(),
         });
         let lake = Self { inner };
         // So that it is known what there is when the catalog does not answer later. What is wrong with it is said to

@@ -8,7 +8,7 @@
 //! (Arrow to the catalog's types and back), `database` and `storage` (the two places where bytes go), `layout` (the catalog's
 //! tables), `snapshot` (the lake at one moment), `scan` (a content as a table provider), `guard`
 //! (between a scan and its files, those of mounts too), `transaction`, `commit`,
-//! `maintenance`, `changes`, `records`.
+//! `maintenance`, `changes`, `records`, `figures` (what was done).
 //!
 //! Source of the layout: the DuckLake specification 1.0, and what DuckDB 1.5.5 makes of it.
 
@@ -17,6 +17,7 @@ mod commit;
 mod content;
 mod database;
 mod error;
+mod figures;
 pub mod guard;
 mod id;
 mod lake;
@@ -38,6 +39,7 @@ mod writer;
 pub use changes::FEED_COLUMNS;
 pub use content::{ColumnStats, Content, DataFile, Deleted, Inlined, Part, RowNumber, Rows};
 pub use error::{Error, Result};
+pub use figures::Figures;
 pub use id::{ColumnId, FileId, SchemaId, SnapshotId, TableId, ViewId};
 pub use lake::{At, Lake};
 pub use maintenance::{Budget, Cleaned, Compacted, Expired, Expiry, Maintained, Scope};

@@ -1,31 +1,29 @@
 //! Actions: the requests of DoAction and the answers that are not rows.
 
-use arrow::datatypes::Schema;
 use arrow_flight::{
-    Action as FlightAction, CancelFlightInfoResult, CancelStatus, FlightEndpoint, IpcMessage,
-    SchemaAsIpc,
+    Action as FlightAction,
     sql::{
-        ActionBeginSavepointRequest, ActionBeginSavepointResult, ActionBeginTransactionRequest,
-        ActionBeginTransactionResult, ActionCancelQueryRequest, ActionCancelQueryResult,
+        ActionBeginSavepointRequest, ActionBeginTransactionRequest, ActionCancelQueryRequest,
         ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
-        ActionCreatePreparedStatementResult as PreparedResult,
         ActionCreatePreparedSubstraitPlanRequest, ActionEndSavepointRequest,
-        ActionEndTransactionRequest, Any, ProstMessageExt,
+        ActionEndTransactionRequest, ProstMessageExt,
     },
 };
-use arrow_ipc::writer::IpcWriteOptions;
 use bytes::Bytes;
 use prost::Message;
 
 use crate::{
     error::{Error, Result, check_size, displayed},
     fields::fields,
-    id::{SavepointId, TransactionId},
-    messages::{
-        ActionCreatePreparedStatementResult, CloseSessionRequest, GetSessionOptionsRequest,
-    },
-    packed::{Packed, name_of, pack},
+    messages::{CloseSessionRequest, GetSessionOptionsRequest},
+    packed::{Packed, name_of},
     session::{self, OptionChanges},
+};
+
+mod answers;
+pub use answers::{
+    cancel_query_result, cancel_result, prepared_result, renew_result, savepoint_result,
+    schema_message, transaction_result,
 };
 
 #[cfg(test)]
@@ -38,8 +36,11 @@ pub const MAX_BODY_BYTES: usize = 1 << 20;
 /// Most tickets that one action may name.
 pub const MAX_TICKETS: usize = 1000;
 
+/// Longest id that an action names, in bytes.
+const MAX_ID_BYTES: usize = 256;
+
 /// Every action type and what it does, for ListActions.
-pub const TYPES: [(&str, &str); 13] = [
+pub const TYPES: [(&str, &str); 15] = [
     ("CreatePreparedStatement", "Prepare a statement."),
     ("ClosePreparedStatement", "Close a prepared statement."),
     (
@@ -62,6 +63,14 @@ pub const TYPES: [(&str, &str); 13] = [
     ("SetSessionOptions", "Set options of this session."),
     ("GetSessionOptions", "List the options of this session."),
     ("CloseSession", "Close this session."),
+    (
+        "KillQuery",
+        "End a statement that runs; the body is its id, as text.",
+    ),
+    (
+        "KillSession",
+        "End a session and all that runs in it; the body is its id, as text.",
+    ),
 ];
 
 /// What a client asks for.
@@ -129,6 +138,10 @@ pub enum Action {
     GetSessionOptions,
     /// Close the session. The answer is [`session::encode_close_result`].
     CloseSession,
+    /// End a statement, by its id; the answer is empty. Not of the standard, as the next one.
+    KillQuery(String),
+    /// End a session, by its id; the answer is empty.
+    KillSession(String),
 }
 
 /// How a transaction ends.
@@ -214,6 +227,8 @@ impl Action {
             }
             "CloseSession" => bare::<CloseSessionRequest>("CloseSession request", body)
                 .map(|_| Self::CloseSession)?,
+            "KillQuery" => Self::KillQuery(text("KillQuery request", body)?),
+            "KillSession" => Self::KillSession(text("KillSession request", body)?),
             unknown => {
                 return Err(Error::UnknownAction {
                     name: displayed(unknown),
@@ -221,82 +236,6 @@ impl Action {
             }
         })
     }
-}
-
-/// The answer to [`Action::CreatePrepared`]. Without a `dataset_schema` the statement returns no rows, which clients
-/// are told by a schema without fields; both schemas are always sent, since some clients read them unchecked.
-///
-/// # Errors
-/// [`Error::Encode`] when a schema has no IPC form.
-pub fn prepared_result(
-    handle: Bytes,
-    dataset_schema: Option<&Schema>,
-    parameter_schema: &Schema,
-    is_update: bool,
-) -> Result<Bytes> {
-    let result = ActionCreatePreparedStatementResult {
-        prepared_statement_handle: handle,
-        dataset_schema: schema_message(dataset_schema.unwrap_or(&Schema::empty()))?,
-        parameter_schema: schema_message(parameter_schema)?,
-        is_update: Some(is_update),
-    };
-    let any = Any {
-        type_url: PreparedResult::type_url().to_owned(),
-        value: result.encode_to_vec().into(),
-    };
-    Ok(any.encode_to_vec().into())
-}
-
-/// The answer to [`Action::BeginTransaction`].
-#[must_use]
-pub fn transaction_result(transaction: TransactionId) -> Bytes {
-    pack(&ActionBeginTransactionResult {
-        transaction_id: Bytes::copy_from_slice(transaction.as_bytes()),
-    })
-}
-
-/// The answer to [`Action::BeginSavepoint`].
-#[must_use]
-pub fn savepoint_result(savepoint: SavepointId) -> Bytes {
-    pack(&ActionBeginSavepointResult {
-        savepoint_id: savepoint.encode(),
-    })
-}
-
-/// The answer to [`Action::CancelFlightInfo`].
-#[must_use]
-pub fn cancel_result(status: CancelStatus) -> Bytes {
-    let result = CancelFlightInfoResult {
-        status: status.into(),
-    };
-    result.encode_to_vec().into()
-}
-
-/// The answer to [`Action::CancelQuery`]; its numbers are those of [`CancelStatus`].
-#[must_use]
-pub fn cancel_query_result(status: CancelStatus) -> Bytes {
-    pack(&ActionCancelQueryResult {
-        result: status.into(),
-    })
-}
-
-/// The answer to [`Action::RenewFlightEndpoint`]: the endpoint with its new ticket.
-#[must_use]
-pub fn renew_result(endpoint: &FlightEndpoint) -> Bytes {
-    endpoint.encode_to_vec().into()
-}
-
-/// A schema as an encapsulated IPC message.
-///
-/// # Errors
-/// [`Error::Encode`] when it has no IPC form.
-pub fn schema_message(schema: &Schema) -> Result<Bytes> {
-    IpcMessage::try_from(SchemaAsIpc::new(schema, &IpcWriteOptions::default()))
-        .map(|IpcMessage(bytes)| bytes)
-        .map_err(|e| Error::Encode {
-            what: "schema",
-            why: e.to_string(),
-        })
 }
 
 impl Action {
@@ -347,6 +286,16 @@ fn unpack<M: ProstMessageExt>(body: &[u8]) -> Result<M> {
             ))
         }
         None => Err(Error::malformed(what, "the body is no packed message")),
+    }
+}
+
+/// A short text: an id.
+fn text(what: &'static str, body: &[u8]) -> Result<String> {
+    check_size(what, body.len(), MAX_ID_BYTES)?;
+    match std::str::from_utf8(body) {
+        Ok("") => Err(Error::malformed(what, "the body is empty")),
+        Ok(text) => Ok(text.to_owned()),
+        Err(error) => Err(Error::malformed(what, error)),
     }
 }
 

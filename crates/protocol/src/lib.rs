@@ -41,3 +41,6 @@ pub use fingerprint::schema_fingerprint;
 pub use format::WireFormat;
 pub use id::{SavepointId, SessionId, StatementId, TransactionId};
 pub use seal::{Purpose, Sealer};
+
+/// What the services of Arrow Flight and their messages are, as an encoded `FileDescriptorSet`: for those who ask.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

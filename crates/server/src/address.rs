@@ -3,8 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The line that says that the server accepts calls.
-pub(crate) fn ready_line(address: SocketAddr, encrypted: bool) -> String {
-    format!("godwit ready flight={}", url(address, encrypted))
+pub(crate) fn ready_line(address: SocketAddr, encrypted: bool, http: Option<SocketAddr>) -> String {
+    let http = http.map(|address| format!(" http=http://{address}"));
+    let flight = url(address, encrypted);
+    format!("godwit ready flight={flight}{}", http.unwrap_or_default())
 }
 
 /// The address as Flight clients take it.
@@ -29,7 +31,7 @@ mod tests {
 
     #[test]
     fn the_ready_line_names_scheme_and_port() {
-        let line = |address: &str, tls| ready_line(address.parse().unwrap(), tls);
+        let line = |address: &str, tls| ready_line(address.parse().unwrap(), tls, None);
         assert_eq!(
             line("127.0.0.1:8815", false),
             "godwit ready flight=grpc://127.0.0.1:8815"
@@ -37,6 +39,11 @@ mod tests {
         assert_eq!(
             line("[::1]:40123", true),
             "godwit ready flight=grpc+tls://[::1]:40123"
+        );
+        let http = Some("[::1]:9815".parse().unwrap());
+        assert_eq!(
+            ready_line("[::1]:8815".parse().unwrap(), false, http),
+            "godwit ready flight=grpc://[::1]:8815 http=http://[::1]:9815"
         );
     }
 

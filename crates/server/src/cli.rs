@@ -9,7 +9,8 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Result;
 use crate::terminal::note;
-use crate::{config_command, conformance_command, demo, hash_password, serve, token_command};
+use crate::token_command;
+use crate::{config_command, conformance_command, demo, hash_password, serve, sql_command};
 use flags::{Flags, PlaceFlags};
 
 /// An Arrow Flight SQL server.
@@ -57,6 +58,12 @@ enum Command {
     /// is INTERNAL, UNKNOWN or a dead connection; hangs; untested. Exit code 0 when the card could be made, 69 when the
     /// server cannot be reached or refuses the credentials.
     Conformance(Box<conformance_command::Flags>),
+    /// Type SQL, or run a script, at any Flight SQL server.
+    ///
+    /// Standard input that is no terminal is a script. A script ends at the first error. Exit code 0 when all went well, 1
+    /// when a statement failed, 2 when the command line or the profile is wrong, 3 when the server cannot be reached or
+    /// refuses the credentials, 130 when Ctrl-C ended it.
+    Sql(Box<sql_command::Flags>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -112,7 +119,7 @@ pub(crate) fn run() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     match dispatch(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             note(&error);
             error.exit_code()
@@ -120,8 +127,10 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-fn dispatch(command: Command) -> Result<()> {
+fn dispatch(command: Command) -> Result<ExitCode> {
     match command {
+        // What others than operators call has exit codes of its own.
+        Command::Sql(flags) => return Ok(sql_command::run(*flags)),
         Command::Serve { flags } => serve::run(flags.sources()),
         Command::Demo { flags, scale } => demo::run(flags.load()?, &scale),
         Command::Config { command } => match command {
@@ -146,7 +155,8 @@ fn dispatch(command: Command) -> Result<()> {
             }
         },
         Command::Conformance(flags) => conformance_command::run(*flags),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Help and version are answers; anything else is a mistake in the command line.
@@ -155,6 +165,9 @@ fn refuse(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ if std::env::args_os().nth(1).is_some_and(|word| word == "sql") => {
+            ExitCode::from(godwit_shell::USAGE)
+        }
         _ => ExitCode::from(64),
     }
 }

@@ -13,11 +13,12 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::data_dir::DataDir;
 use crate::error::{Error, Result};
+use crate::http::Http;
 use crate::reload::Reload;
 use crate::telemetry::{FILTER_CHECK, Refilter};
 use crate::terminal::{note, say};
 use crate::tls::Encryption;
-use crate::{address, signals, telemetry, tls};
+use crate::{address, signals, systemd, telemetry, tls};
 use drain::Ended;
 
 /// How long tasks of connections may take to notice that the server has ended.
@@ -73,10 +74,16 @@ pub(crate) fn serve(
         runtime.spawn(reload.run(hangups));
     }
     tracing::info!(address = %started.address, data_dir = %data_dir.path().display(), "serving");
-    say(address::ready_line(started.address, encryption.is_some()));
+    let http = started.http.as_ref().map(Http::address);
+    say(address::ready_line(
+        started.address,
+        encryption.is_some(),
+        http,
+    ));
+    systemd::notify(systemd::State::Ready);
     ready(started.address, encryption.as_ref());
     let engine = started.engine.clone();
-    let ended = runtime.block_on(drain::serve(started, config.shutdown.grace))?;
+    let ended = runtime.block_on(drain::serve(started, &config.shutdown))?;
     if ended == Ended::AtOnce {
         // A second signal: nothing is waited for, neither threads nor destructors, but for what is to be noted of it.
         auditor.wait_written(LEFTOVERS);
@@ -88,10 +95,11 @@ pub(crate) fn serve(
     Ok(())
 }
 
-/// The runtime of connections; queries run on the engine's.
+/// The runtime of connections; queries run on the engine's. What those leave behind is dropped here, however deep.
 fn runtime() -> Result<Runtime> {
     Builder::new_multi_thread()
         .thread_name("godwit-io")
+        .thread_stack_size(godwit_engine::DEEP_STACK)
         .enable_all()
         .build()
         .map_err(|why| Error::internal(format!("cannot start threads: {why}")))

@@ -10,6 +10,13 @@ use super::{Settings, flags};
 const PREFIX: &str = "GODWIT_";
 /// Variables that steer the project's own tests and benchmarks.
 const OURS: [&str; 2] = ["GODWIT_TEST_", "GODWIT_BENCH_"];
+/// Variables of the subcommands that are clients, and set no key.
+const CLIENTS: [&str; 4] = [
+    "GODWIT_CONFORMANCE_TOKEN",
+    "GODWIT_PASSWORD",
+    "GODWIT_TOKEN",
+    "GODWIT_USER",
+];
 const PASSWORD_VARIABLE: &str = "GODWIT_ADMIN_PASSWORD";
 const MOUNTS: &str = "GODWIT_MOUNTS";
 
@@ -19,6 +26,7 @@ pub(crate) fn read(variables: &[(String, String)], settings: &mut Settings) {
         .iter()
         .filter(|(name, _)| name.starts_with(PREFIX))
         .filter(|(name, _)| !OURS.iter().any(|ours| name.starts_with(ours)))
+        .filter(|(name, _)| !CLIENTS.contains(&name.as_str()))
         .collect();
     variables.sort();
     for (name, text) in variables {

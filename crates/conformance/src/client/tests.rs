@@ -4,22 +4,6 @@ use super::*;
 use crate::Mark;
 
 #[test]
-fn cookies_without_their_attributes() {
-    let mut metadata = MetadataMap::new();
-    metadata.append(
-        "set-cookie",
-        "session=abc; Path=/; HttpOnly".parse().unwrap(),
-    );
-    metadata.append("set-cookie", "other= d=e ".parse().unwrap());
-    metadata.append("set-cookie", "nonsense".parse().unwrap());
-    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    assert_eq!(
-        cookies_of(&metadata),
-        [pair("session", "abc"), pair("other", "d=e")]
-    );
-}
-
-#[test]
 fn an_answer_must_be_one_of_the_right_type() {
     let right = ActionCancelQueryResult { result: 1 };
     let answers = [packed(&right)];

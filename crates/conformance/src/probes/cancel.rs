@@ -6,7 +6,7 @@ use arrow_flight::{
 use futures::TryStreamExt;
 use prost::Message;
 
-use crate::client::{Client, only, packed, unpacked};
+use crate::client::{Client, get, only, packed, unpacked};
 use crate::finding::{Finding, Outcome};
 use crate::lab::{self, Lab};
 use crate::statements;
@@ -78,8 +78,7 @@ pub(super) async fn renew(lab: Lab) -> Outcome {
     let Some(ticket) = endpoint.ticket else {
         return Ok(Finding::broken("the endpoint has no ticket"));
     };
-    let rows = client
-        .get(ticket)
+    let rows = get(&client, ticket)
         .await
         .map_err(|finding| finding.at("reading it"))?;
     let expires = if endpoint.expiration_time.is_some() {

@@ -5,7 +5,7 @@ use arrow_flight::sql::{CommandStatementSubstraitPlan, SubstraitPlan};
 use arrow_flight::{FlightDescriptor, IpcMessage};
 use tokio::time::{Instant, sleep};
 
-use crate::client::command;
+use crate::client::{command, get};
 use crate::finding::{Finding, Outcome};
 use crate::lab::{self, Lab, TableName};
 use crate::schemas::difference;
@@ -126,7 +126,7 @@ pub(super) async fn poll(lab: Lab) -> Outcome {
     let Some(info) = info else {
         return Err(Finding::broken("complete, but without a FlightInfo"));
     };
-    let rows = client.get(lab::ticket(&info)?).await?;
+    let rows = get(&client, lab::ticket(&info)?).await?;
     if without_info {
         return Ok(Finding::partly(
             "a PollInfo without a FlightInfo, on which ADBC fails",

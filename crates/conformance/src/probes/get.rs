@@ -1,5 +1,6 @@
 use arrow_flight::Ticket;
 
+use crate::client::get;
 use crate::finding::{Finding, Outcome};
 use crate::lab::{self, Lab};
 
@@ -16,8 +17,8 @@ pub(super) async fn ticket(lab: Lab) -> Outcome {
 pub(super) async fn twice(lab: Lab) -> Outcome {
     let client = lab.client().await?;
     let info = client.info(lab::query(&lab.options.sql)).await?;
-    let first = client.get(lab::ticket(&info)?).await?;
-    let second = client.get(lab::ticket(&info)?).await;
+    let first = get(&client, lab::ticket(&info)?).await?;
+    let second = get(&client, lab::ticket(&info)?).await;
     let second = second.map_err(|finding| finding.at("the second time"))?;
     if first.batches == second.batches {
         return Ok(Finding::yes("the same rows"));
@@ -30,6 +31,6 @@ pub(super) async fn twice(lab: Lab) -> Outcome {
 
 pub(super) async fn text(lab: Lab) -> Outcome {
     let ticket = Ticket::new(lab.options.sql.clone());
-    let rows = lab.client().await?.get(ticket).await?;
+    let rows = get(&lab.client().await?, ticket).await?;
     Ok(Finding::yes(format_args!("{} row(s)", rows.count())))
 }

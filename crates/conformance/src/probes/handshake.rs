@@ -1,11 +1,11 @@
 use arrow_flight::HandshakeRequest;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
+use godwit_client::{Credentials, Login};
 use tonic::metadata::{Ascii, MetadataValue};
 
 use crate::finding::{Finding, Outcome};
-use crate::lab::{self, Lab, Login};
-use crate::options::Credentials;
+use crate::lab::{self, Lab};
 
 pub(super) async fn without_message(lab: Lab) -> Outcome {
     shake(&lab, header(&lab), vec![]).await

@@ -1,18 +1,18 @@
 use arrow_flight::HandshakeRequest;
+use godwit_client::{Credentials, Login, basic};
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 
 use crate::client::Client;
 use crate::finding::{Finding, Outcome, said};
-use crate::lab::{self, Lab, Login};
-use crate::options::Credentials;
+use crate::lab::{self, Lab};
 
 /// A wrong password where passwords are taken, and then a token that nobody has issued.
 pub(super) async fn wrong_password(lab: Lab) -> Outcome {
     let Credentials::Password { user, password } = &lab.options.credentials else {
         return Err(Finding::untested("no user and password were given"));
     };
-    let wrong = lab::basic(user, &format!("{password}x"))
+    let wrong = basic(user, &format!("{password}x"))
         .map_err(|error| Finding::untested(error.to_string()))?;
     let client = lab.client_with(Some(wrong)).await?;
     if matches!(lab.login, Login::EachCall(_)) {

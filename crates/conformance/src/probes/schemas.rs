@@ -6,7 +6,7 @@ use arrow_flight::sql::{
 };
 
 use super::metadata::with_schemas;
-use crate::client::{Client, command};
+use crate::client::{Client, command, get};
 use crate::finding::{Finding, Outcome};
 use crate::lab::{self, Lab};
 use crate::schemas::{difference, modern_type};
@@ -69,7 +69,7 @@ async fn compare(client: &Client, descriptor: FlightDescriptor) -> Outcome<Optio
         return Ok(Some("the FlightInfo has no schema".to_owned()));
     }
     let promised: Schema = info.try_decode_schema()?;
-    let rows = client.get(ticket).await?;
+    let rows = get(client, ticket).await?;
     Ok(difference(&promised, rows.schema()?).map(|difference| format!("promised {difference}")))
 }
 

@@ -6,7 +6,7 @@ use prost::Message;
 use tonic::{Code, Status};
 
 use super::put::{drop_table, exists};
-use crate::client::command;
+use crate::client::{command, get};
 use crate::finding::{Finding, Outcome};
 use crate::lab::{self, Lab};
 use crate::statements::{self, create_temporary};
@@ -96,7 +96,7 @@ pub(super) async fn unknown_action(lab: Lab) -> Outcome {
 pub(super) async fn wrong_sql(lab: Lab) -> Outcome {
     let client = lab.client().await?;
     match client.info(lab::query("SELEC 1")).await {
-        Ok(info) => match client.get(lab::ticket(&info)?).await {
+        Ok(info) => match get(&client, lab::ticket(&info)?).await {
             Ok(_) => Ok(Finding::no("it is taken")),
             Err(finding) => Ok(Finding::partly(format_args!(
                 "only in DoGet: {}",

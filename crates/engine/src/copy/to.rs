@@ -51,7 +51,7 @@ impl Inner {
         };
         let mut writing = Writing::begin(place, &plan.schema, &copy.options).await?;
         let (caller, share) = (job.session.caller(), self.shares.begin(&id)?);
-        let mut batches = run::start(&plan, &caller, (&share, &id), values, |_| {})
+        let mut batches = run::start(&plan, &caller, (&share, &id), values, |_| None)
             .await
             .map_err(|error| failed(&error))?;
         while let Some(batch) = batches.next().await {

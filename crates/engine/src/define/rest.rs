@@ -138,7 +138,7 @@ async fn fill(
     let mut writer = transaction.write(table).await.map_err(translate)?;
     let wanted = Arc::clone(&writer.table().table().arrow);
     let caller = job.session.caller();
-    let mut batches = run::start(plan, &caller, (share, &place), values, |_| {})
+    let mut batches = run::start(plan, &caller, (share, &place), values, |_| None)
         .await
         .map_err(|error| failed(&error))?;
     while let Some(batch) = batches.next().await {

@@ -203,7 +203,7 @@ impl<'a> Run<'a> {
         {
             let (caller, id) = (&self.caller, self.query_id());
             let memory = (&self.share, id.as_str());
-            let batches = run::start_as(plan, caller, memory, || Ok(whole), |_| {}).await;
+            let batches = run::start_as(plan, caller, memory, || Ok(whole), |_| None).await;
             let batches = batches.map_err(|error| self.translate(&error))?;
             return self.hand_on(plan, batches, taking).await;
         }
@@ -234,7 +234,7 @@ impl<'a> Run<'a> {
         let values = values.map_err(|error| self.translate(&error))?;
         let id = self.query_id();
         let memory = (&self.share, id.as_str());
-        let batches = run::start(plan, &self.caller, memory, values, |_| {}).await;
+        let batches = run::start(plan, &self.caller, memory, values, |_| None).await;
         batches.map_err(|error| self.translate(&error))
     }
 

@@ -1,13 +1,15 @@
 //! What is known about a statement while it runs: its phases with their times, and what it has given so far.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::Gauge;
 use crate::Error;
+use crate::deep::with_deep_stack;
 
 /// What a statement does at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,10 +32,11 @@ pub(crate) struct Times {
 }
 
 /// Who ended a statement that was not its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Killer {
-    Itself,
-    Administrator,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Killer {
+    pub(crate) by: Arc<str>,
+    /// Whether that is whose statement it was.
+    pub(crate) is_own: bool,
 }
 
 /// One run of a statement, as those see it who look on.
@@ -47,7 +50,10 @@ pub(crate) struct Live {
     clock: Mutex<Clock>,
     rows: AtomicU64,
     bytes: AtomicU64,
+    /// Whether its end has been noted: it is told of as ended from then on, and not as running too.
+    ended: AtomicBool,
     killed: OnceLock<Killer>,
+    gauge: OnceLock<Arc<Gauge>>,
     /// How it runs. Let go of at the end, and with it of the memory that operators hold.
     plans: Mutex<Plans>,
 }
@@ -80,7 +86,9 @@ impl Live {
             }),
             rows: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
             killed: OnceLock::new(),
+            gauge: OnceLock::new(),
             plans: Mutex::default(),
         }
     }
@@ -128,6 +136,15 @@ impl Live {
         self.bytes.load(Ordering::Relaxed)
     }
 
+    /// Its end has been noted.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
     /// Notes who ends it; the first is right.
     pub(crate) fn kill(&self, killer: Killer) {
         let _ = self.killed.set(killer);
@@ -143,8 +160,8 @@ impl Live {
         }
     }
 
-    pub(crate) fn killer(&self) -> Option<Killer> {
-        self.killed.get().copied()
+    pub(crate) fn killer(&self) -> Option<&Killer> {
+        self.killed.get()
     }
 
     /// How it runs from now on.
@@ -162,6 +179,16 @@ impl Live {
     /// How it runs at this moment.
     pub(crate) fn plan(&self) -> Option<Arc<dyn ExecutionPlan>> {
         self.plans().now.clone()
+    }
+
+    /// Where its memory is counted.
+    pub(crate) fn gauge(&self) -> &Arc<Gauge> {
+        self.gauge.get_or_init(Arc::default)
+    }
+
+    /// The most memory that it had reserved at a time, in bytes, where that is counted.
+    pub(crate) fn peak_memory(&self) -> Option<u64> {
+        self.gauge.get().map(|gauge| gauge.peak())
     }
 
     /// What its operators have written to disk for want of memory, in bytes.
@@ -197,28 +224,18 @@ impl Plans {
     fn close(&mut self) {
         if let Some(plan) = self.now.take() {
             self.spilled += spilled_by(&plan);
+            with_deep_stack(|| drop(plan));
         }
     }
 }
 
 impl Killer {
     /// What the client of the statement is told.
-    pub(crate) fn message(self) -> &'static str {
-        match self {
-            Self::Itself => "the query was killed by its own user (KILL)",
-            Self::Administrator => "the query was killed by an administrator (KILL)",
-        }
-    }
-}
-
-impl Phase {
-    /// As tables call it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Planning => "planning",
-            Self::Executing => "executing",
-            Self::Sending => "sending",
+    pub(crate) fn message(&self) -> &'static str {
+        if self.is_own {
+            "the query was killed by its own user (KILL)"
+        } else {
+            "the query was killed by an administrator (KILL)"
         }
     }
 }
@@ -257,9 +274,16 @@ mod tests {
     #[test]
     fn the_first_who_kills_is_told_of() {
         let live = Live::new(None);
-        assert_eq!(live.killer(), None);
-        live.kill(Killer::Administrator);
-        live.kill(Killer::Itself);
-        assert_eq!(live.killer(), Some(Killer::Administrator));
+        assert!(live.killer().is_none());
+        assert!(matches!(live.explain(Error::Cancelled), Error::Cancelled));
+        let killer = |by: &str, is_own| Killer {
+            by: by.into(),
+            is_own,
+        };
+        live.kill(killer("root", false));
+        live.kill(killer("ada", true));
+        assert_eq!(live.killer(), Some(&killer("root", false)));
+        let told = live.explain(Error::Cancelled).to_string();
+        assert!(told.contains("an administrator"), "{told}");
     }
 }

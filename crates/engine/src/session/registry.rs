@@ -128,6 +128,11 @@ impl Sessions {
         Ok(session)
     }
 
+    /// A session that is in no list and serves no call.
+    pub(crate) fn of_nobody(&self) -> Session {
+        Session::new("", true, Arc::clone(&self.shared))
+    }
+
     /// Forgets the session with its prepared statements and temporary tables, and rolls its transactions back. Queries
     /// that run go on. Nothing happens when there is none.
     pub fn close(&self, user: &str, key: SessionKey) {
@@ -135,6 +140,21 @@ impl Sessions {
         if let Some(session) = closed {
             self.transactions().end_of(session.id());
         }
+    }
+
+    /// The same for a session of a user, or of all, by its id: whether there was one.
+    pub(crate) fn end(&self, user: Option<&str>, id: &str) -> bool {
+        let mut open = self.lock();
+        let key = open.iter().find_map(|(key, session)| {
+            let may = user.is_none_or(|user| key.0 == user);
+            (may && session.id().to_string() == id).then(|| key.clone())
+        });
+        let ended = key.and_then(|key| open.remove(&key));
+        drop(open);
+        if let Some(session) = &ended {
+            self.transactions().end_of(session.id());
+        }
+        ended.is_some()
     }
 
     /// How many there are.

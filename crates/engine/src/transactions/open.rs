@@ -169,6 +169,19 @@ impl Open {
         matches!(self.lock().stage, Stage::Blank)
     }
 
+    /// The snapshot of the lake that it sees, once a statement has come.
+    pub(crate) fn snapshot(&self) -> Option<i64> {
+        match &self.lock().stage {
+            Stage::Begun(begun) => Some(begun.seen.id().0),
+            Stage::Blank | Stage::Ended(_) => None,
+        }
+    }
+
+    /// How long ago it began.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.began)
+    }
+
     /// How long nobody has used it; nothing while somebody does.
     pub(crate) fn idle(&self, now: Instant) -> Option<Duration> {
         let inner = self.lock();

@@ -179,6 +179,16 @@ impl Transactions {
         }
     }
 
+    /// Those of a user, or of all.
+    pub(crate) fn of_user(&self, user: Option<&str>) -> Vec<Arc<Open>> {
+        let inner = self.lock();
+        let seen = inner
+            .open
+            .values()
+            .filter(|open| open.ended().is_none() && user.is_none_or(|user| open.user() == user));
+        seen.cloned().collect()
+    }
+
     fn of(&self, session: SessionId) -> Vec<Arc<Open>> {
         let inner = self.lock();
         let of_session = inner.open.values().filter(|open| open.session() == session);

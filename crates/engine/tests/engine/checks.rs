@@ -202,7 +202,6 @@ async fn definitions_and_the_like_say_what_there_is_instead() {
         ("begin immediate", "transactions"),
         ("commit and chain", "CHAIN"),
         ("create function f(int) returns int return $1", "functions"),
-        ("kill 5", "KILL"),
         ("vacuum people", "VACUUM"),
     ] {
         let error = world.error(sql).await;

@@ -65,7 +65,7 @@ async fn allowed_settings_take_effect_and_can_be_reset() {
     world.execute("reset all").await.unwrap();
     assert_eq!(
         world
-            .one("select count(*) from system.settings where value <> \"default\"")
+            .one("select count(*) from system.settings where scope = 'session' and value <> \"default\"")
             .await,
         "0"
     );

@@ -1,6 +1,7 @@
 use std::task::{Context, Poll};
 
 use godwit_auth::{Authenticated, BearerToken, Identity};
+use godwit_config::Reflection;
 use http::header::AUTHORIZATION;
 use http::{Extensions, HeaderMap, HeaderValue, Request, Response};
 use tonic::body::Body;
@@ -12,7 +13,8 @@ use crate::connection::Peer;
 use crate::status::{QueryId, status};
 use crate::{Error, Flight};
 
-/// Lets nobody pass without an identity, except to the handshake, which is where one is asked for.
+/// Lets nobody pass without an identity, except to the handshake, which is where one is asked for, and to what anybody may
+/// know.
 #[derive(Debug, Clone)]
 pub(crate) struct Authenticate<S> {
     inner: S,
@@ -36,7 +38,7 @@ impl<S: Inner> Service<Request<Body>> for Authenticate<S> {
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let mut inner = take_ready(&mut self.inner);
-        if rpc(request.uri().path()) == "Handshake" {
+        if is_open(&self.flight, rpc(request.uri().path())) {
             return Box::pin(inner.call(request));
         }
         let flight = self.flight.clone();
@@ -74,6 +76,15 @@ impl<S: Inner> Service<Request<Body>> for Authenticate<S> {
             }
             Ok(response)
         })
+    }
+}
+
+/// Whether a call needs no identity.
+fn is_open(flight: &Flight, rpc: &str) -> bool {
+    match rpc {
+        "Handshake" | "health/Check" | "health/Watch" => true,
+        "reflection" => flight.options.reflection == Reflection::Anybody,
+        _ => false,
     }
 }
 

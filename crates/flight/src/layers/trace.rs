@@ -10,23 +10,26 @@ use tonic::{Code, Status};
 use tower::Service;
 use tracing::{Instrument, Span, field};
 
-use super::{Answer, Inner, rpc, take_ready};
+use super::{Answer, Inner, METHODS, method, take_ready};
 use crate::connection::Peer;
+use crate::figures::Meter;
 use crate::status::QueryId;
 
-/// Gives each call its id and its span, and one line in the log when it has ended, with its code. A call ends with its
-/// last byte, not with its headers.
+/// Gives each call its id and its span, and one line in the log when it has ended, with its code; then it is counted. A call
+/// ends with its last byte, not with its headers.
 #[derive(Debug, Clone)]
 pub(crate) struct Trace<S> {
     inner: S,
+    meter: Meter,
     /// Whether the log may show messages of errors, which quote what was sent.
     shows_messages: bool,
 }
 
 impl<S> Trace<S> {
-    pub(crate) fn new(inner: S, shows_messages: bool) -> Self {
+    pub(crate) fn new(inner: S, meter: Meter, shows_messages: bool) -> Self {
         Self {
             inner,
+            meter,
             shows_messages,
         }
     }
@@ -49,10 +52,14 @@ impl<S: Inner> Service<Request<Body>> for Trace<S> {
         }
         let id = QueryId::random();
         request.extensions_mut().insert(id);
-        let name = rpc(request.uri().path());
+        let method = method(request.uri().path());
+        let name = METHODS[method];
+        self.meter.begin(method);
         let span = tracing::info_span!("rpc", rpc = name, query_id = %id, user = field::Empty);
         let mut ending = Ending {
             span: span.clone(),
+            meter: self.meter.clone(),
+            method,
             started: Instant::now(),
             logged: false,
             shows_messages: self.shows_messages,
@@ -70,6 +77,8 @@ impl<S: Inner> Service<Request<Body>> for Trace<S> {
 #[derive(Debug)]
 struct Ending {
     span: Span,
+    meter: Meter,
+    method: usize,
     started: Instant,
     logged: bool,
     shows_messages: bool,
@@ -86,7 +95,9 @@ impl Ending {
         if std::mem::replace(&mut self.logged, true) {
             return;
         }
-        let elapsed_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let elapsed = self.started.elapsed();
+        self.meter.end(self.method, code, elapsed);
+        let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         let _entered = self.span.enter();
         match code {
             Code::Ok => tracing::debug!(elapsed_ms, "done"),

@@ -2,6 +2,7 @@ use arrow_flight::{Action as FlightAction, CancelStatus, Result as ActionResult}
 use bytes::Bytes;
 use futures::stream;
 use godwit_auth::Intent;
+use godwit_engine::Kill;
 use godwit_protocol::action::{Action, cancel_query_result, cancel_result, renew_result};
 use godwit_protocol::ticket::TicketBody;
 use tonic::Response;
@@ -15,7 +16,7 @@ mod prepared;
 mod session;
 mod transaction;
 
-/// Runs an action. Most answer with one message; closing a prepared statement and ending a transaction with none.
+/// Runs an action. Most answer with one message; closing a prepared statement, ending a transaction and killing with none.
 ///
 /// # Errors
 /// UNIMPLEMENTED for unknown actions; else whatever is wrong with the body.
@@ -58,6 +59,14 @@ pub(crate) async fn run(
         Action::BeginSavepoint { transaction, name } => {
             Some(transaction::mark(flight, call, &transaction, &name).await?)
         }
+        Action::KillQuery(id) => {
+            kill(flight, call, Kill::Query(id)).await?;
+            None
+        }
+        Action::KillSession(id) => {
+            kill(flight, call, Kill::Session(id)).await?;
+            None
+        }
         Action::EndSavepoint { savepoint, how } => {
             transaction::end_mark(flight, call, &savepoint, how).await?;
             None
@@ -69,6 +78,12 @@ pub(crate) async fn run(
 fn results(call: &Call, body: Option<Bytes>) -> Answers<ActionResult> {
     let result = body.map(|body| Ok(ActionResult { body }));
     answers(call.id, stream::iter(result))
+}
+
+async fn kill(flight: &Flight, call: &Call, what: Kill) -> Result<()> {
+    let permit = call.permit(flight, Intent::Query)?;
+    let session = call.session(flight)?;
+    Ok(flight.engine.kill(&session, &permit, what).await?)
 }
 
 /// Stops what these tickets and this command stand for: streams, a query in the background, a kept result. What was never

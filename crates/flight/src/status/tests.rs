@@ -40,6 +40,7 @@ fn table() -> Vec<(Error, Code)> {
             Code::ResourceExhausted,
         ),
         (Engine::Cancelled, Code::Cancelled),
+        (Engine::Killed { message: text() }, Code::Cancelled),
         (
             Engine::DeadlineExceeded { seconds: 1.0 },
             Code::DeadlineExceeded,

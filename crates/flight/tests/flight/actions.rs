@@ -38,6 +38,8 @@ async fn what_is_served_is_listed() {
             "EndSavepoint",
             "EndTransaction",
             "GetSessionOptions",
+            "KillQuery",
+            "KillSession",
             "RenewFlightEndpoint",
             "SetSessionOptions",
         ]

@@ -48,6 +48,8 @@ impl Lake {
         self.inner.storage.remove(expired).await?;
         self.forget(&known.expired).await?;
         self.inner.storage.remove(orphans).await?;
+        let removed = done.expired_files + done.orphaned_files;
+        self.inner.counts.removed(removed);
         Ok(done)
     }
 

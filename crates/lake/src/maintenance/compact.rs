@@ -53,7 +53,10 @@ impl Lake {
                 break;
             }
             match compact_table(self, &schema, &name, aim).await {
-                Ok(Some(table)) => done.add(&table),
+                Ok(Some(table)) => {
+                    self.inner.counts.compacted(table.files);
+                    done.add(&table);
+                }
                 Ok(None) => {}
                 Err(Error::Conflict { .. }) => done.postponed += 1,
                 Err(error) => return Err(error),

@@ -1,8 +1,15 @@
-use arrow::datatypes::{DataType, Field};
-use arrow_flight::{CancelFlightInfoRequest, FlightInfo, RenewFlightEndpointRequest, Ticket};
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow_flight::sql::{
+    ActionCancelQueryResult, ActionCreatePreparedStatementResult as PreparedResult, Any,
+};
+use arrow_flight::{
+    CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightEndpoint, FlightInfo,
+    IpcMessage, RenewFlightEndpointRequest, Ticket,
+};
 
 use super::*;
-use crate::messages::SetSessionOptionsRequest;
+use crate::messages::{ActionCreatePreparedStatementResult, SetSessionOptionsRequest};
+use crate::packed::pack;
 
 fn action(name: &str, body: impl Into<Bytes>) -> FlightAction {
     FlightAction {
@@ -299,5 +306,18 @@ fn both_cancel_answers_carry_the_same_number() {
         let any = Any::decode(cancel_query_result(status)).unwrap();
         let old: ActionCancelQueryResult = any.unpack().unwrap().unwrap();
         assert_eq!(old.result, new.status);
+    }
+}
+
+#[test]
+fn what_is_killed_is_named_by_text() {
+    let kill = |name, body: &[u8]| Action::decode(&action(name, body.to_vec()));
+    let id = "0123abcd".to_owned();
+    let query = kill("KillQuery", b"0123abcd");
+    assert_eq!(query, Ok(Action::KillQuery(id.clone())));
+    let session = kill("KillSession", b"0123abcd");
+    assert_eq!(session, Ok(Action::KillSession(id)));
+    for body in [b"".as_slice(), b"\xff", &[b'a'; 257]] {
+        assert!(kill("KillQuery", body).is_err(), "{body:?}");
     }
 }

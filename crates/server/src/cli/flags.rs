@@ -15,6 +15,9 @@ pub(super) struct Flags {
     /// Address and port; port 0 takes a free one.
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+    /// Address and port for health and metrics over HTTP; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    http_listen: Option<String>,
     /// Directory for all that the server keeps.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
@@ -83,6 +86,7 @@ impl Flags {
     fn into_sources(self) -> (Option<PathBuf>, Vec<(String, String, String)>) {
         let single = [
             ("listen", "--listen", self.listen),
+            ("http.listen", "--http-listen", self.http_listen),
             ("data_dir", "--data-dir", self.data_dir),
             ("admin.user", "--admin-user", self.admin_user),
             (
@@ -123,6 +127,7 @@ mod tests {
         let flags = Flags {
             config: None,
             listen: value(),
+            http_listen: value(),
             data_dir: value(),
             mount: vec!["a=x".to_owned(), "b=y".to_owned()],
             admin_user: value(),
@@ -135,7 +140,7 @@ mod tests {
         };
         let (file, flags) = flags.into_sources();
         assert_eq!(file, None);
-        assert_eq!(flags.len(), 11);
+        assert_eq!(flags.len(), 12);
         let sources = Sources {
             flags,
             ..Sources::default()

@@ -1,9 +1,13 @@
 use std::time::Duration;
 
+use godwit_config::Shutdown;
 use tokio::sync::oneshot;
 
 use super::start::Started;
 use crate::error::{Error, Result};
+use crate::http::Answers;
+use crate::metrics::Metrics;
+use crate::systemd;
 
 /// How long connections may take to close after the last query has ended.
 const LINGER: Duration = Duration::from_secs(3);
@@ -17,16 +21,22 @@ pub(super) enum Ended {
     AtOnce,
 }
 
-/// Serves until a signal comes, then takes no new calls and lets running queries end for the grace.
-pub(super) async fn serve(started: Started, grace: Duration) -> Result<Ended> {
+/// Serves until a signal comes. Then it gives notice, takes no new calls, and lets running queries end for the grace.
+pub(super) async fn serve(started: Started, shutdown: &Shutdown) -> Result<Ended> {
     let Started {
         engine,
         flight,
         listener,
         tls,
+        http,
         mut signals,
         ..
     } = started;
+    let Shutdown { notice, grace } = *shutdown;
+    let readiness = flight.readiness().clone();
+    let answers = Answers::new(readiness.clone(), Metrics::new(flight.clone()));
+    // It answers as long as the runtime lives, so that those who ask are told that the server stops.
+    let _http = http.map(|http| tokio::spawn(http.serve(answers)));
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async {
         // A dropped sender means the same.
@@ -38,7 +48,14 @@ pub(super) async fn serve(started: Started, grace: Duration) -> Result<Ended> {
         ended = &mut serving => return finished(ended),
         signal = signals.next() => {
             tracing::info!(signal, running = engine.running(), ?grace, "stopping");
+            readiness.stop();
+            systemd::notify(systemd::State::Stopping);
         }
+    }
+    tokio::select! {
+        ended = &mut serving => return finished(ended),
+        () = tokio::time::sleep(notice) => {}
+        signal = signals.next() => return Ok(at_once(signal)),
     }
     drop(stop);
     let drained = async {
@@ -47,11 +64,13 @@ pub(super) async fn serve(started: Started, grace: Duration) -> Result<Ended> {
     };
     tokio::select! {
         ended = drained => ended,
-        signal = signals.next() => {
-            tracing::warn!(signal, "stopping at once");
-            Ok(Ended::AtOnce)
-        }
+        signal = signals.next() => Ok(at_once(signal)),
     }
+}
+
+fn at_once(signal: &str) -> Ended {
+    tracing::warn!(signal, "stopping at once");
+    Ended::AtOnce
 }
 
 fn finished(ended: godwit_flight::Result<()>) -> Result<Ended> {

@@ -11,6 +11,7 @@ use godwit_protocol::Sealer;
 use tokio::net::TcpListener;
 
 use crate::error::{Error, Result};
+use crate::http::Http;
 use crate::signals::Signals;
 use crate::terminal::note;
 
@@ -22,6 +23,8 @@ pub(super) struct Started {
     /// Where it listens, with the real port.
     pub(super) address: SocketAddr,
     pub(super) tls: Option<Tls>,
+    /// The port for health and metrics.
+    pub(super) http: Option<Http>,
     pub(super) signals: Signals,
     pub(super) authenticator: Arc<Authenticator>,
 }
@@ -58,12 +61,17 @@ pub(super) async fn server(
     let address = config.listen;
     let failed = |why| Error::Listen { address, why };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let http = match config.http.listen {
+        Some(address) => Some(Http::bind(address).await?),
+        None => None,
+    };
     Ok(Started {
         engine,
         flight,
         address: listener.local_addr().map_err(failed)?,
         listener,
         tls,
+        http,
         signals,
         authenticator,
     })

@@ -20,6 +20,7 @@ fn facts() -> RecordBatch {
         repeat_logins_after: Duration::ZERO,
         redact_literals: false,
         secure_cookies: false,
+        reflection: godwit_config::Reflection::Nobody,
     };
     let functions = FunctionNames {
         numeric: vec!["abs".to_owned()],

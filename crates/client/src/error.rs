@@ -1,4 +1,4 @@
-/// Why no card could be made.
+/// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// What the caller asked for makes no sense.
@@ -12,7 +12,7 @@ pub enum Error {
         /// What the system, the TLS library or the server says.
         why: String,
     },
-    /// The credentials are wrong, so every row would say the same.
+    /// The credentials are wrong, so every call would be refused.
     #[error("{url} refuses these credentials: {why}")]
     Refused {
         /// Who.

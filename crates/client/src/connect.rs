@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 
 use crate::error::{Error, Result};
-use crate::options::{Target, Trust};
+use crate::target::{Target, Trust};
 
 /// Where systems keep the authorities that they trust.
 const BUNDLES: [&str; 4] = [
@@ -19,8 +19,11 @@ const BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// What a connection is made from, again and again.
-pub(crate) fn endpoint(target: &Target, trust: &Trust, timeout: Duration) -> Result<Endpoint> {
+/// What a connection is made from, again and again; `timeout` is the longest time that making one takes.
+///
+/// # Errors
+/// [`Error::Usage`] when the address or the authorities cannot be used.
+pub fn endpoint(target: &Target, trust: &Trust, timeout: Duration) -> Result<Endpoint> {
     let unusable =
         |why: tonic::transport::Error| Error::Usage(format!("{target}: {}", chain(&why)));
     let endpoint = Endpoint::from_shared(target.http())
@@ -43,8 +46,11 @@ pub(crate) fn endpoint(target: &Target, trust: &Trust, timeout: Duration) -> Res
     .map_err(unusable)
 }
 
-/// Connects, and says what the layer below says if that fails.
-pub(crate) async fn connect(endpoint: &Endpoint) -> Result<Channel, String> {
+/// Connects.
+///
+/// # Errors
+/// What the layer below says.
+pub async fn connect(endpoint: &Endpoint) -> Result<Channel, String> {
     endpoint.connect().await.map_err(|error| chain(&error))
 }
 

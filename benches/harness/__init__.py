@@ -1,0 +1,1 @@
+"""What every measurement needs: processes, sockets, rounds, statistics, and what becomes of the figures."""

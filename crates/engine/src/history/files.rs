@@ -1,0 +1,158 @@
+//! The files of the history: one that is appended to, and the one before it, which goes when that is full.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use super::{Bounds, Entry};
+
+const CURRENT: &str = "queries.jsonl";
+const BEFORE: &str = "queries.1.jsonl";
+
+/// The longest line that is read back, in bytes.
+const LONGEST: u64 = 16 << 20;
+
+/// The files of one server. Each holds as much as is to be kept, so that both hold that and at most twice as much.
+pub(super) struct Files {
+    dir: PathBuf,
+    bounds: Bounds,
+    current: File,
+    rows: usize,
+    bytes: u64,
+    /// When the first statement of the current file ended; of an empty one, none.
+    since: Option<i64>,
+}
+
+impl Files {
+    /// Opens the directory, and reads what may still be shown, oldest first. Lines that are not whole, as a crash may leave
+    /// them, are passed over.
+    pub(super) fn open(dir: &Path, bounds: Bounds) -> io::Result<(Self, VecDeque<Entry>)> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)?;
+        let mut entries = VecDeque::new();
+        let oldest = bounds.oldest();
+        let mut keep = |entry: Entry| {
+            if entry.ended >= oldest {
+                if entries.len() >= bounds.max_rows {
+                    entries.pop_front();
+                }
+                entries.push_back(entry);
+            }
+        };
+        read(&dir.join(BEFORE), &mut keep)?;
+        let (mut rows, mut since) = (0, None);
+        read(&dir.join(CURRENT), |entry| {
+            rows += 1;
+            since.get_or_insert(entry.ended);
+            keep(entry);
+        })?;
+        let mut current = private(&dir.join(CURRENT))?;
+        let mut bytes = current.metadata()?.len();
+        let mut last = [b'\n'];
+        if bytes > 0 {
+            current.read_exact_at(&mut last, bytes - 1)?;
+        }
+        if last != *b"\n" {
+            current.write_all(b"\n")?;
+            bytes += 1;
+        }
+        let files = Self {
+            dir: dir.to_owned(),
+            bounds,
+            current,
+            rows,
+            bytes,
+            since,
+        };
+        Ok((files, entries))
+    }
+
+    /// Writes what comes until nothing more can come.
+    pub(super) fn write_all(&mut self, ended: &Receiver<Arc<Entry>>) {
+        let mut fails = false;
+        while let Ok(entry) = ended.recv() {
+            let written = self.append(&entry);
+            if let Err(error) = &written
+                && !fails
+            {
+                let dir = self.dir.display();
+                tracing::error!(%error, directory = %dir, "the history of statements cannot be written");
+            }
+            fails = written.is_err();
+        }
+        if let Err(error) = self.current.sync_data() {
+            tracing::error!(%error, "the end of the history of statements may not be on the disk");
+        }
+    }
+
+    /// Appends one line, or nothing.
+    fn append(&mut self, entry: &Entry) -> io::Result<()> {
+        let mut line = serde_json::to_vec(entry)?;
+        line.push(b'\n');
+        if self.is_full(line.len() as u64) {
+            self.rotate()?;
+        }
+        if let Err(error) = self.current.write_all(&line) {
+            // What was half written must not stay; if that fails too, a reader passes over it.
+            self.current.set_len(self.bytes)?;
+            return Err(error);
+        }
+        self.rows += 1;
+        self.bytes += line.len() as u64;
+        self.since.get_or_insert(entry.ended);
+        Ok(())
+    }
+
+    fn is_full(&self, line: u64) -> bool {
+        let is_old = self.since.is_some_and(|since| since < self.bounds.oldest());
+        let bytes = self.bytes.saturating_add(line);
+        self.rows > 0
+            && (is_old || self.rows >= self.bounds.max_rows || bytes > self.bounds.max_bytes)
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        let current = self.dir.join(CURRENT);
+        match fs::rename(&current, self.dir.join(BEFORE)) {
+            // A rotation before this one came no further.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            renamed => renamed?,
+        }
+        self.current = private(&current)?;
+        (self.rows, self.bytes, self.since) = (0, 0, None);
+        Ok(())
+    }
+}
+
+fn read(path: &Path, mut each: impl FnMut(Entry)) -> io::Result<()> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        file => BufReader::new(file?),
+    };
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = io::Read::take(&mut file, LONGEST).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            return Ok(());
+        }
+        if let Ok(entry) = serde_json::from_slice::<Entry>(&line) {
+            each(entry);
+        }
+    }
+}
+
+/// A file to append to that only its owner may read.
+fn private(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .read(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+}
