@@ -111,6 +111,18 @@ def test_modules_have_no_mod_rs():
     assert [name_of(path) for path in tracked("**/mod.rs")] == []
 
 
+def test_every_file_is_a_module():
+    """The compiler does not look at a file that nobody names."""
+    orphans = []
+    for path in (path for path in tracked("crates/*.rs") if "/src/" in str(path)):
+        parents = [path.parent.with_suffix(".rs"), path.parent / "lib.rs", path.parent / "main.rs"]
+        declared = re.compile(rf"^\s*(pub(\([a-z ]+\))? )?mod {path.stem};", re.MULTILINE)
+        names = (declared.search(parent.read_text(encoding="utf-8")) for parent in parents if parent.exists())
+        if path.stem not in ("lib", "main") and not any(names):
+            orphans.append(name_of(path))
+    assert orphans == []
+
+
 @pytest.mark.parametrize("path", [path for path in tracked("crates/*.rs") if "/src/" in str(path)], ids=name_of)
 def test_rust_code_does_not_give_up(path):
     """Clippy finds these too; this finds them where someone has told clippy to look away without a reason."""

@@ -1,15 +1,16 @@
 //! The directory: one file that is appended to, and those that were full or old, which keep the time of their rotation in
 //! their names.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 
 use crate::entry::Entry;
+use crate::lines::{Lines, private};
 use crate::{Error, Result};
 
 const CURRENT: &str = "audit.jsonl";
@@ -32,9 +33,7 @@ pub(crate) struct Limits {
 pub(crate) struct Files {
     dir: PathBuf,
     limits: Limits,
-    current: File,
-    /// Up to here the current file holds whole lines.
-    len: u64,
+    current: Lines,
     began: SystemTime,
     /// The system frees the lock with the process, however that ends.
     _lock: File,
@@ -62,19 +61,15 @@ impl Files {
             Err(TryLockError::Error(why)) => return Err(failed(why)),
         }
         let path = dir.join(CURRENT);
-        let current = private(&path).map_err(|why| Error::storage(&path, why))?;
-        let mut files = Self {
+        let failed = |why: io::Error| Error::storage(&path, why);
+        let current = Lines::open(&path).map_err(failed)?;
+        Ok(Self {
             dir: dir.to_owned(),
             limits,
-            len: 0,
-            began: SystemTime::now(),
+            began: began(&current).map_err(failed)?,
             current,
             _lock: lock,
-        };
-        files
-            .go_on()
-            .map_err(|why| Error::storage(&path, why.to_string()))?;
-        Ok(files)
+        })
     }
 
     /// Appends as many of these lines as the current file has room for, after a rotation where it is time for one; at
@@ -91,37 +86,33 @@ impl Files {
             let _guard = rotating();
             self.rotate()?;
         }
-        let room = self.limits.max_bytes.saturating_sub(self.len);
+        let room = self.limits.max_bytes.saturating_sub(self.current.bytes());
         let room = usize::try_from(room).unwrap_or(usize::MAX).min(lines.len());
         let fits = lines[..room].iter().rposition(|byte| *byte == b'\n');
         let fits = fits.map_or(first, |at| at + 1);
-        if let Err(why) = self.current.write_all(&lines[..fits]) {
-            // What was half written must not stay; if that fails too, the next line would begin in the middle.
-            self.current.set_len(self.len)?;
-            return Err(why);
-        }
-        self.len += fits as u64;
+        self.current.append(&lines[..fits])?;
         Ok(fits)
     }
 
     /// Has the disk keep what was written.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        self.current.sync_data()
+        self.current.sync()
     }
 
     /// Whether another line of so many bytes belongs into a new file.
     fn is_due(&self, line: u64) -> bool {
-        let too_large = self.len.saturating_add(line) > self.limits.max_bytes;
+        let bytes = self.current.bytes();
+        let too_large = bytes.saturating_add(line) > self.limits.max_bytes;
         let age = SystemTime::now().duration_since(self.began);
         let too_old = self
             .limits
             .max_age
             .is_some_and(|max| age.is_ok_and(|age| age >= max));
-        self.len > 0 && (too_large || too_old)
+        bytes > 0 && (too_large || too_old)
     }
 
     fn rotate(&mut self) -> io::Result<()> {
-        self.current.sync_data()?;
+        self.current.sync()?;
         let mut now = Utc::now();
         let full = loop {
             let name = format!("{}{}{}", ROTATED.0, now.format(NAMED), ROTATED.1);
@@ -137,8 +128,7 @@ impl Files {
             Err(why) if why.kind() == ErrorKind::NotFound => {}
             renamed => renamed?,
         }
-        self.current = private(&current)?;
-        self.len = 0;
+        self.current = Lines::open(&current)?;
         self.began = SystemTime::now();
         File::open(&self.dir)?.sync_all()?;
         self.prune()
@@ -155,29 +145,22 @@ impl Files {
         }
         Ok(())
     }
+}
 
-    fn go_on(&mut self) -> io::Result<()> {
-        self.len = self.current.metadata()?.len();
-        if self.len == 0 {
-            return Ok(());
-        }
-        let mut last = [0];
-        self.current.read_exact_at(&mut last, self.len - 1)?;
-        if last != *b"\n" {
-            self.current.write_all(b"\n")?;
-            self.len += 1;
-        }
-        let mut first = Vec::new();
-        self.current.seek(SeekFrom::Start(0))?;
-        let head = (&self.current).take(FIRST_LINE);
-        BufReader::new(head).read_until(b'\n', &mut first)?;
-        let began = serde_json::from_slice::<Entry>(&first).ok();
-        let began = began.and_then(|entry| DateTime::<Utc>::from_timestamp_micros(entry.time));
-        self.began = match began {
-            Some(time) => time.into(),
-            None => self.current.metadata()?.modified()?,
-        };
-        Ok(())
+/// When the first of these lines was written; of none, now.
+fn began(current: &Lines) -> io::Result<SystemTime> {
+    if current.bytes() == 0 {
+        return Ok(SystemTime::now());
+    }
+    let mut file = current.file();
+    let mut first = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    BufReader::new(file.take(FIRST_LINE)).read_until(b'\n', &mut first)?;
+    let entry = serde_json::from_slice::<Entry>(&first).ok();
+    let time = entry.and_then(|entry| DateTime::<Utc>::from_timestamp_micros(entry.time));
+    match time {
+        Some(time) => Ok(time.into()),
+        None => file.metadata()?.modified(),
     }
 }
 
@@ -216,16 +199,6 @@ fn rotated(dir: &Path) -> io::Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
-}
-
-/// A file to append to that only its owner may read.
-fn private(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .create(true)
-        .read(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
 }
 
 fn end_of_first(lines: &[u8]) -> usize {

@@ -241,11 +241,12 @@ impl Authenticator {
         if let Some(foreign) = self.issuers.verify(token, now).await {
             return foreign.map(Authenticated::from);
         }
-        if self.tokens.is_of_unknown_key(token) {
+        let mut verified = self.tokens.verify(token, now);
+        if verified.is_none() && self.tokens.is_of_unknown_key(token) {
             self.look_for_keys(now).await;
+            verified = self.tokens.verify(token, now);
         }
         let access = self.directory.current();
-        let verified = self.tokens.verify(token, now);
         let verified = verified
             .filter(|v| self.users.is_active(&v.user, now) && !is_revoked(&access, v))
             .ok_or(Error::Unauthenticated)?;

@@ -263,6 +263,13 @@ impl Watched {
             (End::Failed { code, message }, _) => (Outcome::Failed, code, message),
         };
         let time = live.started.elapsed();
+        let is_slow = |after: Option<Duration>| after.is_some_and(|after| time >= after);
+        let slow = &self.watch.slow;
+        let wants_plan = is_slow(slow.plan_after) || is_slow(slow.log) && slow.log_plan;
+        let plan = live.plan().filter(|_| wants_plan);
+        let plan = plan.map(|plan| self.watch.shown_plan(&plan));
+        // What its operators have spilled is added up once, for all that ask below.
+        live.close();
         self.watch.totals.add(&Counted {
             kind: self.statement.kind,
             outcome,
@@ -280,11 +287,6 @@ impl Watched {
             code,
             detail,
         };
-        let is_slow = |after: Option<Duration>| after.is_some_and(|after| time >= after);
-        let slow = &self.watch.slow;
-        let wants_plan = is_slow(slow.plan_after) || is_slow(slow.log) && slow.log_plan;
-        let plan = live.plan().filter(|_| wants_plan);
-        let plan = plan.map(|plan| self.watch.shown_plan(&plan));
         if is_slow(slow.log) {
             let plan = plan.as_deref().filter(|_| slow.log_plan);
             log_slow(&self.statement, live, &ended, plan);

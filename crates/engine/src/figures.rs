@@ -157,11 +157,7 @@ impl Totals {
         of_kind.bytes = of_kind.bytes.saturating_add(ended.bytes);
         of_kind.spilled_bytes = of_kind.spilled_bytes.saturating_add(ended.spilled_bytes);
         of_kind.time = of_kind.time.saturating_add(ended.time);
-        let seconds = ended.time.as_secs_f64();
-        let class = CLASSES.iter().position(|bound| seconds <= *bound);
-        if let Some(class) = class.and_then(|at| of_kind.classes.get_mut(at)) {
-            *class += 1;
-        }
+        classify(&mut of_kind.classes, ended.time);
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, KindFigures>> {
@@ -170,6 +166,15 @@ impl Totals {
 
     pub(crate) fn phases(&self) -> MutexGuard<'_, Phases> {
         self.phases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts a time in its class, if it is in any.
+fn classify(classes: &mut [u64; CLASSES.len()], time: Duration) {
+    let seconds = time.as_secs_f64();
+    let class = CLASSES.iter().position(|bound| seconds <= *bound);
+    if let Some(class) = class.and_then(|at| classes.get_mut(at)) {
+        *class += 1;
     }
 }
 

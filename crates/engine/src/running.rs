@@ -282,14 +282,12 @@ impl Record {
     pub(crate) fn finish(&mut self) {
         self.watched.end = End::Finished;
         self.watched.tell();
-        self.live().close();
     }
 
     /// Notes why it failed, before its caller can know; the error comes back as it may be shown.
     pub(crate) fn fail(&mut self, error: Error) -> Error {
         let error = self.watched.fail(error);
         self.watched.tell();
-        self.live().close();
         error
     }
 }

@@ -1,6 +1,5 @@
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use godwit_conformance::{Card, Credentials, Format, Options, Target, Trust};
@@ -9,9 +8,7 @@ use tokio::runtime::Builder;
 
 use crate::error::{Error, Result};
 use crate::terminal::say;
-
-/// Longest time for one probe, in seconds; a server that needs more would need hours for all of them.
-const MAX_TIMEOUT: f64 = 600.0;
+use crate::timeout::timeout;
 
 /// Which server, who we are there, and how the card is written.
 #[derive(Debug, Args)]
@@ -92,12 +89,7 @@ fn ask(options: Options) -> Result<Card> {
 
 impl Flags {
     fn options(self) -> Result<Options> {
-        if !(self.timeout > 0.0 && self.timeout <= MAX_TIMEOUT) {
-            return Err(Error::Usage(format!(
-                "--timeout {} is out of range; it is more than 0 and at most {MAX_TIMEOUT} seconds",
-                self.timeout
-            )));
-        }
+        let timeout = timeout(self.timeout).map_err(Error::Usage)?;
         let credentials = match (self.user, self.password_file, self.token) {
             (Some(user), Some(path), _) => Credentials::Password {
                 user,
@@ -119,7 +111,7 @@ impl Flags {
             table: self
                 .table
                 .map(|name| name.split('.').map(str::to_owned).collect()),
-            timeout: Duration::from_secs_f64(self.timeout),
+            timeout,
         })
     }
 }

@@ -23,6 +23,7 @@ mod sql_command;
 mod systemd;
 mod telemetry;
 mod terminal;
+mod timeout;
 mod tls;
 mod token_command;
 

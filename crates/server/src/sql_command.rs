@@ -1,12 +1,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
 use godwit_shell::{Format, Options, Secret, Server, Source};
 
-/// Longest time for connecting, in seconds.
-const MAX_TIMEOUT: f64 = 600.0;
+use crate::timeout::timeout;
 
 /// Which server, as who, what to run, and how to write what comes out.
 #[derive(Debug, Args)]
@@ -73,12 +71,7 @@ pub(crate) fn run(flags: Flags) -> ExitCode {
 
 impl Flags {
     fn options(self) -> Result<Options, String> {
-        if !(self.timeout > 0.0 && self.timeout <= MAX_TIMEOUT) {
-            return Err(format!(
-                "--timeout {} is out of range; it is more than 0 and at most {MAX_TIMEOUT} seconds",
-                self.timeout
-            ));
-        }
+        let timeout = timeout(self.timeout)?;
         let source = match (self.command, self.file) {
             (texts, _) if !texts.is_empty() => Source::Text(texts),
             (_, files) if !files.is_empty() => Source::Files(files),
@@ -100,7 +93,7 @@ impl Flags {
             width: self.width.map(usize::from),
             quiet: self.quiet,
             timing: self.timing,
-            timeout: Duration::from_secs_f64(self.timeout),
+            timeout,
         })
     }
 }

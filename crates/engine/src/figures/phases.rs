@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::CLASSES;
+use super::{CLASSES, classify};
 use crate::running::Times;
 
 /// How long statements that have ended were in one phase.
@@ -33,11 +33,7 @@ pub(super) fn add(phases: &mut Phases, times: &Times) {
         let of_phase = phases.entry(name).or_default();
         of_phase.count += 1;
         of_phase.time = of_phase.time.saturating_add(time);
-        let seconds = time.as_secs_f64();
-        let class = CLASSES.iter().position(|bound| seconds <= *bound);
-        if let Some(class) = class.and_then(|at| of_phase.classes.get_mut(at)) {
-            *class += 1;
-        }
+        classify(&mut of_phase.classes, time);
     }
 }
 

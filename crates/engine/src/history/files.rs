@@ -1,12 +1,14 @@
 //! The files of the history: one that is appended to, and the one before it, which goes when that is full.
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, ErrorKind};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+
+use godwit_audit::Lines;
 
 use super::{Bounds, Entry};
 
@@ -20,9 +22,8 @@ const LONGEST: u64 = 16 << 20;
 pub(super) struct Files {
     dir: PathBuf,
     bounds: Bounds,
-    current: File,
+    current: Lines,
     rows: usize,
-    bytes: u64,
     /// When the first statement of the current file ended; of an empty one, none.
     since: Option<i64>,
 }
@@ -52,22 +53,11 @@ impl Files {
             since.get_or_insert(entry.ended);
             keep(entry);
         })?;
-        let mut current = private(&dir.join(CURRENT))?;
-        let mut bytes = current.metadata()?.len();
-        let mut last = [b'\n'];
-        if bytes > 0 {
-            current.read_exact_at(&mut last, bytes - 1)?;
-        }
-        if last != *b"\n" {
-            current.write_all(b"\n")?;
-            bytes += 1;
-        }
         let files = Self {
             dir: dir.to_owned(),
             bounds,
-            current,
+            current: Lines::open(&dir.join(CURRENT))?,
             rows,
-            bytes,
             since,
         };
         Ok((files, entries))
@@ -86,7 +76,7 @@ impl Files {
             }
             fails = written.is_err();
         }
-        if let Err(error) = self.current.sync_data() {
+        if let Err(error) = self.current.sync() {
             tracing::error!(%error, "the end of the history of statements may not be on the disk");
         }
     }
@@ -98,20 +88,15 @@ impl Files {
         if self.is_full(line.len() as u64) {
             self.rotate()?;
         }
-        if let Err(error) = self.current.write_all(&line) {
-            // What was half written must not stay; if that fails too, a reader passes over it.
-            self.current.set_len(self.bytes)?;
-            return Err(error);
-        }
+        self.current.append(&line)?;
         self.rows += 1;
-        self.bytes += line.len() as u64;
         self.since.get_or_insert(entry.ended);
         Ok(())
     }
 
     fn is_full(&self, line: u64) -> bool {
         let is_old = self.since.is_some_and(|since| since < self.bounds.oldest());
-        let bytes = self.bytes.saturating_add(line);
+        let bytes = self.current.bytes().saturating_add(line);
         self.rows > 0
             && (is_old || self.rows >= self.bounds.max_rows || bytes > self.bounds.max_bytes)
     }
@@ -123,8 +108,8 @@ impl Files {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             renamed => renamed?,
         }
-        self.current = private(&current)?;
-        (self.rows, self.bytes, self.since) = (0, 0, None);
+        self.current = Lines::open(&current)?;
+        (self.rows, self.since) = (0, None);
         Ok(())
     }
 }
@@ -145,14 +130,4 @@ fn read(path: &Path, mut each: impl FnMut(Entry)) -> io::Result<()> {
             each(entry);
         }
     }
-}
-
-/// A file to append to that only its owner may read.
-fn private(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .create(true)
-        .read(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
 }

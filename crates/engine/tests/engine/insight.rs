@@ -2,24 +2,8 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 
+use crate::running::{ENDLESS, STREAM, until};
 use crate::support::World;
-
-/// Would run for hours.
-const ENDLESS: &str = "select count(*) from generate_series(1, 1000000000) a, generate_series(1, 1000000000) b where a.value * b.value = 7";
-
-/// Gives rows for hours.
-const STREAM: &str = "select a.value * b.value as v from generate_series(1, 1000) a, generate_series(1, 1000000000) b";
-
-async fn until(what: &str, condition: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !condition() {
-        assert!(
-            started.elapsed() < Duration::from_secs(5),
-            "{what} takes too long"
-        );
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
 
 #[tokio::test]
 async fn figures_say_what_runs_and_what_has_ended() {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use godwit_engine::{Error, KeptState, Result};
 
-use crate::results::{MANY, STREAM, ended, until};
+use crate::results::{MANY, ended, until};
+use crate::running::STREAM;
 use crate::support::{World, permit_for};
 
 #[tokio::test]

@@ -11,10 +11,8 @@ use arrow::datatypes::Int64Type;
 use futures::{StreamExt, TryStreamExt};
 use godwit_engine::{Error, Kept, KeptState, Result};
 
+use crate::running::STREAM;
 use crate::support::World;
-
-/// Gives rows for hours.
-pub(crate) const STREAM: &str = "select a.value * b.value as v from generate_series(1, 1000) a, generate_series(1, 1000000000) b";
 
 pub(crate) const MANY: &str = "select value from generate_series(1, 1000000)";
 

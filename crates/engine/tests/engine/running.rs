@@ -6,12 +6,12 @@ use godwit_engine::Error;
 use crate::support::World;
 
 /// Would run for hours.
-const ENDLESS: &str = "select count(*) from generate_series(1, 1000000000) a, generate_series(1, 1000000000) b where a.value * b.value = 7";
+pub(crate) const ENDLESS: &str = "select count(*) from generate_series(1, 1000000000) a, generate_series(1, 1000000000) b where a.value * b.value = 7";
 
 /// Gives rows for hours.
-const STREAM: &str = "select a.value * b.value as v from generate_series(1, 1000) a, generate_series(1, 1000000000) b";
+pub(crate) const STREAM: &str = "select a.value * b.value as v from generate_series(1, 1000) a, generate_series(1, 1000000000) b";
 
-async fn until(what: &str, condition: impl Fn() -> bool) {
+pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     let started = Instant::now();
     while !condition() {
         assert!(
