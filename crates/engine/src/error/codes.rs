@@ -13,6 +13,7 @@ impl Error {
             Self::Denied { .. } => "denied",
             Self::TooLarge { .. } => "too_large",
             Self::ResourcesExhausted { .. } => "resources_exhausted",
+            Self::Busy { .. } => "busy",
             Self::Cancelled => "cancelled",
             Self::Killed { .. } => "killed",
             Self::DeadlineExceeded { .. } => "deadline_exceeded",
@@ -36,6 +37,7 @@ impl Error {
             | Self::ReadOnly { message }
             | Self::Denied { message }
             | Self::ResourcesExhausted { message }
+            | Self::Busy { message, .. }
             | Self::Conflict { message }
             | Self::Aborted { message }
             | Self::Unavailable { message } => *message = change(std::mem::take(message)),

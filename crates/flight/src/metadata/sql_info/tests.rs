@@ -19,8 +19,13 @@ fn facts() -> RecordBatch {
         allowed_origins: Vec::new(),
         repeat_logins_after: Duration::ZERO,
         redact_literals: false,
+        traces_one_in: None,
         secure_cookies: false,
         reflection: godwit_config::Reflection::Nobody,
+        max_connections: 1,
+        idle_stream_timeout: None,
+        keepalive_interval: Duration::from_secs(1),
+        keepalive_timeout: Duration::from_secs(1),
     };
     let functions = FunctionNames {
         numeric: vec!["abs".to_owned()],
