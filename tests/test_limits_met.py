@@ -11,12 +11,8 @@ import pytest
 import wire
 from godwit_server import PASSWORD, USER, eventually, run
 from rawgrpc import Failure
+from test_streaming import ENDLESS, WIDE
 
-ENDLESS = (
-    "select count(*) from generate_series(1, 3000000) a(x) cross join generate_series(1, 3000000) b(y) "
-    "where (a.x * b.y) % 7 = 3"
-)
-WIDE = "select value, repeat('x', 200) as text from generate_series(1, 10000000)"
 
 
 def hashed(password):
