@@ -1,7 +1,9 @@
 """More work than there is room for: who runs, who waits, who is refused, and that looking around stays quick."""
 
+import re
 import threading
 import time
+import urllib.request
 
 import pyarrow as pa
 import pyarrow.flight as flight
@@ -10,12 +12,7 @@ import pytest
 import wire
 from godwit_server import PASSWORD, eventually, run
 from rawgrpc import Failure
-
-# A query that gives no row for hours, and the one that many clients ask.
-ENDLESS = (
-    "select count(*) from generate_series(1, 3000000) a(x) cross join generate_series(1, 3000000) b(y) "
-    "where (a.x * b.y) % 7 = 3"
-)
+from test_streaming import ENDLESS
 
 
 def in_thread(work):
@@ -75,7 +72,7 @@ def hold():
 
 def queries(client):
     """What runs and what waits, without the question itself."""
-    return client.rows("select sql from system.queries where sql not like '%system.queries%'")
+    return client.rows("select sql from system.queries where ended is null and sql not like '%system.queries%'")
 
 
 def fill(server, hold, count, **login):
@@ -103,6 +100,22 @@ def refusal(server, sql="select 1"):
         with pytest.raises(Failure) as failure:
             raw.call("DoGet", wire.fields(wire.fields(info)[3][0])[1][0])
         return failure.value, time.monotonic() - began
+
+
+def places(server):
+    """{metric without its prefix: number} of the lane of what runs."""
+    with urllib.request.urlopen(f"{server.http}/metrics", timeout=30) as answer:
+        text = answer.read().decode()
+    found = re.findall(r'^godwit_admission_(\w+)\{lane="running"\} (\d+)$', text, re.MULTILINE)
+    return {name: int(number) for name, number in found}
+
+
+def test_places_are_in_the_metrics(start, hold):
+    server = start(config="[query]\nmax_running = 2\nmax_queued = 1\n", args=("--http-listen", "127.0.0.1:0"))
+    assert places(server) == {"places": 2, "places_taken": 0, "waiting": 0, "refused_total": 0}
+    fill(server, hold, 3)
+    refusal(server)
+    assert places(server) == {"places": 2, "places_taken": 2, "waiting": 1, "refused_total": 1}
 
 
 def test_what_there_is_no_room_for_is_refused_at_once_with_a_hint(full):

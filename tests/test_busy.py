@@ -3,15 +3,15 @@
 import statistics
 import threading
 import time
+import urllib.request
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 import wire
+from test_streaming import ENDLESS
 
-HEAVY = (
-    "select count(*) from generate_series(1, 3000000) a(x) cross join generate_series(1, 3000000) b(y) "
-    "where (a.x * b.y) % 7 = 3"
-)
 CLIENTS = 8
 ROUNDS = 15
 # What operators are promised, in seconds; what is seen is a few milliseconds.
@@ -34,7 +34,7 @@ def busy(start):
 
     for _ in range(CLIENTS):
         client = server.client()
-        info = client.info(wire.statement(HEAVY))
+        info = client.info(wire.statement(ENDLESS))
         thread = threading.Thread(target=run, args=[client, info])
         thread.start()
         clients.append((client, info))
@@ -67,11 +67,25 @@ def test_calls_that_are_no_queries_are_quick(busy):
     assert all(seconds < SLOW for seconds in took.values()), took
 
 
+def test_health_and_metrics_answer(busy):
+    def page(path):
+        with urllib.request.urlopen(busy.http + path, timeout=30) as answer:
+            assert answer.status == 200
+            answer.read()
+
+    with grpc.insecure_channel(busy.address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        took = {path: median(lambda path=path: page(path)) for path in ("/livez", "/readyz", "/metrics")}
+        took["Check"] = median(lambda: stub.Check(health_pb2.HealthCheckRequest(service=""), timeout=30))
+    print(took)
+    assert all(seconds < SLOW for seconds in took.values()), took
+
+
 def test_a_query_is_cancelled_at_once(busy):
     took = []
     for _ in range(ROUNDS):
         client = busy.client()
-        info = client.info(wire.statement(HEAVY))
+        info = client.info(wire.statement(ENDLESS))
         reader = client.get(info)
         began = time.monotonic()
         (answer,) = client.action("CancelFlightInfo", wire.message(info.serialize()))

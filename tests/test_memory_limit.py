@@ -102,7 +102,8 @@ def test_many_clients_need_ten_times_the_memory(small):
 
     eventually(ended, "all have their answer", limit=900)
     print(f"{time.monotonic() - began:.0f} s, at most {peak // MIB} MiB")
-    assert [outcome for outcome in outcomes if outcome[0] is not True] == []
+    failed = [f"{outcome}: {sql}" for outcome, sql in outcomes if outcome is not True]
+    assert not failed, "\n".join(failed)
     assert peak < LIMIT + HEADROOM, f"{peak // MIB} MiB"
     with small.client() as client:
         assert client.value("select 1") == 1

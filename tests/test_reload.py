@@ -1,4 +1,4 @@
-"""SIGHUP: another configuration while the server runs."""
+"""SIGHUP, or a file that has changed: another configuration while the server runs."""
 
 import signal
 
@@ -52,6 +52,24 @@ def test_limits_change_at_once_for_sessions_that_are_open(server):
                          "where (a.value * b.value) % 7 = 3")
         reload(server, FIRST, "configuration read")
         assert client.query("select * from generate_series(1, 11)").num_rows == 11
+
+
+def test_a_file_that_has_changed_is_read_without_a_signal(server):
+    path = server.home / "godwit.toml"
+    with server.client() as client:
+        assert timeout(client) == "0s"
+        server.mark_log()
+        # As tools do that distribute files: another file in its place.
+        other = path.with_suffix(".new")
+        other.write_text('[query]\ntimeout = "45s"\n')
+        other.replace(path)
+        eventually(lambda: timeout(client) == "45s", "it is taken")
+        log = server.log(marked=True)
+        assert "its file has changed" in log and "SIGHUP" not in log
+        server.mark_log()
+        path.write_text("[query")
+        eventually(lambda: "nothing has changed" in server.log(marked=True), "it says that it is wrong")
+        assert timeout(client) == "45s"
 
 
 def test_places_change_at_once(server):

@@ -1,9 +1,8 @@
 //! Who may begin now, who waits for a turn, and who is refused.
 //!
 //! There are two lanes: one for what runs queries and changes, which holds its place until the last row has been taken, and
-//! a small one for what only looks around: planning, lists of what there is,
-//! queries of the system tables. The second has threads of its own, so that
-//! it is quick while the first is full.
+//! a small one for what only looks around: planning, lists of what there is, queries of the system tables. The second has
+//! threads of its own, so that it is quick while the first is full.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +16,7 @@ mod queue;
 mod tests;
 
 pub(crate) use lane::Lane;
+pub use lane::LaneLoad;
 #[cfg(test)]
 use lane::Slot;
 use queue::Bounds;
@@ -33,21 +33,13 @@ pub(crate) struct Admission {
     pub(crate) planning: Lane,
 }
 
-/// How busy a server is: what has a place, and what waits for one.
+/// The lanes of a server: how busy each is, and what it has refused.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Load {
-    /// Queries and changes that run.
-    pub running: usize,
-    /// As many may: `query.max_running`.
-    pub max_running: usize,
-    /// Queries and changes that wait for their turn.
-    pub queued: usize,
-    /// Statements that are planned, and lists that are made.
-    pub planning: usize,
-    /// Those that wait for that.
-    pub queued_planning: usize,
-    /// What was refused since the server started because there was no place.
-    pub refused: u64,
+    /// Of queries and changes that run.
+    pub running: LaneLoad,
+    /// Of planning, lists, and whatever else only looks around.
+    pub planning: LaneLoad,
 }
 
 impl Admission {
@@ -67,14 +59,9 @@ impl Admission {
     }
 
     pub(crate) fn load(&self) -> Load {
-        let (running, planning) = (self.running.count(), self.planning.count());
         Load {
-            running: running.busy,
-            max_running: running.max,
-            queued: running.waiting,
-            planning: planning.busy,
-            queued_planning: planning.waiting,
-            refused: running.refused + planning.refused,
+            running: self.running.load(),
+            planning: self.planning.load(),
         }
     }
 }

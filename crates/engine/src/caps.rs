@@ -91,14 +91,19 @@ impl Cap {
 mod tests {
     use std::collections::BTreeSet;
 
-    use godwit_auth::access::Access;
+    use godwit_auth::access::{Access, Record, Role};
 
     use super::*;
 
     fn authority(roles: &[&str]) -> Authority {
         let roles: BTreeSet<String> = roles.iter().map(|&role| role.to_owned()).collect();
-        let users = BTreeMap::from([("ada".to_owned(), roles)]);
-        Arc::new(Access::configured(users)).authority("ada", &[])
+        let stored = roles.iter().cloned().map(|name| {
+            let roles = BTreeSet::new();
+            Record::Role(Role { name, roles })
+        });
+        let access = Access::configured(BTreeMap::new()).with(1, stored.collect::<Vec<_>>());
+        let carried: Vec<Arc<str>> = roles.iter().map(|role| role.as_str().into()).collect();
+        Arc::new(access).authority("ada", &carried)
     }
 
     #[test]

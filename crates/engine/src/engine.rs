@@ -13,9 +13,7 @@ use crate::bind::Bound;
 use crate::inner::Inner;
 use crate::session::of_another;
 use crate::statement::Body;
-use crate::{
-    Error, Load, Origin, Outcome, Prepared, QueryStream, Result, Session, Sessions, Statement,
-};
+use crate::{Error, Origin, Outcome, Prepared, QueryStream, Result, Session, Sessions, Statement};
 
 /// How long a cancelled query may take to notice.
 const CANCEL_GRACE: Duration = Duration::from_secs(1);
@@ -308,11 +306,6 @@ impl Engine {
         self.inner.admission.set(config);
         self.inner.shares.set(config);
         self.inner.caps.set(config);
-    }
-
-    /// How busy the server is.
-    pub fn load(&self) -> Load {
-        self.inner.admission.load()
     }
 
     /// How many queries run at this moment.

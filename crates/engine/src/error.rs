@@ -102,6 +102,12 @@ pub enum Error {
         /// The time that was allowed, in seconds.
         seconds: f64,
     },
+    /// The client has sent nothing more of its rows for too long.
+    #[error("{message}")]
+    Stalled {
+        /// For how long, and the configuration key that bounds it.
+        message: String,
+    },
     /// A file that cannot be read.
     #[error("{}{why}", named(file.as_ref()))]
     BrokenData {

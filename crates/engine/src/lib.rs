@@ -70,7 +70,7 @@ mod transactions;
 mod upkeep;
 mod yielding;
 
-pub use admission::Load;
+pub use admission::{LaneLoad, Load};
 pub use check::Kill;
 pub use deep::STACK as DEEP_STACK;
 pub use engine::Engine;

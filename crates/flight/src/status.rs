@@ -172,7 +172,7 @@ fn engine(error: &Engine) -> Code {
         Engine::Denied { .. } => Code::PermissionDenied,
         Engine::ResourcesExhausted { .. } | Engine::Busy { .. } => Code::ResourceExhausted,
         Engine::Cancelled | Engine::Killed { .. } => Code::Cancelled,
-        Engine::DeadlineExceeded { .. } => Code::DeadlineExceeded,
+        Engine::DeadlineExceeded { .. } | Engine::Stalled { .. } => Code::DeadlineExceeded,
         Engine::BrokenData { .. } => Code::DataLoss,
         Engine::Aborted { .. } => Code::Aborted,
         Engine::ShuttingDown | Engine::Unavailable { .. } => Code::Unavailable,

@@ -32,9 +32,9 @@ pub(crate) fn run(sources: Sources) -> Result<()> {
     serve(&config, &data_dir, Some((sources, refilter)), |_, _| {})
 }
 
-/// Serves from a data directory that the caller holds. At SIGHUP the sources of the configuration are read again, where
-/// there are any. `ready` is called once the server accepts calls, with its address
-/// and, if it is encrypted, how.
+/// Serves from a data directory that the caller holds. At SIGHUP, and when their file has changed, the sources of the
+/// configuration are read again, where there are any. `ready` is called once the server accepts calls, with its address and, if
+/// it is encrypted, how.
 pub(crate) fn serve(
     config: &Config,
     data_dir: &DataDir,

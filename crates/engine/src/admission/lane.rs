@@ -30,13 +30,17 @@ pub(crate) struct Slot {
     since: Instant,
 }
 
-/// How full a lane is.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Count {
-    pub(crate) busy: usize,
-    pub(crate) max: usize,
-    pub(crate) waiting: usize,
-    pub(crate) refused: u64,
+/// How busy a lane is: what has a place, and what waits for one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LaneLoad {
+    /// What has a place.
+    pub busy: usize,
+    /// How many places there are.
+    pub places: usize,
+    /// What waits for one.
+    pub waiting: usize,
+    /// What was refused since the server started, for want of a place.
+    pub refused: u64,
 }
 
 /// A place in the queue, given up when it is dropped.
@@ -59,11 +63,11 @@ impl Lane {
         self.serve();
     }
 
-    pub(crate) fn count(&self) -> Count {
+    pub(super) fn load(&self) -> LaneLoad {
         let state = self.lock();
-        Count {
+        LaneLoad {
             busy: state.queue.busy(),
-            max: state.queue.bounds.max,
+            places: state.queue.bounds.max,
             waiting: state.queue.waiting(),
             refused: state.refused,
         }

@@ -130,14 +130,14 @@ async fn a_place_is_handed_on_when_it_is_dropped() {
             tokio::spawn(async move { lane.enter(name).await.unwrap() })
         })
         .collect();
-    while lane.count().waiting < 2 {
+    while lane.load().waiting < 2 {
         tokio::task::yield_now().await;
     }
     drop(first);
     for task in waiting {
         drop(task.await.unwrap());
     }
-    assert_eq!((lane.count().busy, lane.count().waiting), (0, 0));
+    assert_eq!((lane.load().busy, lane.load().waiting), (0, 0));
 }
 
 #[tokio::test]
@@ -148,14 +148,14 @@ async fn whoever_waits_can_leave() {
         let lane = lane.clone();
         async move { lane.enter("a").await }
     });
-    while lane.count().waiting < 1 {
+    while lane.load().waiting < 1 {
         tokio::task::yield_now().await;
     }
     waiting.abort();
     assert!(waiting.await.unwrap_err().is_cancelled());
-    assert_eq!(lane.count().waiting, 0);
+    assert_eq!(lane.load().waiting, 0);
     drop(first);
-    assert_eq!(lane.count().busy, 0);
+    assert_eq!(lane.load().busy, 0);
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn refusals_say_which_bound_was_met_and_when_to_come_back() {
     });
     let (message, _) = refused(&lane, "b").await;
     assert!(message.contains("query.queue_timeout"), "{message}");
-    assert_eq!(lane.count().refused, 2);
+    assert_eq!(lane.load().refused, 2);
     drop(first);
     drop(lane.enter("b").await.unwrap());
 }
@@ -186,11 +186,11 @@ async fn more_places_serve_those_who_wait_already() {
         let lane = lane.clone();
         async move { lane.enter("a").await.unwrap() }
     });
-    while lane.count().waiting < 1 {
+    while lane.load().waiting < 1 {
         tokio::task::yield_now().await;
     }
     lane.set(bounds(2, 10));
     let second = waiting.await.unwrap();
-    assert_eq!(lane.count().busy, 2);
+    assert_eq!(lane.load().busy, 2);
     drop((first, second));
 }

@@ -17,6 +17,7 @@ impl Error {
             Self::Cancelled => "cancelled",
             Self::Killed { .. } => "killed",
             Self::DeadlineExceeded { .. } => "deadline_exceeded",
+            Self::Stalled { .. } => "stalled",
             Self::BrokenData { .. } => "broken_data",
             Self::Conflict { .. } => "conflict",
             Self::Aborted { .. } => "aborted",
@@ -38,6 +39,7 @@ impl Error {
             | Self::Denied { message }
             | Self::ResourcesExhausted { message }
             | Self::Busy { message, .. }
+            | Self::Stalled { message }
             | Self::Conflict { message }
             | Self::Aborted { message }
             | Self::Unavailable { message } => *message = change(std::mem::take(message)),

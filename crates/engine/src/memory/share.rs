@@ -3,7 +3,9 @@
 //! Half of the server's memory is divided evenly among the queries that may run, and certain to each; the other half is
 //! taken by those that need more, as long as there is some. So a query that comes late finds what it needs to begin with,
 //! and spills instead of failing. Within a query, operators that can spill take what they like up to half of what it may
-//! have; above that, no more than an even part, so that one does not starve the next.
+//! have; above that, no more than an even part, so that one does not starve the next. They leave a third of it to those
+//! that cannot, because these fail where they get nothing: a sort that has spilled merges with such memory, which it gives
+//! back and takes again.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +27,11 @@ use crate::{Error, Result};
 /// How often it is looked whether what was dropped has given its memory back, and how often at most.
 const RELEASE_LOOK: Duration = Duration::from_millis(20);
 const RELEASE_LOOKS: usize = 100;
+
+/// Operators that can spill leave one part in so many of what is certain, and of what a query may have, to others; and of
+/// what all queries take from.
+const LEFT: usize = 3;
+const LEFT_COMMON: usize = 8;
 
 /// The bounds of the largest and smallest reserve of a sort for its merge, in bytes.
 const MERGE_RESERVE: (usize, usize) = (256 << 10, 10 << 20);
@@ -144,24 +151,31 @@ impl Share {
 }
 
 impl QueryPool {
-    /// What it may have at this moment.
-    fn quota(&self, all: usize) -> usize {
-        (self.certain.max(all) + self.common.free()).min(self.limit)
+    /// What it may have at this moment, when an operator asks that can spill, or one that cannot.
+    fn quota(&self, held: &Held, can_spill: bool) -> usize {
+        let (unused, free) = (self.certain - held.within(self.certain), self.common.free());
+        let more = if can_spill {
+            let room = spillable_part(self.certain).saturating_sub(held.spillable);
+            room.min(unused) + free.saturating_sub(self.common.size / LEFT_COMMON)
+        } else {
+            unused + free
+        };
+        (held.all() + more).min(self.limit)
     }
 
     fn charge(&self, held: &mut Held, reservation: &MemoryReservation, bytes: usize) {
-        let before = held.all();
+        let before = held.above(self.certain);
         *held.of(reservation) += bytes;
-        self.common
-            .take(held.all().saturating_sub(before.max(self.certain)));
+        let taken = held.above(self.certain).saturating_sub(before);
+        self.common.take(taken);
     }
 
     fn refund(&self, held: &mut Held, reservation: &MemoryReservation, bytes: usize) {
-        let before = held.all();
+        let before = held.above(self.certain);
         let of = held.of(reservation);
         *of = of.saturating_sub(bytes);
-        self.common
-            .give(before.saturating_sub(held.all().max(self.certain)));
+        let given = before.saturating_sub(held.above(self.certain));
+        self.common.give(given);
     }
 
     fn refused(
@@ -210,15 +224,31 @@ impl Held {
         }
     }
 
+    /// How much of this is within what is certain; a part of that is never taken by those that can spill.
+    fn within(&self, certain: usize) -> usize {
+        let spillable = self.spillable.min(spillable_part(certain));
+        spillable + self.fixed.min(certain - spillable)
+    }
+
+    /// How much of it is taken from what is common.
+    fn above(&self, certain: usize) -> usize {
+        self.all() - self.within(certain)
+    }
+
     /// Whether an operator may have so much more, where the query may have this quota.
     fn may_grow(&self, reservation: &MemoryReservation, bytes: usize, quota: usize) -> bool {
         let all = self.all() + bytes;
         if !reservation.consumer().can_spill() {
             return all <= quota;
         }
-        let even = quota.saturating_sub(self.fixed) / self.spillers.max(1);
-        all <= quota / 2 || reservation.size() + bytes <= even
+        let even = spillable_part(quota).min(quota.saturating_sub(self.fixed));
+        all <= quota / 2 || reservation.size() + bytes <= even / self.spillers.max(1)
     }
+}
+
+/// What operators that can spill may have of so much.
+fn spillable_part(bytes: usize) -> usize {
+    bytes - bytes / LEFT
 }
 
 impl Common {
@@ -267,7 +297,7 @@ impl MemoryPool for QueryPool {
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> EngineResult<()> {
         let mut held = self.lock();
-        let quota = self.quota(held.all());
+        let quota = self.quota(&held, reservation.consumer().can_spill());
         if !held.may_grow(reservation, additional, quota) {
             return Err(self.refused(&held, reservation, additional, quota));
         }
@@ -296,82 +326,4 @@ fn bytes(size: u64) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MIB: usize = 1 << 20;
-
-    fn shares(max_running: usize, query_limit: Option<u64>) -> Shares {
-        let mut config = Config::default();
-        config.memory.limit = 80 << 20;
-        config.memory.query_limit = query_limit;
-        config.query.max_running = Some(max_running);
-        let server = datafusion::execution::memory_pool::GreedyMemoryPool::new(80 * MIB);
-        let env = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(server));
-        Shares::new(&config, env.build_arc().unwrap())
-    }
-
-    fn consumer(share: &Share, can_spill: bool) -> MemoryReservation {
-        let pool: Arc<dyn MemoryPool> = Arc::clone(&share.pool) as _;
-        let consumer = MemoryConsumer::new("Operator[0]").with_can_spill(can_spill);
-        consumer.register(&pool)
-    }
-
-    #[test]
-    fn what_is_certain_stays_when_others_take_the_rest() {
-        let shares = shares(4, None);
-        let (greedy, late) = (shares.begin("a").unwrap(), shares.begin("b").unwrap());
-        let all = consumer(&greedy, false);
-        all.try_grow(40 * MIB).unwrap();
-        assert!(all.try_grow(1).is_err(), "half of all is the limit of one");
-        let second = shares.begin("c").unwrap();
-        let rest = consumer(&second, false);
-        rest.try_grow(20 * MIB).unwrap();
-        assert!(
-            rest.try_grow(1).is_err(),
-            "10 are certain, and 10 were left"
-        );
-        let certain = consumer(&late, false);
-        certain.try_grow(10 * MIB).unwrap();
-        assert!(certain.try_grow(1).is_err());
-        drop((all, rest));
-        certain.try_grow(30 * MIB).unwrap();
-        assert_eq!(late.pool.reserved(), 40 * MIB);
-        drop(certain);
-        assert_eq!(
-            (late.pool.reserved(), shares.env.memory_pool.reserved()),
-            (0, 0)
-        );
-        assert_eq!(shares.common.free(), 40 * MIB);
-    }
-
-    #[test]
-    fn a_query_has_no_more_than_its_limit() {
-        let shares = shares(1, Some(16 << 20));
-        let share = shares.begin("0123456789abcdef0123456789abcdef").unwrap();
-        let one = consumer(&share, false);
-        one.try_grow(16 * MIB).unwrap();
-        let text = one.try_grow(MIB).unwrap_err().to_string();
-        for part in [
-            "query 0123456789abcdef is",
-            "Operator[0]",
-            "16.0 MB at most (memory.query_limit)",
-        ] {
-            assert!(text.contains(part), "{text}");
-        }
-    }
-
-    #[test]
-    fn one_that_can_spill_leaves_room_for_the_next() {
-        let shares = shares(1, Some(16 << 20));
-        let share = shares.begin("a").unwrap();
-        let (first, second) = (consumer(&share, true), consumer(&share, true));
-        first.try_grow(8 * MIB).unwrap();
-        assert!(first.try_grow(MIB).is_err(), "its part is half");
-        second.try_grow(8 * MIB).unwrap();
-        assert!(second.try_grow(1).is_err());
-        first.shrink(8 * MIB);
-        drop(second);
-        first.try_grow(16 * MIB).unwrap();
-    }
-}
+mod tests;

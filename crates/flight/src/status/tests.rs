@@ -45,6 +45,7 @@ fn table() -> Vec<(Error, Code)> {
             Engine::DeadlineExceeded { seconds: 1.0 },
             Code::DeadlineExceeded,
         ),
+        (Engine::Stalled { message: text() }, Code::DeadlineExceeded),
         (
             Engine::BrokenData {
                 file: Some(PathBuf::from("f")),
