@@ -11,8 +11,8 @@ use crate::Secret;
 pub struct Copy {
     /// Where COPY … TO may write and COPY … FROM may read: absolute paths of directories and `s3://BUCKET/PREFIX`, with all
     /// that is below them.
-    /// Any user may then read and replace any file there. Without one, COPY is refused. In the environment separated by
-    /// commas.
+    /// The role `read_server_files` may read any file there, the role `write_server_files` write and replace it. Without
+    /// a place, COPY is refused. In the environment separated by commas.
     /// Default: `[]`.
     pub allowed: Vec<String>,
 

@@ -126,7 +126,7 @@ impl Lab {
         std::mem::take(&mut *self.opened.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A name for a temporary table; whatever is left of it at the end is removed.
+    /// A name for a table; whatever is left of it at the end is removed.
     pub(crate) fn scratch(&self) -> String {
         let name = format!("conformance_{:016x}", rand::random::<u64>());
         let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
@@ -134,8 +134,8 @@ impl Lab {
         name
     }
 
-    /// Removes what a server has made durable although it was told that it is temporary. The others are gone with their
-    /// sessions, so that nearly every answer is an error.
+    /// Removes what a probe that failed has left, and what a server has made durable although it was told that it is
+    /// temporary. The others are gone already, so that nearly every answer is an error.
     pub(crate) async fn sweep(&self) {
         let names =
             std::mem::take(&mut *self.scratch.lock().unwrap_or_else(PoisonError::into_inner));

@@ -17,7 +17,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// Makes the card: all probes one after the other, each with a connection of its own. Before each, `progress` is told how
 /// many are done, how many there are, and what comes next.
 ///
-/// The server gets nothing but temporary tables of random names, which are removed again.
+/// The server gets nothing but tables of random names, which are removed again.
 ///
 /// # Errors
 /// When the server cannot be reached or refuses the credentials; what it does wrong otherwise is on the card.

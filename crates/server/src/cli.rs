@@ -52,7 +52,7 @@ enum Command {
     },
     /// Print a card of what any Flight SQL server does: every RPC, action and command, and what clients depend on.
     ///
-    /// The server gets nothing but temporary tables of random names, which are removed again.
+    /// The server gets nothing but tables of random names, which are removed again.
     ///
     /// Marks: yes; partly, with a deviation that some client trips over; no; refused, which is UNIMPLEMENTED; broken, which
     /// is INTERNAL, UNKNOWN or a dead connection; hangs; untested. Exit code 0 when the card could be made, 69 when the
