@@ -25,7 +25,7 @@ ARROWS = {
     "client": set(),
     "conformance": {"client", "protocol"},
     "shell": {"client"},
-    "server": {"audit", "auth", "catalog", "config", "conformance", "engine", "flight", "protocol", "shell"},
+    "server": {"audit", "auth", "catalog", "config", "conformance", "engine", "flight", "lake", "protocol", "shell"},
 }
 NEVER = {
     "config": {"tokio", "arrow", "tonic", "datafusion"},

@@ -12,7 +12,7 @@ mod value;
 
 use std::path::Path;
 
-use crate::Result;
+use crate::{Error, Result};
 
 pub(crate) use dialect::Dialect;
 pub(crate) use value::{Row, Value};
@@ -85,6 +85,14 @@ impl Database {
         }
     }
 
+    /// Copies the database to an empty file that is there, as it is at one moment. Of SQLite only.
+    pub(crate) async fn copy_to(&self, file: &Path) -> Result<()> {
+        match &self.kind {
+            Kind::Sqlite(sqlite) => sqlite.copy_to(file).await,
+            Kind::Postgres(_) => Err(Error::internal("a PostgreSQL database is no file")),
+        }
+    }
+
     /// One read.
     pub(crate) async fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
         match &self.kind {
@@ -140,6 +148,18 @@ impl Reading {
     pub(crate) async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
         self.session.query(sql, parameters).await
     }
+
+    /// What `COPY … TO STDOUT` gives, piece by piece, until `take` does not want any more. Of PostgreSQL only.
+    pub(crate) async fn copy_out(
+        &mut self,
+        sql: &str,
+        take: impl FnMut(&[u8]) -> bool,
+    ) -> Result<()> {
+        match &mut self.session {
+            Session::Sqlite(_) => Err(no_copy()),
+            Session::Postgres(session) => session.copy_out(sql, take).await,
+        }
+    }
 }
 
 impl Writing {
@@ -152,6 +172,14 @@ impl Writing {
         match &mut self.session {
             Session::Sqlite(session) => session.execute(sql, parameters).await,
             Session::Postgres(session) => session.execute(sql, parameters).await,
+        }
+    }
+
+    /// Gives `COPY … FROM STDIN` what a file holds. Of PostgreSQL only.
+    pub(crate) async fn copy_in(&mut self, sql: &str, file: tokio::fs::File) -> Result<()> {
+        match &mut self.session {
+            Session::Sqlite(_) => Err(no_copy()),
+            Session::Postgres(session) => session.copy_in(sql, file).await,
         }
     }
 
@@ -170,4 +198,8 @@ impl Writing {
             Session::Postgres(session) => session.rollback().await,
         }
     }
+}
+
+fn no_copy() -> Error {
+    Error::internal("SQLite has no COPY")
 }

@@ -29,6 +29,26 @@ pub(crate) async fn open(database: &Database, storage: &Storage) -> Result<()> {
     recognise(database, storage).await
 }
 
+/// Whether there is a lake, of this data path. Nothing is made.
+///
+/// # Errors
+/// As [`open`]; [`Error::NotFound`] when the database is empty.
+pub(crate) async fn recognised(database: &Database, storage: &Storage) -> Result<()> {
+    let found = columns(&database.query(list(database.dialect()), &[]).await?)?;
+    if found.is_empty() {
+        let why = format!("the {} is empty: there is no lake in it", database.name());
+        return Err(Error::not_found(why));
+    }
+    complete(database, &found)?;
+    recognise(database, storage).await
+}
+
+/// The names of the tables that are there.
+pub(crate) async fn tables(database: &Database) -> Result<Vec<String>> {
+    let found = columns(&database.query(list(database.dialect()), &[]).await?)?;
+    Ok(found.into_keys().collect())
+}
+
 /// A time as the catalog writes it.
 pub(crate) fn time(instant: DateTime<Utc>) -> String {
     let fraction = format!(".{:06}", instant.timestamp_subsec_micros());

@@ -8,10 +8,11 @@
 //! (Arrow to the catalog's types and back), `database` and `storage` (the two places where bytes go), `layout` (the catalog's
 //! tables), `snapshot` (the lake at one moment), `scan` (a content as a table provider), `guard`
 //! (between a scan and its files, those of mounts too), `transaction`, `commit`,
-//! `maintenance`, `changes`, `records`, `figures` (what was done).
+//! `maintenance`, `changes`, `records`, `backup`, `figures` (what was done).
 //!
 //! Source of the layout: the DuckLake specification 1.0, and what DuckDB 1.5.5 makes of it.
 
+pub mod backup;
 mod changes;
 mod commit;
 mod content;

@@ -15,6 +15,9 @@ use chrono::{DateTime, Utc};
 
 use crate::{Lake, Result, SnapshotId, State, Table};
 
+pub(crate) use clean::{below, table_path};
+pub(crate) use expire::{TABLE_PATHS, is_absolute};
+
 /// How long a round may begin new work where the configuration does not say how often there is one.
 const ROUND: Duration = Duration::from_mins(1);
 

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::{Error, Result};
 
 pub use failure::chain;
-pub(crate) use local::make;
+pub(crate) use local::{make, sync_one};
 pub use s3::open_bucket;
 
 /// The data path of a lake. A clone is the same one.
@@ -117,6 +117,14 @@ impl Storage {
         })?;
         let store = self.inner.url.clone();
         Ok(Location { store, path })
+    }
+
+    /// The data path, where it is a directory.
+    pub(crate) fn directory(&self) -> Option<&path::Path> {
+        match &self.inner.place {
+            Place::Local(directory) => Some(directory),
+            Place::S3 { .. } => None,
+        }
     }
 
     /// The store of all files of the data path.

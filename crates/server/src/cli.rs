@@ -2,6 +2,7 @@
 
 mod flags;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -10,7 +11,9 @@ use clap::{Parser, Subcommand};
 use crate::error::Result;
 use crate::terminal::note;
 use crate::token_command;
-use crate::{config_command, conformance_command, demo, hash_password, serve, sql_command};
+use crate::{
+    backup_command, config_command, conformance_command, demo, hash_password, serve, sql_command,
+};
 use flags::{Flags, PlaceFlags};
 
 /// An Arrow Flight SQL server.
@@ -49,6 +52,34 @@ enum Command {
     Token {
         #[command(subcommand)]
         command: TokenCommand,
+    },
+    /// Copy the lake while it is served, whole and of one snapshot; or verify such a copy.
+    ///
+    /// The copy has the catalog, all files that any snapshot needs, the keys, the certificate that was made, and the audit
+    /// log. It is private, and made beside its place and renamed. Exit code 65 when a backup is not whole, 69 when the
+    /// catalog or the files cannot be reached, 73 when a place cannot be written or is not empty, 75 when a signal ended it.
+    Backup {
+        #[command(flatten)]
+        place: PlaceFlags,
+        /// Where the backup is made; there must be nothing.
+        #[arg(long, value_name = "PATH", required_unless_present = "verify")]
+        to: Option<PathBuf>,
+        /// An earlier backup; the files that it has are linked instead of copied.
+        #[arg(long, value_name = "BACKUP", requires = "to")]
+        base: Option<PathBuf>,
+        /// Read a backup wholly and compare it with its manifest.
+        #[arg(long, value_name = "BACKUP", conflicts_with_all = ["to", "base", "config", "data_dir"])]
+        verify: Option<PathBuf>,
+    },
+    /// Verify a backup, and put it back into an empty data directory, an empty place for files and an empty catalog.
+    ///
+    /// Exit codes as those of `backup`.
+    Restore {
+        #[command(flatten)]
+        place: PlaceFlags,
+        /// The backup.
+        #[arg(long, value_name = "BACKUP")]
+        from: PathBuf,
     },
     /// Print a card of what any Flight SQL server does: every RPC, action and command, and what clients depend on.
     ///
@@ -154,6 +185,17 @@ fn dispatch(command: Command) -> Result<ExitCode> {
                 token_command::rotate_key(&place.load()?, forget_old)
             }
         },
+        Command::Backup {
+            place,
+            to,
+            base,
+            verify,
+        } => match (to, verify) {
+            (Some(to), _) => backup_command::make(&place.load()?, &to, base.as_deref()),
+            (None, Some(backup)) => backup_command::verify(&backup),
+            (None, None) => Ok(()),
+        },
+        Command::Restore { place, from } => backup_command::restore(&place.load()?, &from),
         Command::Conformance(flags) => conformance_command::run(*flags),
     }?;
     Ok(ExitCode::SUCCESS)

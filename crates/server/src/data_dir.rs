@@ -13,9 +13,78 @@ pub(crate) struct DataDir {
     _lock: File,
 }
 
+/// There while a backup is put back.
+const RESTORING: &str = "restoring";
+
+/// What says nothing about whether a directory is used.
+const NEUTRAL: [&str; 2] = ["lock", "lost+found"];
+
 impl DataDir {
     /// Makes the directory if it is missing, closes it to other users, and locks it.
     pub(crate) fn open(path: &Path) -> Result<Self> {
+        let this = Self::lock(path)?;
+        match this.path.join(RESTORING).exists() {
+            true => Err(interrupted(path)),
+            false => Ok(this),
+        }
+    }
+
+    /// The same with a directory in which nothing is yet. It cannot be opened otherwise until [`Self::settle`].
+    pub(crate) fn open_vacant(path: &Path) -> Result<Self> {
+        let this = Self::lock(path)?;
+        if path.join(RESTORING).exists() {
+            return Err(interrupted(path));
+        }
+        if let Some(name) = this.content()?.first() {
+            let why =
+                format!("data directory: holds {name}; a backup is restored into an empty one");
+            return Err(Error::data_dir(path, why));
+        }
+        write_private(&path.join(RESTORING), b"")?;
+        this.sync()?;
+        Ok(this)
+    }
+
+    /// What is there is whole.
+    pub(crate) fn settle(&self) -> Result<()> {
+        let marker = self.path.join(RESTORING);
+        self.sync()?;
+        fs::remove_file(&marker).map_err(|why| Error::data_dir(&marker, why))?;
+        self.sync()
+    }
+
+    /// Removes all that is there, the marker of a restore last.
+    pub(crate) fn clear(&self) -> Result<()> {
+        let mut names = self.content()?;
+        names.sort_by_key(|name| name == RESTORING);
+        for name in names {
+            let path = self.path.join(name);
+            let removed = match path.is_dir() {
+                true => fs::remove_dir_all(&path),
+                false => fs::remove_file(&path),
+            };
+            removed.map_err(|why| Error::data_dir(&path, why))?;
+        }
+        Ok(())
+    }
+
+    fn content(&self) -> Result<Vec<String>> {
+        let failed = |why| Error::data_dir(&self.path, why);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            names.push(name.to_string_lossy().into_owned());
+        }
+        names.retain(|name| !NEUTRAL.contains(&name.as_str()));
+        Ok(names)
+    }
+
+    fn sync(&self) -> Result<()> {
+        let synced = File::open(&self.path).and_then(|directory| directory.sync_all());
+        synced.map_err(|why| Error::data_dir(&self.path, why))
+    }
+
+    fn lock(path: &Path) -> Result<Self> {
         let failed = |why: std::io::Error| Error::data_dir(path, format!("data directory: {why}"));
         DirBuilder::new()
             .recursive(true)
@@ -50,6 +119,12 @@ impl DataDir {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+fn interrupted(path: &Path) -> Error {
+    let why = "data directory: a restore was interrupted here; remove what is in it and in the places that lake.data and \
+        lake.catalog name, and restore again";
+    Error::data_dir(path, why)
 }
 
 /// Writes a file that only its owner may read, wholly or not at all.

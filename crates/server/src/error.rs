@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use godwit_config::Problems;
+use godwit_lake::{Error as Lake, backup};
 
 /// Why `godwit` ended other than well. Each has an exit code out of `sysexits.h`:
 ///
@@ -11,11 +12,12 @@ use godwit_config::Problems;
 /// | --- | --- |
 /// | 0 | done, or stopped by a signal |
 /// | 64 | the configuration or the command line is wrong (`EX_USAGE`) |
-/// | 65 | `token inspect`: the token is not good (`EX_DATAERR`) |
-/// | 69 | `conformance`: the server cannot be reached, or refuses the credentials (`EX_UNAVAILABLE`) |
+/// | 65 | `token inspect`: the token is not good; `backup`, `restore`: a backup or the lake is not whole (`EX_DATAERR`) |
+/// | 69 | `conformance`: the server cannot be reached, or refuses the credentials; `backup`, `restore`: the catalog or the files cannot be reached (`EX_UNAVAILABLE`) |
 /// | 70 | a fault of the server (`EX_SOFTWARE`) |
-/// | 73 | the data directory cannot be made, locked, read or written (`EX_CANTCREAT`) |
+/// | 73 | the data directory cannot be made, locked, read or written; `backup`, `restore`: neither can a place, or it is not empty (`EX_CANTCREAT`) |
 /// | 74 | the address cannot be listened on (`EX_IOERR`) |
+/// | 75 | `backup`, `restore`: a signal ended it (`EX_TEMPFAIL`) |
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// What the operator wrote, one problem a line.
@@ -46,6 +48,15 @@ pub(crate) enum Error {
     /// Another server.
     #[error("{0}")]
     Unavailable(String),
+    /// No space is left.
+    #[error("{0}")]
+    Full(String),
+    /// What was restored may be there, wholly.
+    #[error("{0}")]
+    InDoubt(String),
+    /// A signal came.
+    #[error("{0}")]
+    Stopped(String),
     /// Anything that no operator can do something about.
     #[error("{0}")]
     Internal(String),
@@ -70,10 +81,11 @@ impl Error {
         ExitCode::from(match self {
             Self::Config(_) | Self::Usage(_) => 64,
             Self::Data(_) => 65,
-            Self::Unavailable(_) => 69,
+            Self::Unavailable(_) | Self::InDoubt(_) => 69,
             Self::Internal(_) => 70,
-            Self::DataDir { .. } => 73,
+            Self::DataDir { .. } | Self::Full(_) => 73,
             Self::Listen { .. } => 74,
+            Self::Stopped(_) => 75,
         })
     }
 }
@@ -95,6 +107,28 @@ impl From<godwit_audit::Error> for Error {
         match error {
             godwit_audit::Error::Storage { path, why } => Self::DataDir { path, why },
             error @ godwit_audit::Error::Refused => Self::internal(error),
+        }
+    }
+}
+
+impl From<backup::Error> for Error {
+    fn from(error: backup::Error) -> Self {
+        let text = error.to_string();
+        match error {
+            error if error.is_in_doubt() => Self::InDoubt(text),
+            backup::Error::Place { path, why } => Self::DataDir { path, why },
+            backup::Error::NotWhole { .. } => Self::Data(text),
+            backup::Error::Usage(_) => Self::Usage(text),
+            backup::Error::Stopped => Self::Stopped(text),
+            backup::Error::Lake(why) => match why {
+                Lake::Unavailable { .. } | Lake::Conflict { .. } => Self::Unavailable(text),
+                Lake::Full { .. } => Self::Full(text),
+                Lake::Broken { .. } | Lake::NotFound { .. } => Self::Data(text),
+                Lake::Unsupported { .. } | Lake::Invalid { .. } | Lake::AlreadyExists { .. } => {
+                    Self::Usage(text)
+                }
+                Lake::Internal { .. } => Self::Internal(text),
+            },
         }
     }
 }

@@ -7,6 +7,7 @@
 //! server), the parts that it uses (`data_dir`, `tls`, `signals`, `systemd`, `address`, `telemetry`, `reload`, `http`, `metrics`), `demo`, the other subcommands.
 
 mod address;
+mod backup_command;
 mod cli;
 mod config_command;
 mod conformance_command;

@@ -1,6 +1,7 @@
 //! PostgreSQL. A few connections are kept; one that was lost is replaced at the next call.
 
 mod connect;
+mod copy;
 mod failure;
 mod outcome;
 mod pool;

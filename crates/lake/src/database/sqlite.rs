@@ -57,6 +57,17 @@ impl Sqlite {
         &self.file
     }
 
+    pub(super) async fn copy_to(&self, file: &Path) -> Result<()> {
+        let Some(file) = file.to_str().map(str::to_owned) else {
+            let file = file.display();
+            return Err(Error::unavailable(format!("the path {file} is not UTF-8")));
+        };
+        let mut session = self.session(&self.readers).await?;
+        session
+            .run(move |connection| connection.execute("VACUUM INTO ?1", [file]).map(drop))
+            .await
+    }
+
     pub(super) async fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
         let mut session = self.session(&self.readers).await?;
         session.query(sql, parameters).await

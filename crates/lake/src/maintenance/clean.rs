@@ -136,7 +136,7 @@ impl Known {
 }
 
 /// Number and path of a table, from a row of [`TABLE_PATHS`].
-pub(super) fn table_path(row: &Row) -> Result<(i64, String)> {
+pub(crate) fn table_path(row: &Row) -> Result<(i64, String)> {
     let slashed = |path: &str| match path.is_empty() || path.ends_with('/') {
         true => path.to_owned(),
         false => format!("{path}/"),
@@ -151,7 +151,7 @@ pub(super) fn table_path(row: &Row) -> Result<(i64, String)> {
 }
 
 /// A path relative to the data path, if it is below it.
-fn below(data_path: &str, path: &str) -> String {
+pub(crate) fn below(data_path: &str, path: &str) -> String {
     let relative = is_absolute(path)
         .then(|| path.strip_prefix(data_path))
         .flatten();

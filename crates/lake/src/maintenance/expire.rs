@@ -162,7 +162,7 @@ impl Ended {
 }
 
 /// The path of each table's files, relative to the data path where it is.
-pub(super) const TABLE_PATHS: &str = "SELECT t.table_id, t.path, t.path_is_relative, s.path, s.path_is_relative \
+pub(crate) const TABLE_PATHS: &str = "SELECT t.table_id, t.path, t.path_is_relative, s.path, s.path_is_relative \
     FROM ducklake_table t JOIN ducklake_schema s ON s.schema_id = t.schema_id";
 
 async fn above(writing: &mut Writing) -> Result<Vec<(i64, String)>> {
@@ -170,6 +170,6 @@ async fn above(writing: &mut Writing) -> Result<Vec<(i64, String)>> {
     rows.iter().map(super::clean::table_path).collect()
 }
 
-pub(super) fn is_absolute(path: &str) -> bool {
+pub(crate) fn is_absolute(path: &str) -> bool {
     path.starts_with('/') || path.contains("://")
 }
