@@ -69,6 +69,13 @@ crash: tests-ready build ## many rounds of kill -9 under writers, and a long wor
 		GODWIT_JUDGE_STATEMENTS="$${GODWIT_JUDGE_STATEMENTS:-4000}" "$(VENV)/bin/python" -m pytest -p no:cacheprovider \
 		tests/test_lake_crash.py tests/test_lake_duckdb.py -o faulthandler_timeout=3600 $(PYTEST_FLAGS)
 
+# Clients of every kind, killed at random, so many seconds; afterwards the server must hold what it held before.
+SOAK_SECONDS ?= 600
+.PHONY: soak
+soak: tests-ready build ## clients of every kind for SOAK_SECONDS=600, some killed; nothing may be left of them
+	@GODWIT_TEST_BINARY="$${GODWIT_TEST_BINARY:-$(BINARY)}" "$(VENV)/bin/python" tests/soak/run.py --seconds "$(SOAK_SECONDS)" \
+		$(SOAK_FLAGS)
+
 # libFuzzer over the decoders that meet bytes of clients, so many seconds each. It starts from what earlier runs found, the
 # corpus, which `make fuzz-corpus` packs again without what adds nothing.
 FUZZ_SECONDS ?= 60

@@ -4,7 +4,7 @@
 //! around every call, and the one translation of errors into gRPC codes. Refuses to know: how SQL is planned or run, how
 //! credentials are checked, how tickets and commands are laid out in bytes.
 //!
-//! In reading order: [`serve()`], the one entrance, with `connection`, `tls`, `gather` (writes to a connection), `health`
+//! In reading order: [`serve()`], the one entrance, with `accept` (connections that could not be), `connection`, `tls`, `gather` (writes to a connection), `health`
 //! and `reflection`; `audit` (what is noted of calls) and `figures` (what is counted); `service`
 //! ([`Flight`], an RPC to its file in `rpc`); `call` (who
 //! calls, in which session); `format` (in which form it wants its rows); `layers` (what happens before and after each
@@ -15,6 +15,7 @@
 // That the future of an upload can be sent is shown through all that the engine and the lake are made of.
 #![recursion_limit = "256"]
 
+mod accept;
 mod audit;
 mod call;
 mod connection;

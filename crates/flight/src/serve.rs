@@ -15,6 +15,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_web::GrpcWebLayer;
 
+use crate::accept::Failures;
 use crate::connection::Connection;
 use crate::figures::Meter;
 use crate::framed::Framed;
@@ -76,11 +77,16 @@ pub async fn serve(
     let routes = routes.routes();
 
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let incoming = incoming.then(async |accepted| {
-        if accepted.is_err() {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
+    let failures = Arc::new(Failures::default());
+    let incoming = incoming.then(move |accepted| {
+        let failures = Arc::clone(&failures);
+        async move {
+            if let Err(why) = &accepted {
+                failures.note(why);
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+            accepted
         }
-        accepted
     });
     let incoming = admitted(most, connections(tls, meter, incoming));
     let signal = {

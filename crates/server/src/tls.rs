@@ -3,6 +3,7 @@
 mod acceptor;
 mod pair;
 mod self_signed;
+mod term;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use godwit_config::{Tls, TlsMode};
 use crate::error::{Error, Result};
 use acceptor::Material;
 use pair::Pair;
+use term::Standing;
 pub(crate) use watch::Watch;
 
 /// What the server needs to encrypt.
@@ -41,12 +43,15 @@ pub(crate) fn load(tls: &Tls, data_dir: &Path) -> Result<Option<(Encryption, Wat
         fingerprint: material.pair.fingerprint(),
         self_signed,
     };
-    let watch = Watch {
+    let mut watch = Watch {
+        term: material.pair.term(),
+        standing: Standing::Good,
         tls: encryption.tls.clone(),
         settings: tls.clone(),
         seen: Ok(material.digest()),
         own: own.then_some(material.pair),
     };
+    watch.look_at_the_clock();
     Ok(Some((encryption, watch)))
 }
 

@@ -7,6 +7,7 @@ use ring::digest::{SHA256, digest};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::term::Term;
 use crate::error::{Error, Result};
 
 /// Larger than any file of certificates or keys, in bytes.
@@ -52,6 +53,11 @@ impl Pair {
         };
         pair.fit()?;
         Ok(pair)
+    }
+
+    /// When the server's own certificate is valid.
+    pub(super) fn term(&self) -> Option<Term> {
+        Term::of(&self.certificate)
     }
 
     /// SHA-256 of the server's own certificate, as `openssl x509 -fingerprint -sha256` writes it.

@@ -1,7 +1,8 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::acceptor::Material;
 use super::pair::Pair;
+use super::term::{Standing, Term};
 use crate::error::Result;
 
 /// Looks at the files of certificates and keys again and again, and has connections use what they hold from then on. Files
@@ -11,6 +12,10 @@ pub(crate) struct Watch {
     pub(super) settings: godwit_config::Tls,
     /// The pair, where it does not come from the operator's files.
     pub(super) own: Option<Pair>,
+    /// When the certificate that is used is valid.
+    pub(super) term: Option<Term>,
+    /// What was said last about that.
+    pub(super) standing: Standing,
     /// What was read last: the digest of it, or what was wrong.
     pub(super) seen: Seen,
 }
@@ -40,6 +45,21 @@ impl Watch {
     }
 
     fn look(&mut self) {
+        self.look_at_files();
+        self.look_at_the_clock();
+    }
+
+    /// Says once that the certificate will end, and once that it has.
+    pub(super) fn look_at_the_clock(&mut self) {
+        let Some(term) = self.term else { return };
+        let standing = term.standing(SystemTime::now());
+        if standing != self.standing {
+            self.standing = standing;
+            term.tell(standing);
+        }
+    }
+
+    fn look_at_files(&mut self) {
         let read = self.read();
         let seen = match &read {
             Ok(material) => Ok(material.digest()),
@@ -51,10 +71,13 @@ impl Watch {
         self.seen = seen;
         let used = read.and_then(|material| {
             self.tls.replace(material.config()?);
-            Ok(material.pair.fingerprint())
+            Ok((material.pair.fingerprint(), material.pair.term()))
         });
         match used {
-            Ok(fingerprint) => tracing::info!(fingerprint, "TLS files read again"),
+            Ok((fingerprint, term)) => {
+                tracing::info!(fingerprint, "TLS files read again");
+                self.term = term;
+            }
             Err(why) => {
                 tracing::warn!(%why, "TLS files have changed and cannot be used; those that were read before still are");
             }
