@@ -22,6 +22,7 @@ use crate::granting::Asker;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::query::Message;
+use crate::reads::batch_rows;
 use crate::running::{Gauge, Phase, Record};
 use crate::session::Caller;
 use crate::transactions::Using;
@@ -200,6 +201,13 @@ pub(crate) async fn start_as(
     let logical = Deep::new(with_deep_stack(|| optimize(&session, logical()?))?);
     let physical = physical_plan(&session, &logical).await?;
     let physical = yielding(prompt(physical)?)?;
+    let usual = session.config().batch_size();
+    if plan.state.wanted_batch_rows().is_none() {
+        let rows = batch_rows(physical.as_ref(), usual);
+        if rows != usual {
+            *session.config_mut() = session.config().clone().with_batch_size(rows);
+        }
+    }
     let context = match planned(&physical) {
         Some(gauge) => gauge.count(TaskContext::from(&session))?,
         None => session.task_ctx(),
