@@ -5,24 +5,46 @@ use std::task::{Context, Poll};
 
 use arrow_flight::FlightData;
 use futures::{Stream, StreamExt, TryStreamExt};
+use tonic::body::Body;
 use tonic::{Request, Status, Streaming};
 
 use crate::layers::BrokenOff;
 
+mod whole;
+
+use whole::Messages;
+
 /// The messages of an upload. It ends when the client has ended it; one that broke off ends with CANCELLED.
 #[derive(Debug)]
 pub(crate) struct Incoming {
-    messages: Streaming<FlightData>,
+    messages: Source,
     /// Until the end has been told.
     broken_off: Option<BrokenOff>,
 }
 
+#[derive(Debug)]
+enum Source {
+    /// As the gRPC library takes them apart, compressed ones too.
+    Library(Streaming<FlightData>),
+    Own(Messages),
+}
+
 impl Incoming {
-    pub(crate) fn of(request: Request<Streaming<FlightData>>) -> Self {
-        Self {
-            broken_off: request.extensions().get::<BrokenOff>().cloned(),
-            messages: request.into_inner(),
-        }
+    pub(crate) fn of(request: Request<Streaming<FlightData>>) -> Request<Self> {
+        Self::from(request, Source::Library)
+    }
+
+    /// The messages of a body, none of them compressed and none larger than `limit` bytes.
+    pub(crate) fn of_body(request: Request<Body>, limit: usize) -> Request<Self> {
+        Self::from(request, |body| Source::Own(Messages::of(body, limit)))
+    }
+
+    fn from<T>(request: Request<T>, messages: impl FnOnce(T) -> Source) -> Request<Self> {
+        let broken_off = request.extensions().get::<BrokenOff>().cloned();
+        request.map(|inner| Self {
+            messages: messages(inner),
+            broken_off,
+        })
     }
 
     /// The next message; `None` at the end.
@@ -38,7 +60,10 @@ impl Stream for Incoming {
     type Item = Result<FlightData, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let polled = self.messages.poll_next_unpin(cx);
+        let polled = match &mut self.messages {
+            Source::Library(messages) => messages.poll_next_unpin(cx),
+            Source::Own(messages) => messages.poll_next_unpin(cx),
+        };
         if let Poll::Ready(None) = &polled
             && self
                 .broken_off

@@ -92,6 +92,16 @@ impl Flight {
         Box::pin(self.answer(&call, run)).await
     }
 
+    /// DoPut, whoever took its messages apart.
+    pub(crate) async fn put(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<Answers<PutResult>, Status> {
+        let call = Call::of(&request)?;
+        let run = Box::pin(rpc::do_put::run(self, &call, request.into_inner()));
+        self.answer(&call, run).await
+    }
+
     /// The answer of an RPC by a known caller. What it is refused is noted.
     fn answer<T>(
         &self,
@@ -197,9 +207,7 @@ impl FlightService for Flight {
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoPutStream>, Status> {
-        let call = Call::of(&request)?;
-        let run = Box::pin(rpc::do_put::run(self, &call, Incoming::of(request)));
-        self.answer(&call, run).await.map(Response::new)
+        self.put(Incoming::of(request)).await.map(Response::new)
     }
 
     async fn do_action(
@@ -224,7 +232,8 @@ impl FlightService for Flight {
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoExchangeStream>, Status> {
         let call = Call::of(&request)?;
-        let run = rpc::do_exchange::run(self, &call, Incoming::of(request));
+        let messages = Incoming::of(request).into_inner();
+        let run = rpc::do_exchange::run(self, &call, messages);
         Box::pin(self.answer(&call, run)).await.map(Response::new)
     }
 }
