@@ -159,8 +159,12 @@ impl Staging {
 
     /// The rows in buffers of their own, with the bytes that these and what holds them take.
     fn compact(&self, rows: &RecordBatch) -> Result<(RecordBatch, usize)> {
-        let (columns, bytes) = plain::compact(rows.columns())?;
-        let bytes = bytes + CHUNK_BYTES + columns.len() * ARRAY_BYTES;
+        let columns = rows.columns().iter().map(plain::compact);
+        let (columns, bytes) = columns.collect::<Result<(Vec<_>, Vec<_>), ArrowError>>()?;
+        let bytes = bytes
+            .into_iter()
+            .map(|bytes| bytes + ARRAY_BYTES)
+            .fold(CHUNK_BYTES, usize::saturating_add);
         Ok((
             RecordBatch::try_new(Arc::clone(&self.schema), columns)?,
             bytes,
