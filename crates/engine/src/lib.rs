@@ -51,6 +51,7 @@ mod progress;
 mod provider;
 mod query;
 mod readiness;
+mod reads;
 mod redact;
 mod results;
 mod returning;

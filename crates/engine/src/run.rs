@@ -26,6 +26,7 @@ use crate::operators::traced;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::query::Message;
+use crate::reads::batch_rows;
 use crate::running::{Gauge, Phase, Record, counted};
 use crate::session::Caller;
 use crate::sparing::{Again, may_not_fit, sparing};
@@ -226,7 +227,15 @@ pub(crate) async fn start_as(
     session.mark_start_execution();
     let logical = Deep::new(with_deep_stack(|| optimize(&session, logical()?))?);
     let physical = physical_plan(&session, &logical).await?;
-    let physical = traced(yielding(prompt(physical)?)?)?;
+    let physical = yielding(prompt(physical)?)?;
+    let usual = session.config().batch_size();
+    if plan.state.wanted_batch_rows().is_none() {
+        let rows = batch_rows(physical.as_ref(), usual);
+        if rows != usual {
+            *session.config_mut() = session.config().clone().with_batch_size(rows);
+        }
+    }
+    let physical = traced(physical)?;
     // What a client uploads can be read only once.
     let has_second_chance = !plan.reads_input() && may_not_fit(&physical)?;
     let gauge = planned(&physical);

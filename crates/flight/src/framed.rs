@@ -1,5 +1,6 @@
-//! The answers of DoGet, framed here instead of by the gRPC library: it would copy every message into a buffer of its own,
-//! and here the columns' buffers go to the socket as they are. All other calls are the library's.
+//! The answers of DoGet and the requests of DoPut, framed here instead of by the gRPC library. It would copy every answer
+//! into a buffer of its own, and here the columns' buffers go to the socket as they are; and of what is uploaded it makes
+//! messages whose columns have to be copied again. All other calls are the library's.
 
 mod body;
 
@@ -7,24 +8,25 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use arrow_flight::Ticket;
 use arrow_flight::flight_service_server::FlightServiceServer;
+use arrow_flight::{PutResult, Ticket};
 use futures::FutureExt;
 use http::header::CONTENT_TYPE;
 use http::{Request, Response};
 use tonic::body::Body;
+use tonic::codec::EncodeBody;
 use tonic::metadata::{GRPC_CONTENT_TYPE, MetadataMap};
 use tonic::server::NamedService;
 use tonic::{Status, Streaming};
-use tonic_prost::ProstDecoder;
+use tonic_prost::{ProstDecoder, ProstEncoder};
 use tower::Service;
 
 use crate::Flight;
-use crate::encode::Message;
-use crate::service::Answers;
+use crate::incoming::Incoming;
 use body::Frames;
 
 const DO_GET: &str = "/arrow.flight.protocol.FlightService/DoGet";
+const DO_PUT: &str = "/arrow.flight.protocol.FlightService/DoPut";
 /// What a request names that is compressed; the library says what it takes of that.
 const ENCODING: &str = "grpc-encoding";
 
@@ -62,18 +64,19 @@ impl Service<Request<Body>> for Framed {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let encoding = request.headers().get(ENCODING);
         let is_plain = encoding.is_none_or(|encoding| encoding == "identity");
-        if request.uri().path() != DO_GET || !is_plain {
+        if !is_plain {
             return self.library.call(request);
         }
         let flight = self.flight.clone();
-        let answer = async move { do_get(&flight, request).await.map(framed) };
-        answer
-            .map(|answer| Ok(answer.unwrap_or_else(Status::into_http)))
-            .boxed()
+        match request.uri().path() {
+            DO_GET => async move { Ok(response(do_get(&flight, request).await)) }.boxed(),
+            DO_PUT => async move { Ok(response(do_put(&flight, request).await)) }.boxed(),
+            _ => self.library.call(request),
+        }
     }
 }
 
-async fn do_get(flight: &Flight, request: Request<Body>) -> Result<Answers<Message>, Status> {
+async fn do_get(flight: &Flight, request: Request<Body>) -> Result<Body, Status> {
     let (parts, body) = request.into_parts();
     let limit = flight.options.max_request_bytes;
     let decoder = ProstDecoder::<Ticket>::default();
@@ -82,11 +85,29 @@ async fn do_get(flight: &Flight, request: Request<Body>) -> Result<Answers<Messa
     let ticket = ticket.ok_or_else(|| Status::internal("Missing request message."))?;
     let metadata = MetadataMap::from_headers(parts.headers);
     let request = tonic::Request::from_parts(metadata, parts.extensions, ticket);
-    flight.rows(request).await
+    let messages = flight.rows(request).await?;
+    Ok(Body::new(Frames::new(messages)))
 }
 
-fn framed(messages: Answers<Message>) -> Response<Body> {
-    let mut response = Response::new(Body::new(Frames::new(messages)));
+async fn do_put(flight: &Flight, request: Request<Body>) -> Result<Body, Status> {
+    let (parts, body) = request.into_parts();
+    let metadata = MetadataMap::from_headers(parts.headers);
+    let request = tonic::Request::from_parts(metadata, parts.extensions, body);
+    let options = &flight.options;
+    let idle = options.idle_stream_timeout;
+    let request = Incoming::of_body(request, idle, options.max_request_bytes);
+    let results = flight.put(request).await?;
+    let encoder = ProstEncoder::<PutResult>::default();
+    let results = EncodeBody::new_server(encoder, results, None, Default::default(), None);
+    Ok(Body::new(results))
+}
+
+fn response(answer: Result<Body, Status>) -> Response<Body> {
+    let body = match answer {
+        Ok(body) => body,
+        Err(status) => return status.into_http(),
+    };
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
     response

@@ -8,8 +8,11 @@ use tonic::transport::server::Connected;
 
 /// How much is gathered for one system call.
 const GATHERED: usize = 256 << 10;
-/// From this size on, a write costs less than a copy of its bytes would, and goes out by itself.
+/// From this size on, a write costs less than a copy of its bytes would, and goes out at once, after what is held.
 const ALONE: usize = 64 << 10;
+/// A connection that has sent less than this since it last had nothing to say gives its memory back; one that sends much
+/// will need it again at once.
+const LITTLE: usize = 16 << 10;
 
 /// A connection that gathers what is written to it and sends it when the task that writes has nothing more to say.
 ///
@@ -50,11 +53,6 @@ impl<S> Gathered<S> {
     fn is_empty(&self) -> bool {
         self.sent == self.held.len()
     }
-
-    /// Whether so many bytes more can be held.
-    fn has_room(&self, bytes: usize) -> bool {
-        bytes < ALONE && self.held.len() + bytes <= GATHERED
-    }
 }
 
 impl<S: AsyncWrite + Unpin> Gathered<S> {
@@ -69,6 +67,29 @@ impl<S: AsyncWrite + Unpin> Gathered<S> {
         self.held.clear();
         self.sent = 0;
         Poll::Ready(Ok(()))
+    }
+
+    /// Sends all that is held and these slices in one system call, if they are taken; says how much was taken of these.
+    fn poll_send_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let held = self.held.get(self.sent..).unwrap_or_default();
+            let all = std::iter::once(held).chain(slices.iter().map(|slice| &**slice));
+            let all: Vec<IoSlice<'_>> = all.map(IoSlice::new).collect();
+            let held = held.len();
+            match ready!(Pin::new(&mut self.inner).poll_write_vectored(cx, &all))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent if sent <= held => self.sent += sent,
+                sent => {
+                    self.held.clear();
+                    self.sent = 0;
+                    return Poll::Ready(Ok(sent - held));
+                }
+            }
+        }
     }
 }
 
@@ -88,12 +109,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let bytes = slices.iter().map(|slice| slice.len()).sum();
-        if !this.has_room(bytes) {
+        if bytes >= ALONE {
+            return this.poll_send_with(cx, slices);
+        }
+        if this.held.len() + bytes > GATHERED {
             ready!(this.poll_send(cx))?;
         }
         this.written = true;
-        if !this.has_room(bytes) {
-            return Pin::new(&mut this.inner).poll_write_vectored(cx, slices);
+        if this.held.len() + bytes > this.held.capacity().max(LITTLE) {
+            this.held.reserve_exact(GATHERED - this.held.len());
         }
         for slice in slices {
             this.held.extend_from_slice(slice);
@@ -111,9 +135,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
             cx.waker().wake_by_ref();
             return Poll::Ready(Ok(()));
         }
+        let is_little = this.held.len() < LITTLE;
         ready!(this.poll_send(cx))?;
-        // A connection that waits holds no memory.
-        this.held = Vec::new();
+        if is_little {
+            // A connection that waits holds no memory.
+            this.held = Vec::new();
+        }
         Pin::new(&mut this.inner).poll_flush(cx)
     }
 

@@ -7,15 +7,20 @@ use std::time::Duration;
 use arrow_flight::FlightData;
 use futures::{Stream, StreamExt, TryStreamExt};
 use tokio::time::{Sleep, sleep};
+use tonic::body::Body;
 use tonic::{Request, Status, Streaming};
 
 use crate::Error;
 use crate::layers::BrokenOff;
 
+mod whole;
+
+use whole::Messages;
+
 /// The messages of an upload. It ends when the client has ended it; one that broke off ends with CANCELLED.
 #[derive(Debug)]
 pub(crate) struct Incoming {
-    messages: Streaming<FlightData>,
+    messages: Source,
     /// Until the end has been told.
     broken_off: Option<BrokenOff>,
     idle: Option<Duration>,
@@ -23,15 +28,43 @@ pub(crate) struct Incoming {
     end: Option<Pin<Box<Sleep>>>,
 }
 
+#[derive(Debug)]
+enum Source {
+    /// As the gRPC library takes them apart, compressed ones too.
+    Library(Streaming<FlightData>),
+    Own(Messages),
+}
+
 impl Incoming {
     /// What a client streams, with at most so long between two messages.
-    pub(crate) fn of(request: Request<Streaming<FlightData>>, idle: Option<Duration>) -> Self {
-        Self {
-            broken_off: request.extensions().get::<BrokenOff>().cloned(),
-            messages: request.into_inner(),
+    pub(crate) fn of(
+        request: Request<Streaming<FlightData>>,
+        idle: Option<Duration>,
+    ) -> Request<Self> {
+        Self::from(request, idle, Source::Library)
+    }
+
+    /// The same of a body, its messages not compressed and none larger than `limit` bytes.
+    pub(crate) fn of_body(
+        request: Request<Body>,
+        idle: Option<Duration>,
+        limit: usize,
+    ) -> Request<Self> {
+        Self::from(request, idle, |body| Source::Own(Messages::of(body, limit)))
+    }
+
+    fn from<T>(
+        request: Request<T>,
+        idle: Option<Duration>,
+        messages: impl FnOnce(T) -> Source,
+    ) -> Request<Self> {
+        let broken_off = request.extensions().get::<BrokenOff>().cloned();
+        request.map(|inner| Self {
+            messages: messages(inner),
+            broken_off,
             idle,
             end: None,
-        }
+        })
     }
 
     /// The next message; `None` at the end.
@@ -47,7 +80,10 @@ impl Stream for Incoming {
     type Item = Result<FlightData, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let polled = self.messages.poll_next_unpin(cx);
+        let polled = match &mut self.messages {
+            Source::Library(messages) => messages.poll_next_unpin(cx),
+            Source::Own(messages) => messages.poll_next_unpin(cx),
+        };
         if let Poll::Ready(None) = &polled
             && self
                 .broken_off

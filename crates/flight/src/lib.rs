@@ -8,8 +8,8 @@
 //! and `reflection`; `audit` (what is noted of calls) and `figures` (what is counted); `service`
 //! ([`Flight`], an RPC to its file in `rpc`); `call` (who
 //! calls, in which session); `format` (in which form it wants its rows); `layers` (what happens before and after each
-//! RPC); `rpc`, one file an RPC; `framed` (the answers of DoGet, without a copy); `tickets` (what a FlightInfo holds) and `kept` (results that are polled or read in
-//! parts); `metadata`, one file a command; `encode` (engine batches to messages); `incoming` and `upload` (messages from
+//! RPC); `rpc`, one file an RPC; `framed` (the answers of DoGet and the requests of DoPut, without a copy); `tickets` (what
+//! a FlightInfo holds) and `kept` (results that are polled or read in parts); `metadata`, one file a command; `encode` (engine batches to messages); `incoming` and `upload` (messages from
 //! clients to batches); `status` (errors to codes).
 
 // That the future of an upload can be sent is shown through all that the engine and the lake are made of.

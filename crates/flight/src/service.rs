@@ -85,15 +85,21 @@ impl Flight {
 }
 
 impl Flight {
-    fn incoming(&self, request: Request<Streaming<FlightData>>) -> Incoming {
-        Incoming::of(request, self.options.idle_stream_timeout)
-    }
-
     /// DoGet, its messages not yet framed.
     pub(crate) async fn rows(&self, request: Request<Ticket>) -> Result<Answers<Message>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::do_get::run(self, &call, request.into_inner());
         Box::pin(self.answer(&call, run)).await
+    }
+
+    /// DoPut, whoever took its messages apart.
+    pub(crate) async fn put(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<Answers<PutResult>, Status> {
+        let call = Call::of(&request)?;
+        let run = Box::pin(rpc::do_put::run(self, &call, request.into_inner()));
+        self.answer(&call, run).await
     }
 
     /// The answer of an RPC by a known caller. What it is refused is noted.
@@ -201,9 +207,8 @@ impl FlightService for Flight {
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoPutStream>, Status> {
-        let call = Call::of(&request)?;
-        let run = Box::pin(rpc::do_put::run(self, &call, self.incoming(request)));
-        self.answer(&call, run).await.map(Response::new)
+        let request = Incoming::of(request, self.options.idle_stream_timeout);
+        self.put(request).await.map(Response::new)
     }
 
     async fn do_action(
@@ -228,7 +233,8 @@ impl FlightService for Flight {
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoExchangeStream>, Status> {
         let call = Call::of(&request)?;
-        let run = rpc::do_exchange::run(self, &call, self.incoming(request));
+        let messages = Incoming::of(request, self.options.idle_stream_timeout).into_inner();
+        let run = rpc::do_exchange::run(self, &call, messages);
         Box::pin(self.answer(&call, run)).await.map(Response::new)
     }
 }

@@ -123,20 +123,31 @@ impl TableProvider for NumberedScan {
     }
 }
 
+/// The batch in slices of at most so many rows.
+fn pieces(batch: &RecordBatch, most: usize) -> Vec<RecordBatch> {
+    let rows = batch.num_rows();
+    let starts = (0..rows).step_by(most);
+    let slices = starts.map(|start| batch.slice(start, most.min(rows - start)));
+    slices.collect()
+}
+
 impl PartitionStream for NumberedRows {
     fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
-    /// The numbers are made chunk by chunk, so that they take no memory of the size of the table.
-    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+    /// The numbers are made batch by batch, so that they take no memory of the size of the table.
+    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let most = context.session_config().batch_size().max(1);
+        let chunks = self.table.chunks.clone().into_iter();
+        let batches = chunks.flat_map(move |chunk| pieces(&chunk.batch, most));
         let schema = Arc::clone(&self.schema);
         let mut first = 0u64;
-        let chunks = self.table.chunks.clone().into_iter().map(move |chunk| {
-            let end = first + chunk.batch.num_rows() as u64;
+        let numbered = batches.map(move |batch| {
+            let end = first + batch.num_rows() as u64;
             let numbers: ArrayRef = Arc::new(UInt64Array::from_iter_values(first..end));
             first = end;
-            let columns = std::iter::once(numbers).chain(chunk.batch.columns().iter().cloned());
+            let columns = std::iter::once(numbers).chain(batch.columns().iter().cloned());
             Ok(RecordBatch::try_new(
                 Arc::clone(&schema),
                 columns.collect(),
@@ -144,7 +155,7 @@ impl PartitionStream for NumberedRows {
         });
         Box::pin(RecordBatchStreamAdapter::new(
             Arc::clone(&self.schema),
-            stream::iter(chunks),
+            stream::iter(numbered),
         ))
     }
 }

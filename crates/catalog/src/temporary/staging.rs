@@ -10,8 +10,13 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use super::{Chunk, TempTables, grow, plain};
 use crate::Error;
 
-/// How many rows a chunk has, except for the last one of a change.
-const CHUNK_ROWS: usize = 8192;
+/// How many bytes the rows of a chunk take, at least: about as many as go into a message of a result, so that the
+/// buffers of a chunk are sent as they are. Small batches are put together up to here, except for the last of a change.
+const CHUNK_WANTED: usize = 2 << 20;
+/// The most that the rows of a chunk take; larger batches are cut.
+const CHUNK_LIMIT: usize = 4 << 20;
+/// The most rows of a chunk, however small they are.
+const CHUNK_ROWS: usize = 128 << 10;
 
 /// What a chunk takes besides the buffers of its columns, in bytes; and each column of it.
 const CHUNK_BYTES: usize = 256;
@@ -66,9 +71,12 @@ impl Staging {
     /// # Errors
     /// [`Error::Full`] at a limit, [`Error::Null`] for a null where none may be; what a cast does not take.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        let rows = batch.num_rows();
+        let pieces = bytes_of(batch)?.div_ceil(CHUNK_LIMIT).max(1);
+        let wanted = rows.div_ceil(pieces).clamp(1, CHUNK_ROWS);
         let mut from = 0;
-        while from < batch.num_rows() {
-            let rows = (batch.num_rows() - from).min(CHUNK_ROWS);
+        while from < rows {
+            let rows = (rows - from).min(wanted);
             self.push_piece(&batch.slice(from, rows))?;
             from += rows;
         }
@@ -100,6 +108,10 @@ impl Staging {
 
     fn push_piece(&mut self, piece: &RecordBatch) -> Result<()> {
         let (piece, bytes) = self.compact(&self.cast(piece)?)?;
+        if bytes >= CHUNK_WANTED / 2 {
+            // Large enough by itself: what waits is not worth a copy of these rows.
+            self.settle()?;
+        }
         // The memory is taken at once, and corrected when the rows are settled.
         grow(&self.memory, bytes as u64)?;
         self.rows += piece.num_rows() as u64;
@@ -108,7 +120,10 @@ impl Staging {
         self.waiting.push(piece);
         self.tables
             .check_limit(self.before + self.bytes + self.waiting_bytes as u64)?;
-        if self.waiting_rows >= CHUNK_ROWS {
+        if bytes >= CHUNK_WANTED / 2
+            || self.waiting_bytes >= CHUNK_WANTED
+            || self.waiting_rows >= CHUNK_ROWS
+        {
             self.settle()?;
         }
         Ok(())
@@ -186,3 +201,13 @@ impl Staging {
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
     }
 }
+
+/// What the rows of a batch take in buffers of their own, in bytes.
+fn bytes_of(batch: &RecordBatch) -> Result<usize, ArrowError> {
+    let columns = batch.columns().iter();
+    let bytes = columns.map(|column| column.to_data().get_slice_memory_size());
+    bytes.sum()
+}
+
+#[cfg(test)]
+mod tests;

@@ -135,6 +135,21 @@ fn large_writes_go_out_by_themselves_and_in_order() {
 }
 
 #[test]
+fn memory_is_kept_by_those_who_send_much() {
+    let mut gathered = Gathered::new(Wire::new());
+    for _ in 0..3 {
+        write(&mut gathered, &vec![7; 16 << 10]);
+        write(&mut gathered, &vec![7; 16 << 10]);
+        assert_eq!(gathered.held.capacity(), GATHERED);
+        assert!(flush(&mut gathered) && flush(&mut gathered));
+        assert_eq!(gathered.held.capacity(), GATHERED);
+    }
+    write(&mut gathered, b"trailers");
+    assert!(flush(&mut gathered) && flush(&mut gathered));
+    assert_eq!(gathered.held.capacity(), 0);
+}
+
+#[test]
 fn a_busy_wire_loses_and_repeats_nothing() {
     let mut gathered = Gathered::new(Wire::new());
     let mut cx = Context::from_waker(Waker::noop());
