@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Telemetry {
     /// Where traces are sent, by OTLP over gRPC: scheme, host and port of a collector.
-    /// Spans hold the call, its code and the ids of statements; no statement and no name of a user.
+    /// Spans hold the call, its code, the ids of statements, and names and counters of their operators; no statement, no
+    /// value and no name of a user.
     /// Default: none, which means that nothing is traced.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"http://127.0.0.1:4317")]
@@ -29,6 +30,11 @@ pub struct Telemetry {
     /// Default: `1`.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub sample_one_in: u32,
+
+    /// How many spans may wait to be sent. What comes beyond them is lost, and counted in the log when the server ends.
+    /// Default: `8192`.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_queued_spans: usize,
 }
 
 impl Default for Telemetry {
@@ -38,6 +44,7 @@ impl Default for Telemetry {
             otlp_ca_file: None,
             service_name: "godwit".to_owned(),
             sample_one_in: 1,
+            max_queued_spans: 8192,
         }
     }
 }

@@ -13,38 +13,41 @@ use godwit_catalog::{Catalog, TableKind};
 use godwit_config::Config;
 use godwit_lake::Lake;
 use godwit_protocol::StatementId;
-use tokio::sync::{mpsc, oneshot};
 
-use crate::audit::{Facts, Watch};
+use crate::admission::Admission;
+use crate::audit::Watch;
 use crate::bind::Bound;
 use crate::cache::PlanCache;
+use crate::caps::Caps;
 use crate::change::{Scope, read_only};
 use crate::check::{self, Class, Names, Write};
 use crate::effect::{Effect, change_in, check_bound};
 use crate::granting::UserRules;
+use crate::memory::Shares;
 use crate::parse::{self, Parsed, Spoken};
-use crate::plan::{Plan, Planner};
-use crate::progress::Progress;
-use crate::query::WAITING_BATCHES;
+use crate::plan::Planner;
 use crate::results::Results;
-use crate::run::Run;
 use crate::running::Running;
-use crate::runtime::{QueryRuntime, within};
+use crate::runtime::QueryRuntime;
 use crate::session::{Session, Sessions};
 use crate::settings::Bounds;
 use crate::statement::Body;
-use crate::transactions::{Open, check_statement};
-use crate::{
-    Error, Prepared, QueryStream, Result, Statement, granting, memory, redacted, system, upkeep,
-};
+use crate::transactions::check_statement;
+use crate::{Error, Prepared, Result, Statement, granting, memory, redacted, system, upkeep};
 
 mod base;
+mod begin;
 
 use base::base_state;
 
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) runtime: QueryRuntime,
+    /// Of what plans and lists, so that the system gives it time while queries take all they can.
+    planning: QueryRuntime,
+    pub(crate) admission: Admission,
+    pub(crate) shares: Shares,
+    pub(crate) caps: Arc<Caps>,
     pub(crate) planner: Planner,
     pub(crate) lake: Lake,
     pub(crate) sessions: Arc<Sessions>,
@@ -68,9 +71,12 @@ impl Inner {
         auditor: Auditor,
         directory: Arc<Directory>,
     ) -> Result<Arc<Self>> {
-        let bounds = Bounds::new(config);
+        let caps = Arc::new(Caps::new(config));
+        let bounds = Bounds::new(config, Arc::clone(&caps));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let runtime = QueryRuntime::start(config.query.worker_threads.unwrap_or(cores))?;
+        let threads = config.query.worker_threads.unwrap_or(cores);
+        let runtime = QueryRuntime::start("godwit-query", threads)?;
+        let planning = QueryRuntime::start("godwit-plan", threads)?;
         let env = memory::runtime_env(config)?;
         let catalog = {
             let (config, env) = (config.clone(), Arc::clone(&env));
@@ -93,6 +99,7 @@ impl Inner {
         granting::attach(&runtime, &directory, &lake).await?;
         let results = Arc::new(Results::new(config, Arc::clone(&env.disk_manager)));
         let runtime_env = Arc::clone(&env);
+        let shares = Shares::new(config, Arc::clone(&env));
         let base = base_state(&catalog, &bounds, env);
         let sessions = Arc::new(Sessions::new(
             config,
@@ -106,6 +113,10 @@ impl Inner {
         system::register(config, &catalog, &lake, &sessions, &running, &directory);
         let inner = Arc::new(Self {
             runtime,
+            planning,
+            admission: Admission::new(config),
+            shares,
+            caps,
             planner: Planner::new(config, catalog, lake.clone(), runtime_env),
             lake,
             sessions,
@@ -185,56 +196,6 @@ impl Inner {
             entry.bound,
             Some(promised),
         )
-    }
-
-    /// Starts a query and waits until it is planned. How far it has come shows in `progress`, if that is given.
-    pub(crate) async fn query(
-        &self,
-        statement: &Statement,
-        plan: &Arc<Plan>,
-        progress: Option<Arc<Progress>>,
-    ) -> Result<QueryStream> {
-        let query_id = statement.id.to_string();
-        let record = self.running.begin(Facts {
-            id: &query_id,
-            user: statement.user(),
-            session: Some(statement.caller().session),
-            kind: plan.kind(),
-            sql: &statement.sql,
-            snapshot: statement.origin.lake,
-        })?;
-        let (key, live) = (record.key(), Arc::clone(record.live()));
-        live.was_planned(statement.planning());
-        let (sender, receiver) = mpsc::channel(WAITING_BATCHES);
-        let (ready, planned) = oneshot::channel();
-        let timeout = plan.state.timeout();
-        let run = Run {
-            query_id: query_id.clone(),
-            plan: Arc::clone(plan),
-            bound: statement.bound().cloned(),
-            caller: Arc::clone(statement.caller()),
-            schema: Arc::clone(&statement.schema),
-            record,
-            progress,
-            messages: sender,
-            _using: statement.caller().transaction.as_ref().map(Open::using),
-        };
-        let task = self.runtime.spawn(run.drive(timeout, ready));
-        self.running.attach(key, task.abort_handle());
-        match within(timeout, planned).await? {
-            Ok(planned) => {
-                planned?;
-                let schema = Arc::clone(&statement.schema);
-                let max_rows = plan.state.wanted_batch_rows();
-                let rows = QueryStream::new(schema, max_rows, query_id, receiver, task);
-                Ok(rows.with_live(live))
-            }
-            // The task ended without a word: it was cancelled, or it panicked.
-            Err(_) => match task.await {
-                Ok(()) => Err(live.explain(Error::Cancelled)),
-                Err(error) => Err(live.explain(Error::from_join(&error, &query_id))),
-            },
-        }
     }
 
     /// What a text says, checked, and the text as it may be shown.

@@ -6,31 +6,38 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::{DataFusionError, Result as EngineResult};
-use datafusion::execution::{SessionState, TaskContext};
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
 use futures::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::admission::Lane;
 use crate::bind::Bound;
+use crate::caps::Cap;
 use crate::conform::conform;
 use crate::deep::{Deep, DeepFuture, with_deep_stack};
 use crate::exchange::prompt;
 use crate::fill::Filling;
 use crate::granting::Asker;
+use crate::memory::Share;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::query::Message;
-use crate::running::{Gauge, Phase, Record};
+use crate::running::{Gauge, Phase, Record, counted};
 use crate::session::Caller;
+use crate::sparing::{Again, may_not_fit, sparing};
 use crate::transactions::Using;
 use crate::yielding::yielding;
 use crate::{Error, Result};
 
 /// One run of a query, to be driven on the query runtime.
 pub(crate) struct Run {
+    pub(crate) lane: Lane,
     pub(crate) query_id: String,
+    pub(crate) share: Share,
+    pub(crate) cap: Arc<Cap>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) bound: Option<Arc<Bound>>,
     pub(crate) caller: Arc<Caller>,
@@ -47,12 +54,25 @@ pub(crate) struct Run {
 struct Gone;
 
 impl Run {
-    /// Plans, tells through `ready` that it is planned or why it cannot be, then sends the rows.
+    /// Waits for its turn and tells it through `admitted`, plans and tells through `ready` that it is planned or why it
+    /// cannot be, then sends the rows. It keeps its place until the last of them was taken.
     pub(crate) async fn drive(
         mut self,
         timeout: Option<Duration>,
+        admitted: oneshot::Sender<()>,
         ready: oneshot::Sender<Result<()>>,
     ) {
+        let turn = self.lane.enter(&self.caller.user).await;
+        let _slot = match turn {
+            Ok(slot) => slot,
+            Err(error) => {
+                let error = self.record.fail(error);
+                drop(ready.send(Err(error)));
+                return;
+            }
+        };
+        // Whoever waited may have gone, which the channel of rows shows soon enough.
+        let _ = admitted.send(());
         self.record.live().enter(Phase::Planning);
         let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
         let mut ready = Some(ready);
@@ -122,7 +142,8 @@ impl Run {
             }
             Some(Arc::clone(live.gauge()))
         };
-        start(&self.plan, &self.caller, values, started).await
+        let (plan, memory) = (&self.plan, (&self.share, self.query_id.as_str()));
+        start(plan, &self.caller, memory, values, started).await
     }
 
     async fn send(
@@ -138,6 +159,8 @@ impl Run {
             let batch = conform(&batch, &self.schema).map_err(|error| self.broken(error))?;
             self.record
                 .count(batch.num_rows(), batch.get_array_memory_size());
+            let live = self.record.live();
+            self.cap.check_result(live.rows(), live.bytes())?;
             filling.push(batch).map_err(|error| self.broken(error))?;
             if self.pass(filling).await?.is_some() {
                 return Ok(Some(Gone));
@@ -167,11 +190,12 @@ impl Run {
     }
 }
 
-/// Starts a planned query with these values for its parameters; `planned` sees how it will run, and says where its memory
-/// is to be counted.
+/// Starts a planned query with these values for its parameters, in this memory; `planned` sees how it will run, and says
+/// where that memory is to be counted.
 pub(crate) async fn start(
     plan: &Plan,
     caller: &Arc<Caller>,
+    memory: (&Share, &str),
     values: Option<Vec<ScalarValue>>,
     planned: impl FnOnce(&Arc<dyn ExecutionPlan>) -> Option<Arc<Gauge>>,
 ) -> EngineResult<SendableRecordBatchStream> {
@@ -182,13 +206,14 @@ pub(crate) async fn start(
             None => Ok(logical),
         }
     };
-    start_as(plan, caller, logical, planned).await
+    start_as(plan, caller, memory, logical, planned).await
 }
 
 /// Starts what was made of a planned query.
 pub(crate) async fn start_as(
     plan: &Plan,
     caller: &Arc<Caller>,
+    (share, query_id): (&Share, &str),
     logical: impl FnOnce() -> EngineResult<LogicalPlan>,
     planned: impl FnOnce(&Arc<dyn ExecutionPlan>) -> Option<Arc<Gauge>>,
 ) -> EngineResult<SendableRecordBatchStream> {
@@ -196,15 +221,27 @@ pub(crate) async fn start_as(
     let asker = Asker(Arc::clone(caller));
     let options = session.config_mut().options_mut();
     options.extensions.insert(asker);
+    options.execution.sort_spill_reservation_bytes = share.merge_reserve();
     session.mark_start_execution();
     let logical = Deep::new(with_deep_stack(|| optimize(&session, logical()?))?);
     let physical = physical_plan(&session, &logical).await?;
     let physical = yielding(prompt(physical)?)?;
-    let context = match planned(&physical) {
-        Some(gauge) => gauge.count(TaskContext::from(&session))?,
-        None => session.task_ctx(),
+    // What a client uploads can be read only once.
+    let has_second_chance = !plan.reads_input() && may_not_fit(&physical)?;
+    let gauge = planned(&physical);
+    let context = counted(share.context(&session), gauge.as_ref())?;
+    let rows = execute_stream(physical, context)?;
+    if !has_second_chance {
+        return Ok(rows);
+    }
+    let again = Again {
+        session,
+        logical,
+        share: share.clone(),
+        gauge,
+        query_id: query_id.to_owned(),
     };
-    execute_stream(physical, context)
+    Ok(sparing(rows, again))
 }
 
 /// Tells once that the query is planned. Whoever waited may have gone, which the channel of rows shows soon enough.
@@ -222,7 +259,8 @@ fn optimize(session: &SessionState, plan: LogicalPlan) -> EngineResult<LogicalPl
     }
 }
 
-async fn physical_plan(
+/// How an optimized plan is to be run.
+pub(crate) async fn physical_plan(
     session: &SessionState,
     plan: &LogicalPlan,
 ) -> EngineResult<Arc<dyn ExecutionPlan>> {

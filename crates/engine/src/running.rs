@@ -14,7 +14,7 @@ use crate::{Error, Result};
 mod gauge;
 mod live;
 
-pub(crate) use gauge::Gauge;
+pub(crate) use gauge::{Gauge, counted};
 pub(crate) use live::{Killer, Live, Phase, Times};
 
 /// How much of a statement's text a log line shows.
@@ -234,6 +234,10 @@ fn span(query_id: &str, plans: bool) -> Span {
 impl Record {
     pub(crate) fn key(&self) -> u64 {
         self.key
+    }
+
+    pub(crate) fn query_id(&self) -> &str {
+        &self.watched.statement.query_id
     }
 
     pub(crate) fn live(&self) -> &Arc<Live> {

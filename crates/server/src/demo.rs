@@ -38,7 +38,7 @@ pub(crate) fn run(mut config: Config, scale: &str) -> Result<()> {
     if let Some(taken) = config.mounts.get(SCHEMA) {
         return Err(Problems(vec![taken_name(taken)]).into());
     }
-    let _traces = telemetry::start(&config)?;
+    let (_, _traces) = telemetry::start(&config)?;
     let data_dir = DataDir::open(&config.data_dir)?;
     let tables = generate::ensure(data_dir.path(), scale)?;
     if tables.made {
@@ -48,7 +48,7 @@ pub(crate) fn run(mut config: Config, scale: &str) -> Result<()> {
     mount.kind = MountKind::Schema;
     config.mounts.insert(SCHEMA.to_owned(), mount);
     let credentials = credentials(&mut config, &data_dir)?;
-    serve::serve(&config, &data_dir, |address, encryption| {
+    serve::serve(&config, &data_dir, None, |address, encryption| {
         note(welcome(address, encryption, &credentials));
     })
 }

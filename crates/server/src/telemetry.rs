@@ -3,12 +3,13 @@
 use std::backtrace::Backtrace;
 use std::io;
 
-use godwit_config::{Check, Config, LogFormat};
+use godwit_config::{Check, Config, Log, LogFormat};
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{FilterExt, FilterFn, LevelFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, fmt};
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use crate::error::Result;
 use traces::TARGET;
@@ -37,55 +38,78 @@ const SHOWS_LITERALS: [&str; 3] = [
     "godwit_engine::progress",
 ];
 
+/// Changes which lines are written.
+pub(crate) struct Refilter(Box<dyn Fn(EnvFilter) + Send>);
+
+impl Refilter {
+    /// Has these lines written from now on. The text was checked with the configuration.
+    pub(crate) fn take(&self, filter: &str) {
+        (self.0)(EnvFilter::builder().parse_lossy(filter));
+    }
+}
+
 /// Starts logging, and tracing where a collector is configured; that ends with the value. From here on panics are logged
 /// too, so that a collector sees them. Where literals are redacted, those lines are left out that libraries would put them
 /// into.
 ///
 /// # Errors
 /// [`Error::Usage`](crate::error::Error::Usage) when the collector's address or certificates cannot be used.
-pub(crate) fn start(config: &Config) -> Result<Option<Traces>> {
-    use std::io::IsTerminal;
-
-    let filter = EnvFilter::builder().parse_lossy(&config.log.filter);
-    // Errors of standard error have nowhere to go, and must not become panics.
-    let lines = fmt::layer()
-        .with_writer(io::stderr)
-        .log_internal_errors(false);
-    let lines = match config.log.format {
-        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+pub(crate) fn start(config: &Config) -> Result<(Refilter, Option<Traces>)> {
+    let (filter, quiet) = (
+        EnvFilter::builder().parse_lossy(&config.log.filter),
+        quiet(config.audit.redact_literals),
+    );
+    let lines = lines(&config.log);
+    let (started, refilter, traces) = match Traces::start(&config.telemetry)? {
+        // Filters for everything, so that what nobody wants costs nothing.
+        None => {
+            let (filter, handle) = reload::Layer::new(filter);
+            let all = tracing_subscriber::registry().with(lines).with(filter);
+            (all.with(quiet).try_init(), refilter(handle), None)
+        }
+        Some((traces, tracer)) => {
+            let (filter, handle) = reload::Layer::new(filter);
+            let quiet = quiet.with_max_level_hint(LevelFilter::TRACE);
+            let lines = lines.with_filter(filter.and(quiet));
+            let all = tracing_subscriber::registry().with(lines);
+            let started = all.with(traces::layer(tracer)).try_init();
+            (started, refilter(handle), Some(traces))
+        }
     };
-    let lines = lines.with_filter(filter.and(quiet(config.audit.redact_literals)));
-    let (traces, tracer) = Traces::start(&config.telemetry)?.unzip();
-    let spans = tracer.map(|tracer| {
-        tracing_opentelemetry::layer()
-            .with_tracer(tracer)
-            .with_location(false)
-            .with_threads(false)
-            .with_tracked_inactivity(false)
-            .with_target(false)
-            .with_filter(traced())
-    });
-    let subscriber = tracing_subscriber::registry().with(lines).with(spans);
-    if subscriber.try_init().is_ok() {
+    if started.is_ok() {
         std::panic::set_hook(Box::new(|panic| {
             tracing::error!(backtrace = %Backtrace::capture(), "{panic}");
         }));
     }
-    Ok(traces)
+    Ok((refilter, traces))
 }
 
-/// What a collector gets, and nothing that is meant for the log.
-fn traced() -> FilterFn<impl Fn(&Metadata<'_>) -> bool> {
-    filter_fn(|span| span.target() == TARGET).with_max_level_hint(LevelFilter::INFO)
+/// What writes lines, on standard error.
+fn lines(config: &Log) -> Box<dyn Layer<Registry> + Send + Sync> {
+    use std::io::IsTerminal;
+
+    // Errors of standard error have nowhere to go, and must not become panics.
+    let lines = fmt::layer()
+        .with_writer(io::stderr)
+        .log_internal_errors(false);
+    match config.format {
+        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    }
 }
 
-/// Keeps statements out of the log, whatever `log.filter` says.
+fn refilter<S: 'static>(handle: Handle<EnvFilter, S>) -> Refilter {
+    Refilter(Box::new(move |filter| {
+        // It fails only once there is nothing left that logs.
+        let _ = handle.reload(filter);
+    }))
+}
+
+/// Keeps statements out of the log, whatever `log.filter` says, and what is meant for collectors.
 fn quiet(redact_literals: bool) -> FilterFn<impl Fn(&Metadata<'_>) -> bool> {
     filter_fn(move |line| {
         let is_of = |targets: &[&str]| targets.iter().any(|name| line.target().starts_with(name));
         let literals = redact_literals && *line.level() > Level::INFO && is_of(&SHOWS_LITERALS);
         !is_of(&SHOWS_SECRETS) && !literals && line.target() != TARGET
     })
-    .with_max_level_hint(LevelFilter::TRACE)
 }

@@ -14,6 +14,10 @@ use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider,
 };
 use tokio::runtime::{Builder, Runtime};
+use tracing::Subscriber;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::registry::LookupSpan;
 
 use crate::error::{Error, Result};
 
@@ -33,7 +37,7 @@ pub(crate) struct Traces {
 }
 
 impl Traces {
-    /// Starts sending; `None` where no collector is configured. At most 2,048 spans wait; more are lost.
+    /// Starts sending; `None` where no collector is configured.
     ///
     /// # Errors
     /// [`Error::Usage`] when the collector's address or certificates cannot be used.
@@ -63,17 +67,17 @@ impl Traces {
         }
         let exporter = exporter.build();
         let exporter = exporter.map_err(|why| wrong("otlp_endpoint", &why))?;
-        let share = 1.0 / f64::from(config.sample_one_in.max(1));
-        let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(share)));
         let batches = BatchConfigBuilder::default()
             .with_scheduled_delay(GATHER)
+            .with_max_queue_size(config.max_queued_spans)
             .build();
         let processor = BatchSpanProcessor::builder(exporter)
             .with_batch_config(batches)
             .build();
         let provider = SdkTracerProvider::builder()
             .with_span_processor(processor)
-            .with_sampler(sampler)
+            // Calls that are not to be traced have no spans at all.
+            .with_sampler(Sampler::AlwaysOn)
             .with_resource(resource(&config.service_name))
             .build();
         global::set_text_map_propagator(TraceContextPropagator::new());
@@ -96,6 +100,22 @@ impl Drop for Traces {
             runtime.shutdown_background();
         }
     }
+}
+
+/// What sends the spans of traced calls, and nothing that is meant for the log.
+pub(super) fn layer<S>(tracer: SdkTracer) -> impl Layer<S> + Send + Sync
+where
+    S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
+{
+    let traced = filter_fn(|span| span.target() == TARGET).with_max_level_hint(LevelFilter::INFO);
+    tracing_opentelemetry::layer()
+        .with_tracer(tracer)
+        .with_location(false)
+        .with_threads(false)
+        .with_tracked_inactivity(false)
+        .with_target(false)
+        .with_context_activation(false)
+        .with_filter(traced)
 }
 
 fn resource(service_name: &str) -> Resource {
