@@ -21,6 +21,7 @@ NO_LIMITS = {
     "query.batch_rows",
     "query.target_partitions",
     "query.worker_threads",
+    "telemetry.sample_one_in",
     "tls.reload_interval",
     "wire.message_bytes",
 }

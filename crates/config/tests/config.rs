@@ -8,4 +8,5 @@ mod config {
     mod rules;
     mod secrets;
     pub(crate) mod support;
+    mod telemetry;
 }

@@ -7,6 +7,7 @@ use godwit_auth::Permit;
 use godwit_protocol::StatementId;
 use godwit_protocol::session::OptionValue;
 use tokio::sync::oneshot;
+use tracing::Instrument;
 
 use crate::audit::{Facts, Watched};
 use crate::bind::Bound;
@@ -225,7 +226,7 @@ impl Inner {
         let mut record = self
             .running
             .begin(Facts::of(&query_id, session, kind, sql))?;
-        let (key, live) = (record.key(), Arc::clone(record.live()));
+        let (key, live, span) = (record.key(), Arc::clone(record.live()), record.span());
         let gate = Gate::default();
         let (admitted, admission) = oneshot::channel();
         let lane = match kind {
@@ -244,7 +245,8 @@ impl Inner {
             let _ = admitted.send(());
             recorded(record, work).await
         };
-        let task = self.runtime.spawn(gate.clone().around(work));
+        let work = gate.clone().around(work.instrument(span));
+        let task = self.runtime.spawn(work);
         self.running.attach(key, task.abort_handle());
         // Whatever ends the task before its turn shows below. The time that it waits is not the statement's.
         let _ = admission.await;

@@ -22,6 +22,7 @@ use crate::exchange::prompt;
 use crate::fill::Filling;
 use crate::granting::Asker;
 use crate::memory::Share;
+use crate::operators::traced;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::query::Message;
@@ -225,7 +226,7 @@ pub(crate) async fn start_as(
     session.mark_start_execution();
     let logical = Deep::new(with_deep_stack(|| optimize(&session, logical()?))?);
     let physical = physical_plan(&session, &logical).await?;
-    let physical = yielding(prompt(physical)?)?;
+    let physical = traced(yielding(prompt(physical)?)?)?;
     // What a client uploads can be read only once.
     let has_second_chance = !plan.reads_input() && may_not_fit(&physical)?;
     let gauge = planned(&physical);

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use godwit_audit::Statement;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use tracing::Span;
+use tracing::{Span, field};
 
 use crate::audit::{End, Facts, Watch, Watched};
+use crate::operators::is_traced;
 use crate::{Error, Result};
 
 mod gauge;
@@ -57,8 +58,8 @@ pub(crate) struct Record {
     watched: Watched,
     /// Whether it is of the planning of a statement, which is no run of it.
     plans: bool,
-    /// What a collector of traces gets; it lasts as long as the record.
-    _span: Span,
+    /// What a collector of traces gets; it lasts as long as the record. The work is to be done within it.
+    span: Span,
 }
 
 impl Running {
@@ -99,7 +100,7 @@ impl Running {
     fn record(self: &Arc<Self>, queries: &mut Queries, watched: Watched, plans: bool) -> Record {
         let key = queries.next;
         queries.next += 1;
-        let _span = span(&watched.statement.query_id, plans);
+        let span = span(&watched.statement.query_id, plans);
         let query = Query {
             statement: Arc::clone(&watched.statement),
             live: Arc::clone(&watched.live),
@@ -111,7 +112,7 @@ impl Running {
             key,
             watched,
             plans,
-            _span,
+            span,
         }
     }
 
@@ -222,12 +223,22 @@ impl Running {
     }
 }
 
-/// Below the span of the call that it is begun in; none where nothing is traced.
+/// Below the span of the call that it is begun in; none where that is not traced.
 fn span(query_id: &str, plans: bool) -> Span {
-    if plans {
+    if !is_traced() {
+        Span::none()
+    } else if plans {
         tracing::info_span!(target: "godwit_trace", "plan", query_id)
     } else {
-        tracing::info_span!(target: "godwit_trace", "execute", query_id)
+        tracing::info_span!(
+            target: "godwit_trace",
+            "execute",
+            query_id,
+            rows = field::Empty,
+            bytes = field::Empty,
+            peak_memory_bytes = field::Empty,
+            spilled_bytes = field::Empty,
+        )
     }
 }
 
@@ -244,6 +255,11 @@ impl Record {
         &self.watched.live
     }
 
+    /// What the work is to be done within, so that its operators have their place in a trace.
+    pub(crate) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
     pub(crate) fn count(&self, rows: usize, bytes: usize) {
         self.live().count(rows as u64, bytes as u64);
     }
@@ -257,6 +273,22 @@ impl Record {
             self.watched.hush();
         }
         self.watched.settle(outcome)
+    }
+
+    /// Tells the collector what the statement has given and taken.
+    fn note_figures(&self) {
+        if self.plans || self.span.is_disabled() {
+            return;
+        }
+        let live = self.live();
+        // Only signed numbers come through as numbers.
+        let note = |name, figure: u64| self.span.record(name, figure.cast_signed());
+        note("rows", live.rows());
+        note("bytes", live.bytes());
+        note("spilled_bytes", live.spilled());
+        if let Some(peak) = live.peak_memory() {
+            note("peak_memory_bytes", peak);
+        }
     }
 
     fn log(&self, statement: &Statement) {
@@ -311,6 +343,7 @@ impl Drop for Record {
         // Before it is gone from the list: a server that stops waits for that, and then for nothing more to be noted.
         self.watched.tell();
         self.live().close();
+        self.note_figures();
         let Some(query) = self.running.lock().running.remove(&self.key) else {
             return;
         };

@@ -16,6 +16,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::deep::Deep;
 use crate::memory::Share;
+use crate::operators::traced;
 use crate::run::physical_plan;
 use crate::running::{Gauge, counted};
 use crate::yielding::yielding;
@@ -85,7 +86,7 @@ impl Again {
             "a join does not fit into memory; the query runs once more with joins that spill"
         );
         let context = counted(self.share.context(&session), self.gauge.as_ref())?;
-        execute_stream(yielding(physical)?, context).map(Some)
+        execute_stream(traced(yielding(physical)?)?, context).map(Some)
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) use broken_off::BrokenOff;
 pub(crate) use cors::cors;
 pub(crate) use origins::Origins;
 pub(crate) use session::forget;
+pub(crate) use trace::name_user;
 
 use std::pin::Pin;
 
@@ -47,10 +48,8 @@ impl<S: Inner> Layer<S> for Layers {
     fn layer(&self, inner: S) -> Self::Service {
         let session = session::Sessions::new(inner, self.flight.clone());
         let authenticate = authenticate::Authenticate::new(session, self.flight.clone());
-        let shows_messages = !self.flight.options.redact_literals;
-        let meter = self.flight.meter.clone();
         let inner = deadline::Deadline::new(framing::Framing::new(authenticate));
-        trace::Trace::new(inner, meter, shows_messages)
+        trace::Trace::new(inner, &self.flight)
     }
 }
 

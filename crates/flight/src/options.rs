@@ -36,6 +36,9 @@ pub struct FlightOptions {
     pub repeat_logins_after: Duration,
     /// Whether messages of errors, which may quote literals, stay out of the log: `audit.redact_literals`.
     pub redact_literals: bool,
+    /// One of how many calls is traced whose client does not say, where there is a collector:
+    /// `telemetry.otlp_endpoint`, `telemetry.sample_one_in`.
+    pub traces_one_in: Option<u32>,
     /// Whether clients come over TLS, so that cookies need never travel without it: `tls.mode`.
     pub secure_cookies: bool,
 }
@@ -59,6 +62,11 @@ impl From<&Config> for FlightOptions {
             reflection: config.grpc.reflection,
             repeat_logins_after: config.audit.repeat_logins_after,
             redact_literals: config.audit.redact_literals,
+            traces_one_in: config
+                .telemetry
+                .otlp_endpoint
+                .as_ref()
+                .map(|_| config.telemetry.sample_one_in),
             secure_cookies: config.tls.mode != TlsMode::Off,
         }
     }

@@ -31,6 +31,12 @@ impl QueryId {
         let [a, b, c, d, e, f, g, h, ..] = *statement.as_bytes();
         Self([a, b, c, d, e, f, g, h])
     }
+
+    /// Whether it is one of so many that are picked, evenly and by chance.
+    pub(crate) fn is_one_in(self, many: u32) -> bool {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_be_bytes([a, b, c, d]).is_multiple_of(many.max(1))
+    }
 }
 
 impl fmt::Display for QueryId {

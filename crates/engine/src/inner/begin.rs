@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tracing::Instrument;
 
 use super::Inner;
 use crate::audit::Facts;
@@ -47,7 +48,7 @@ impl Inner {
         let (lane, user) = (self.admission.planning.clone(), user.map(str::to_owned));
         let live = Arc::clone(record.live());
         let (admitted, admission) = oneshot::channel();
-        let task = self.planning.spawn(async move {
+        let planning = async move {
             live.enter(Phase::Queued);
             let _slot = match &user {
                 Some(user) => Some(lane.enter(user).await?),
@@ -57,7 +58,8 @@ impl Inner {
             // Whoever waited may have gone, and then this task ends too.
             let _ = admitted.send(());
             work.await
-        });
+        };
+        let task = self.planning.spawn(planning.instrument(record.span()));
         self.running.attach(record.key(), task.abort_handle());
         // Whatever ends the task before its turn shows below. The time that it waits is not the statement's.
         let _ = admission.await;
@@ -86,7 +88,7 @@ impl Inner {
             sql: &statement.sql,
             snapshot: statement.origin.lake,
         })?;
-        let (key, live) = (record.key(), Arc::clone(record.live()));
+        let (key, live, span) = (record.key(), Arc::clone(record.live()), record.span());
         live.was_planned(statement.planning());
         let share = self.shares.begin(&query_id)?;
         let (sender, receiver) = mpsc::channel(WAITING_BATCHES);
@@ -113,7 +115,7 @@ impl Inner {
             messages: sender,
             _using: statement.caller().transaction.as_ref().map(Open::using),
         };
-        let task = runtime.spawn(run.drive(timeout, admitted, ready));
+        let task = runtime.spawn(run.drive(timeout, admitted, ready).instrument(span));
         self.running.attach(key, task.abort_handle());
         // Whatever ends the task before its turn shows below. The time that it waits is not the query's.
         let _ = admission.await;

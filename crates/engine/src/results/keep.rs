@@ -3,11 +3,13 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument, Span};
 
 use super::Results;
 use super::file::ResultWriter;
 use super::shared::Shared;
 use crate::inner::Inner;
+use crate::operators::is_traced;
 use crate::plan::Plan;
 use crate::{Error, QueryStream, Result, Statement};
 
@@ -26,7 +28,11 @@ pub(super) fn start(
         results: Arc::clone(&inner.results),
     };
     let task = keeper.run(Arc::clone(inner), statement.clone(), Arc::clone(plan));
-    shared.attach(inner.runtime.spawn(task));
+    let span = match is_traced() {
+        true => tracing::info_span!(target: "godwit_trace", "keep", query_id = %shared.id),
+        false => Span::none(),
+    };
+    shared.attach(inner.runtime.spawn(task.instrument(span)));
 }
 
 /// Writes one result. When it goes without a word, the result has failed.

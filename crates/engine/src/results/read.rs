@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
+use tracing::Instrument;
 
 use super::Results;
 use super::file::{Chunk, ResultFile};
@@ -32,7 +33,7 @@ pub(super) fn start(inner: &Inner, shared: Arc<Shared>, part: u32) -> Result<Que
         sql: &shared.sql,
         snapshot: None,
     })?;
-    let (key, live) = (record.key(), Arc::clone(record.live()));
+    let (key, live, span) = (record.key(), Arc::clone(record.live()), record.span());
     let (sender, receiver) = mpsc::channel(WAITING_BATCHES);
     let reading = Reading::begin(inner, &shared, part);
     let reader = Reader {
@@ -41,7 +42,7 @@ pub(super) fn start(inner: &Inner, shared: Arc<Shared>, part: u32) -> Result<Que
         messages: sender,
         record,
     };
-    let task = inner.runtime.spawn(reader.drive());
+    let task = inner.runtime.spawn(reader.drive().instrument(span));
     inner.running.attach(key, task.abort_handle());
     let schema = Arc::clone(&shared.schema);
     let rows = QueryStream::new(schema, shared.max_batch_rows, query_id, receiver, task);

@@ -7,6 +7,7 @@ use http::{Extensions, HeaderMap, HeaderValue, Request, Response};
 use tonic::body::Body;
 use tower::Service;
 
+use super::trace::name_user;
 use super::{Answer, Inner, rpc, succeeds, take_ready};
 use crate::audit::{Attempt, address};
 use crate::connection::Peer;
@@ -57,7 +58,7 @@ impl<S: Inner> Service<Request<Body>> for Authenticate<S> {
                 Ok(caller) => caller,
                 Err(refused) => return Ok(status(&refused, id).into_http()),
             };
-            tracing::Span::current().record("user", caller.identity.user());
+            name_user(request.extensions(), caller.identity.user());
             // Nothing behind this line needs the credentials, so nothing can leak them.
             request.headers_mut().remove(AUTHORIZATION);
             request.extensions_mut().insert(caller.identity);

@@ -3,6 +3,7 @@
 use http::HeaderMap;
 use opentelemetry::global;
 use opentelemetry::propagation::Extractor;
+use opentelemetry::trace::TraceContextExt;
 use tonic::Code;
 use tracing::{Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -10,8 +11,27 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use crate::status::QueryId;
 
 /// A span of a call, below that of its client where the client names one (W3C Trace Context, in the headers `traceparent`
-/// and `tracestate`). Where nothing is traced, it is none.
-pub(super) fn span(method: &'static str, id: QueryId, headers: &HeaderMap) -> Span {
+/// and `tracestate`). It is none where there is no collector, where the client does not want it, and for most of the others
+/// when only one of `one_in` is traced.
+pub(super) fn span(
+    method: &'static str,
+    id: QueryId,
+    headers: &HeaderMap,
+    one_in: Option<u32>,
+) -> Span {
+    let Some(one_in) = one_in else {
+        return Span::none();
+    };
+    let client = global::get_text_map_propagator(|known| known.extract(&Headers(headers)));
+    let of_client = client.span().span_context().clone();
+    let is_wanted = if of_client.is_valid() {
+        of_client.is_sampled()
+    } else {
+        id.is_one_in(one_in)
+    };
+    if !is_wanted {
+        return Span::none();
+    }
     let span = tracing::info_span!(
         target: "godwit_trace",
         parent: None,
@@ -24,11 +44,8 @@ pub(super) fn span(method: &'static str, id: QueryId, headers: &HeaderMap) -> Sp
         rpc.grpc.status_code = field::Empty,
         query_id = %id,
     );
-    if !span.is_disabled() {
-        let client = global::get_text_map_propagator(|known| known.extract(&Headers(headers)));
-        if let Err(why) = span.set_parent(client) {
-            tracing::debug!(%why, "the span of a client is not taken");
-        }
+    if let Err(why) = span.set_parent(client) {
+        tracing::debug!(%why, "the span of a client is not taken");
     }
     span
 }

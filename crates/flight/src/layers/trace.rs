@@ -3,7 +3,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{Extensions, HeaderMap, Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -11,6 +11,7 @@ use tower::Service;
 use tracing::{Instrument, Span, field};
 
 use super::{Answer, Inner, METHODS, context, method, take_ready};
+use crate::Flight;
 use crate::connection::Peer;
 use crate::figures::Meter;
 use crate::status::QueryId;
@@ -23,14 +24,17 @@ pub(crate) struct Trace<S> {
     meter: Meter,
     /// Whether the log may show messages of errors, which quote what was sent.
     shows_messages: bool,
+    /// One of how many calls a collector sees whose client does not say; none without a collector.
+    traces_one_in: Option<u32>,
 }
 
 impl<S> Trace<S> {
-    pub(crate) fn new(inner: S, meter: Meter, shows_messages: bool) -> Self {
+    pub(crate) fn new(inner: S, flight: &Flight) -> Self {
         Self {
             inner,
-            meter,
-            shows_messages,
+            meter: flight.meter.clone(),
+            shows_messages: !flight.options.redact_literals,
+            traces_one_in: flight.options.traces_one_in,
         }
     }
 }
@@ -55,8 +59,11 @@ impl<S: Inner> Service<Request<Body>> for Trace<S> {
         let method = method(request.uri().path());
         let name = METHODS[method];
         self.meter.begin(method);
-        let sent = context::span(name, id, request.headers());
-        let span = tracing::info_span!(parent: &sent, "rpc", rpc = name, query_id = %id, user = field::Empty);
+        let sent = context::span(name, id, request.headers(), self.traces_one_in);
+        let span = tracing::info_span!(parent: None, "rpc", rpc = name, query_id = %id, user = field::Empty);
+        if !sent.is_disabled() {
+            request.extensions_mut().insert(Logged(span.clone()));
+        }
         let mut ending = Ending {
             span: span.clone(),
             sent: sent.clone(),
@@ -71,8 +78,21 @@ impl<S: Inner> Service<Request<Body>> for Trace<S> {
             ending.see(response.headers());
             Ok(response.map(|body| Body::new(Traced { body, ending })))
         };
-        Box::pin(answer.instrument(span).instrument(sent))
+        Box::pin(answer.instrument(sent).instrument(span))
     }
+}
+
+/// The span of a call that the log shows, where it is not the current one: the call is traced.
+#[derive(Debug, Clone)]
+struct Logged(Span);
+
+/// Notes whose call it is, for the log.
+pub(crate) fn name_user(extensions: &Extensions, user: &str) {
+    let span = match extensions.get::<Logged>() {
+        Some(Logged(span)) => span.clone(),
+        None => Span::current(),
+    };
+    span.record("user", user);
 }
 
 /// The end of a call, told once: by its status, or by its being dropped.
@@ -132,8 +152,9 @@ impl HttpBody for Traced {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
-        let span = this.ending.span.clone();
-        let polled = span.in_scope(|| Pin::new(&mut this.body).poll_frame(cx));
+        let (sent, span) = (this.ending.sent.clone(), this.ending.span.clone());
+        let poll = || Pin::new(&mut this.body).poll_frame(cx);
+        let polled = span.in_scope(|| sent.in_scope(poll));
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(trailers) = frame.trailers_ref()
         {

@@ -7,10 +7,11 @@ use arrow::datatypes::Schema;
 use arrow_flight::Ticket as FlightTicket;
 use futures::{Stream, StreamExt};
 use godwit_auth::Intent;
-use godwit_engine::{Engine, Origin, QueryStream, Session, Statement, StatementKind};
+use godwit_engine::{Engine, Origin, QueryStream, Session, Statement, StatementKind, is_traced};
 use godwit_protocol::ticket::TicketBody;
 use godwit_protocol::{Command, StatementId, WireFormat};
 use tokio_util::sync::WaitForCancellationFutureOwned;
+use tracing::Span;
 
 use super::misplaced;
 use crate::call::Call;
@@ -220,7 +221,7 @@ fn send(
         stop: Box::pin(sending.stop().cancelled_owned()),
         idle: flight.options.idle_stream_timeout,
         sending,
-        _span: tracing::info_span!(target: "godwit_trace", "send", query_id = %run),
+        _span: span(run),
     };
     let message_bytes = flight.options.message_bytes;
     let messages = Messages::new(rows, schema, format.compression, message_bytes)?;
@@ -233,6 +234,15 @@ fn batch(flight: &Flight, call: &Call, batch: RecordBatch) -> Result<Answers<Mes
     Ok(answers(call.id, messages))
 }
 
+/// The span of rows on their way, for collectors; none where the call is not traced.
+fn span(run: StatementId) -> Span {
+    if is_traced() {
+        tracing::info_span!(target: "godwit_trace", "send", query_id = %run)
+    } else {
+        Span::none()
+    }
+}
+
 /// The rows of a query until somebody cancels it.
 struct Rows {
     rows: QueryStream,
@@ -240,7 +250,7 @@ struct Rows {
     idle: Option<Duration>,
     sending: Sending,
     /// Lasts as long as rows are sent.
-    _span: tracing::Span,
+    _span: Span,
 }
 
 impl Stream for Rows {

@@ -7,7 +7,7 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use arrow_flight::HandshakeResponse;
 
 use crate::audit::{Attempt, address};
-use crate::layers::certified;
+use crate::layers::{certified, name_user};
 use crate::service::Answers;
 use crate::status::QueryId;
 use crate::{Flight, Result};
@@ -38,7 +38,7 @@ pub(crate) async fn run(
     let identity = login.as_ref().map(|login| &login.identity);
     flight.notes.login(&attempt, identity);
     let login = login?;
-    tracing::Span::current().record("user", login.identity.user());
+    name_user(extensions, login.identity.user());
     let mut response = Response::new(stream::empty().boxed());
     if let Some(token) = login.token {
         let mut value = MetadataValue::try_from(token.header_value())

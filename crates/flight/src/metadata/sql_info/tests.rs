@@ -19,6 +19,7 @@ fn facts() -> RecordBatch {
         allowed_origins: Vec::new(),
         repeat_logins_after: Duration::ZERO,
         redact_literals: false,
+        traces_one_in: None,
         secure_cookies: false,
         reflection: godwit_config::Reflection::Nobody,
         max_connections: 1,
