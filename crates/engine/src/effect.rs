@@ -227,7 +227,7 @@ impl Inner {
             .running
             .begin(Facts::of(&query_id, session, kind, sql))?;
         let (key, live, span) = (record.key(), Arc::clone(record.live()), record.span());
-        let gate = Gate::default();
+        let gate = Gate::of(&query_id);
         let (admitted, admission) = oneshot::channel();
         let lane = match kind {
             // Small, and what an administrator may need while the server is full.
@@ -268,7 +268,8 @@ impl Inner {
         let (rows, returned) = if self.is_durable(&job).await? {
             self.change_lake(&job, begin).await?
         } else {
-            let writer = job.session.changeable()?.write().await;
+            let tables = job.session.changeable()?;
+            let (_lock, writer) = job.session.locked(tables.write()).await;
             let mut returned = begin()?;
             let run = Run::new(self, &job, Place::Temporary(&writer))?;
             let rows = run.all(&mut returned).await?;

@@ -1,5 +1,5 @@
 //! The server's own tables that show a caller what is its own, and an admin what is everybody's: settings, sessions,
-//! prepared statements, transactions, queries, the audit log, users and grants, and the history of the lake.
+//! prepared statements, transactions, locks, queries, the audit log, users and grants, and the history of the lake.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -25,6 +25,7 @@ use crate::session::{Caller, Session, SessionKey, Sessions};
 
 mod access;
 mod audit;
+mod locks;
 mod queries;
 mod settings;
 mod snapshots;
@@ -60,6 +61,7 @@ pub(crate) fn register(
             "transactions",
             Content::Transactions(Arc::downgrade(sessions)),
         ),
+        ("locks", Content::Locks(Arc::downgrade(sessions))),
         ("snapshots", Content::Snapshots(lake.clone())),
         ("users", access(About::Users)),
         ("roles", access(About::Roles)),
@@ -88,6 +90,7 @@ enum Content {
     Sessions(Weak<Sessions>),
     Statements(Weak<Sessions>, Watch),
     Transactions(Weak<Sessions>),
+    Locks(Weak<Sessions>),
     Snapshots(Lake),
     Access(About, Source),
 }
@@ -108,6 +111,7 @@ impl Content {
                 Field::new("transactions", DataType::UInt64, false),
                 Field::new("idle_seconds", DataType::Float64, false),
             ],
+            Self::Locks(_) => locks::fields(),
             Self::Snapshots(_) => snapshots::fields(),
             Self::Access(about, _) => access::fields(*about),
         }))
@@ -125,6 +129,11 @@ impl Content {
                 let own = sessions.upgrade();
                 let own = own.map(|all| all.transactions().of_user(shown_user(caller)));
                 transactions::columns(&own.unwrap_or_default())
+            }
+            Self::Locks(sessions) => {
+                let own = sessions.upgrade();
+                let own = own.map(|all| all.transactions().locks().of_user(shown_user(caller)));
+                locks::columns(&own.unwrap_or_default())
             }
             Self::Sessions(sessions) => sessions_of(caller, sessions.upgrade().as_deref()),
             Self::Snapshots(lake) => snapshots::columns(lake, caller.authority.is_admin()).await?,

@@ -11,10 +11,13 @@ use crate::{Error, Result};
 
 mod calls;
 pub(crate) mod gate;
+mod locks;
 mod open;
 mod registry;
 mod statements;
 
+pub(crate) use locks::Claim;
+use locks::Lock;
 use open::Begun;
 pub(crate) use open::commit;
 pub(crate) use open::{Ended, Open, Using};
@@ -51,7 +54,7 @@ struct Part {
     /// Where it began.
     before: Savepoint,
     is_kept: bool,
-    _changing: OwnedMutexGuard<()>,
+    _changing: (Lock, OwnedMutexGuard<()>),
     _using: Using,
 }
 

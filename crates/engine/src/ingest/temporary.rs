@@ -52,7 +52,7 @@ impl Inner {
         // The upload may take long, so the session's other changes do not wait for it: only its end does.
         let staging = Staging::new(&tables, name, Arc::clone(&kept), before).map_err(full)?;
         let (chunks, count) = staged(staging, columns, rows).await?;
-        let writer = tables.write().await;
+        let (_lock, writer) = session.locked(tables.write()).await;
         match (plan, writer.draft().get(name)) {
             (Plan::Append(began), Some(now)) if began.schema() == now.schema() => {
                 let chunks = added(writer.draft(), name, &now, chunks)?;

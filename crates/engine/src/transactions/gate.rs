@@ -15,7 +15,10 @@ tokio::task_local! {
 
 /// What a statement and whoever waits for it agree about. A clone is the same one.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Gate(Arc<Mutex<Stage>>);
+pub(crate) struct Gate {
+    stage: Arc<Mutex<Stage>>,
+    query_id: Arc<str>,
+}
 
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Stage {
@@ -28,6 +31,14 @@ enum Stage {
 }
 
 impl Gate {
+    /// That of a statement.
+    pub(crate) fn of(query_id: &str) -> Self {
+        Self {
+            stage: Arc::default(),
+            query_id: query_id.into(),
+        }
+    }
+
     /// Runs the statement.
     pub(crate) async fn around<T>(self, work: impl Future<Output = T>) -> T {
         GATE.scope(self, work).await
@@ -52,7 +63,7 @@ impl Gate {
         tokio::select! {
             biased;
             done = &mut statement => return Ok(done),
-            mut stage = self.0.lock() => if *stage == Stage::Open {
+            mut stage = self.stage.lock() => if *stage == Stage::Open {
                 *stage = Stage::Closed;
                 return Err(Error::DeadlineExceeded {
                     seconds: timeout.as_secs_f64(),
@@ -63,6 +74,11 @@ impl Gate {
     }
 }
 
+/// The statement at hand, where it is one that changes something.
+pub(super) fn query_id() -> Option<Arc<str>> {
+    GATE.try_with(|gate| Arc::clone(&gate.query_id)).ok()
+}
+
 /// The step that keeps what a statement did. When its time was up before, it is not taken.
 ///
 /// # Errors
@@ -71,7 +87,7 @@ pub(crate) async fn keep<T>(step: impl Future<Output = Result<T>>) -> Result<T> 
     let Ok(gate) = GATE.try_with(Clone::clone) else {
         return step.await;
     };
-    let mut stage = gate.0.lock().await;
+    let mut stage = gate.stage.lock().await;
     if *stage == Stage::Closed {
         return Err(Error::Cancelled);
     }

@@ -7,6 +7,7 @@ use godwit_lake::{Lake, Snapshot, Transaction};
 use godwit_protocol::{SessionId, TransactionId};
 use tokio::sync::OwnedMutexGuard;
 
+use super::locks::{Lock, Locks};
 use crate::{Error, Result};
 
 mod note;
@@ -33,6 +34,8 @@ pub(crate) struct Open {
     temporary: OnceLock<TempTables>,
     /// Held by the statement that changes it.
     changing: Arc<tokio::sync::Mutex<()>>,
+    /// Where it shows who that is.
+    locks: Arc<Locks>,
     inner: Mutex<Inner>,
     /// Notes how it ends.
     auditor: Auditor,
@@ -109,6 +112,7 @@ impl Open {
             journal: Arc::default(),
             temporary: OnceLock::new(),
             changing: Arc::default(),
+            locks: Arc::default(),
             inner: Mutex::new(Inner {
                 stage: Stage::Blank,
                 savepoints: Vec::new(),
@@ -121,9 +125,13 @@ impl Open {
         }
     }
 
-    /// The same with its end noted.
-    pub(crate) fn noted_by(self, auditor: Auditor) -> Self {
-        Self { auditor, ..self }
+    /// The same with its end noted, and with who changes it shown.
+    pub(crate) fn noted_by(self, auditor: Auditor, locks: Arc<Locks>) -> Self {
+        Self {
+            auditor,
+            locks,
+            ..self
+        }
     }
 
     pub(crate) fn id(&self) -> TransactionId {
@@ -223,8 +231,11 @@ impl Open {
         Ok(())
     }
 
-    pub(super) async fn changing(&self) -> OwnedMutexGuard<()> {
-        Arc::clone(&self.changing).lock_owned().await
+    /// Nobody else changes it for as long as the answer lives.
+    pub(super) async fn changing(&self) -> (Lock, OwnedMutexGuard<()>) {
+        let own = (self.user.as_str(), self.session);
+        let guard = Arc::clone(&self.changing).lock_owned();
+        self.locks.take(own, Some(self.id), guard).await
     }
 
     /// The temporary tables, whose changes are remembered.

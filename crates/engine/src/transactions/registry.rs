@@ -6,6 +6,7 @@ use godwit_audit::Auditor;
 use godwit_config::Config;
 use godwit_protocol::{SessionId, TransactionId};
 
+use super::locks::Locks;
 use super::open::{Ended, Kind, Open};
 use crate::session::Session;
 use crate::{Error, Result};
@@ -20,6 +21,7 @@ pub(crate) struct Transactions {
     max_savepoints: usize,
     idle_timeout: Duration,
     auditor: Auditor,
+    locks: Arc<Locks>,
     inner: Mutex<Inner>,
 }
 
@@ -52,8 +54,14 @@ impl Transactions {
             max_savepoints: config.lake.max_savepoints,
             idle_timeout: config.lake.transaction_idle_timeout,
             auditor,
+            locks: Arc::default(),
             inner: Mutex::default(),
         }
+    }
+
+    /// Who changes what at this moment, and who waits for that.
+    pub(crate) fn locks(&self) -> &Arc<Locks> {
+        &self.locks
     }
 
     /// How long a transaction lives without a call.
@@ -85,7 +93,7 @@ impl Transactions {
             kind,
             self.max_savepoints,
         );
-        let open = Arc::new(open.noted_by(self.auditor.clone()));
+        let open = Arc::new(open.noted_by(self.auditor.clone(), Arc::clone(&self.locks)));
         inner.open.insert(open.id(), Arc::clone(&open));
         Ok(open)
     }
