@@ -176,7 +176,7 @@ def test_a_result_that_is_polled_is_traced(start, collector):
 
 def test_plans_look_as_they_do_untraced(start, collector):
     def shown(config):
-        server = start(config=config + '[history]\nplan_after = "0s"\n')
+        server = start(config=config + '[history]\nplan_after = "1ms"\n')
         run_query(server, JOIN)
         with server.client() as client:
             (row,) = client.rows("select plan, peak_memory_bytes > 0 from system.queries where sql like 'select a.value%' and kind = 'query'")

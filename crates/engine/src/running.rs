@@ -282,7 +282,9 @@ impl Record {
         }
         let live = self.live();
         // Only signed numbers come through as numbers.
-        let note = |name, figure: u64| self.span.record(name, figure.cast_signed());
+        let note = |name: &str, figure: u64| {
+            self.span.record(name, figure.cast_signed());
+        };
         note("rows", live.rows());
         note("bytes", live.bytes());
         note("spilled_bytes", live.spilled());
