@@ -17,16 +17,15 @@ import pyarrow as pa
 import pytest
 
 import wire
+from backups import mounted
 from certificates import Authority
 from godwit_server import USER, eventually, run
 from services import FaultyProxy
-from backups import mounted
 from test_lake_faults import fails, fill, intact
 from test_operations import TEXT
 
 TOOLS = pathlib.Path(__file__).parent / "tools"
 DAY = 86_400
-MIB = 1 << 20
 
 
 def test_every_fault_has_a_test():

@@ -1,5 +1,6 @@
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use chrono::{DateTime, Utc};
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -26,6 +27,8 @@ pub(crate) struct Inner {
     pub(crate) cache: crate::snapshot::cache::Cache,
     pub(crate) running: crate::transaction::Running,
     pub(crate) counts: crate::figures::Counts,
+    /// Whether the last round of maintenance had no time left to remove files.
+    pub(crate) cleaning_was_left: AtomicBool,
 }
 
 /// A moment of the past.
@@ -69,6 +72,7 @@ impl Lake {
             cache: crate::snapshot::cache::Cache::new(&config.lake),
             running: crate::transaction::Running::default(),
             counts: crate::figures::Counts::default(),
+            cleaning_was_left: AtomicBool::new(false),
         });
         let lake = Self { inner };
         // So that it is known what there is when the catalog does not answer later. What is wrong with it is said to

@@ -9,6 +9,7 @@ mod dead;
 mod expire;
 mod plan;
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -111,7 +112,7 @@ pub struct Maintained {
 
 impl Lake {
     /// One round of everything, as the configuration wants it: to be called every `lake.maintenance_interval`. It begins
-    /// no new work when half of that is over.
+    /// no new work when half of that is over, but for the removal of files that the round before left for that reason.
     ///
     /// # Errors
     /// [`crate::Error::Unavailable`], [`crate::Error::Broken`]; what was done before stays done.
@@ -134,8 +135,12 @@ impl Lake {
             done.expired.add(&self.expire(expiry).await?);
         }
         done.compacted = self.compact(&Scope::All, budget).await?;
-        if !budget.is_spent() {
+        // Where joining takes all of the time, round after round, files have to go all the same.
+        let was_left = self.inner.cleaning_was_left.swap(false, Ordering::Relaxed);
+        if was_left || !budget.is_spent() {
             done.cleaned = self.clean_up(options.orphan_grace).await?;
+        } else {
+            self.inner.cleaning_was_left.store(true, Ordering::Relaxed);
         }
         Ok(done)
     }

@@ -272,6 +272,24 @@ async fn a_round_does_everything() {
 }
 
 #[tokio::test]
+async fn files_go_though_other_work_takes_all_of_the_time() {
+    let mut place = Place::new();
+    place.config.lake.orphan_grace = Duration::ZERO;
+    place.config.lake.maintenance_interval = Some(Duration::from_nanos(2));
+    let lake = place.open().await.unwrap();
+    with_table(&lake, table("t")).await;
+    commit_rows(&lake, "t", 0, 30).await;
+    let orphan = place.path().join("lake/data/main/t/ducklake-dead.parquet");
+    fs::write(&orphan, b"half of a file").unwrap();
+    assert_eq!(lake.maintain().await.unwrap().cleaned, Cleaned::default());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while orphan.exists() && Instant::now() < deadline {
+        lake.maintain().await.unwrap();
+    }
+    assert!(!orphan.exists());
+}
+
+#[tokio::test]
 async fn a_table_is_made_what_it_was() {
     let place = Place::new();
     let lake = place.open().await.unwrap();
