@@ -13,9 +13,8 @@ use godwit_catalog::{Catalog, TableKind};
 use godwit_config::Config;
 use godwit_lake::Lake;
 use godwit_protocol::StatementId;
-use tokio::sync::{mpsc, oneshot};
 
-use crate::audit::{Facts, Watch};
+use crate::audit::Watch;
 use crate::bind::Bound;
 use crate::cache::PlanCache;
 use crate::change::{Scope, read_only};
@@ -23,22 +22,20 @@ use crate::check::{self, Class, Names, Write};
 use crate::effect::{Effect, change_in, check_bound};
 use crate::granting::UserRules;
 use crate::parse::{self, Parsed, Spoken};
-use crate::plan::{Plan, Planner};
-use crate::progress::Progress;
-use crate::query::WAITING_BATCHES;
+use crate::plan::Planner;
+use crate::recall::Recall;
 use crate::results::Results;
-use crate::run::Run;
 use crate::running::Running;
-use crate::runtime::{QueryRuntime, within};
+use crate::runtime::QueryRuntime;
 use crate::session::{Session, Sessions};
 use crate::settings::Bounds;
 use crate::statement::Body;
-use crate::transactions::{Open, check_statement};
-use crate::{
-    Error, Prepared, QueryStream, Result, Statement, granting, memory, redacted, system, upkeep,
-};
+use crate::transactions::check_statement;
+use crate::{Error, Prepared, Result, Statement, granting, memory, redacted, system, upkeep};
 
+mod again;
 mod base;
+mod query;
 
 use base::base_state;
 
@@ -49,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) lake: Lake,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) plans: PlanCache,
+    pub(crate) recall: Recall,
     /// Users, roles and grants.
     pub(crate) directory: Arc<Directory>,
     pub(crate) user_rules: UserRules,
@@ -110,6 +108,7 @@ impl Inner {
             lake,
             sessions,
             plans: PlanCache::new(config.statements.cached_plans, config.tickets.ttl),
+            recall: Recall::new(config.query.plan_cache, config.statements.idle_timeout),
             directory,
             results,
             running,
@@ -139,7 +138,7 @@ impl Inner {
         parameters: Option<&[u8]>,
     ) -> Result<Statement> {
         let began = Instant::now();
-        let (text, body) = self.read(session, sql).await?;
+        let (text, body) = self.read(session, &sql.into()).await?;
         let bound = match (&body, parameters) {
             (Body::Query(plan), Some(ipc)) => {
                 Bound::decode(&plan.parameters, ipc, self.max_parameter_bytes)?
@@ -150,7 +149,7 @@ impl Inner {
     }
 
     pub(crate) async fn prepare(&self, session: &Session, sql: &str) -> Result<Prepared> {
-        let (text, body) = self.read(session, sql).await?;
+        let (text, body) = self.read(session, &sql.into()).await?;
         session.statements().insert(text, body, session.place())
     }
 
@@ -187,64 +186,19 @@ impl Inner {
         )
     }
 
-    /// Starts a query and waits until it is planned. How far it has come shows in `progress`, if that is given.
-    pub(crate) async fn query(
-        &self,
-        statement: &Statement,
-        plan: &Arc<Plan>,
-        progress: Option<Arc<Progress>>,
-    ) -> Result<QueryStream> {
-        let query_id = statement.id.to_string();
-        let record = self.running.begin(Facts {
-            id: &query_id,
-            user: statement.user(),
-            session: Some(statement.caller().session),
-            kind: plan.kind(),
-            sql: &statement.sql,
-            snapshot: statement.origin.lake,
-        })?;
-        let (key, live) = (record.key(), Arc::clone(record.live()));
-        live.was_planned(statement.planning());
-        let (sender, receiver) = mpsc::channel(WAITING_BATCHES);
-        let (ready, planned) = oneshot::channel();
-        let timeout = plan.state.timeout();
-        let run = Run {
-            query_id: query_id.clone(),
-            plan: Arc::clone(plan),
-            bound: statement.bound().cloned(),
-            caller: Arc::clone(statement.caller()),
-            schema: Arc::clone(&statement.schema),
-            record,
-            progress,
-            messages: sender,
-            _using: statement.caller().transaction.as_ref().map(Open::using),
-        };
-        let task = self.runtime.spawn(run.drive(timeout, ready));
-        self.running.attach(key, task.abort_handle());
-        match within(timeout, planned).await? {
-            Ok(planned) => {
-                planned?;
-                let schema = Arc::clone(&statement.schema);
-                let max_rows = plan.state.wanted_batch_rows();
-                let rows = QueryStream::new(schema, max_rows, query_id, receiver, task);
-                Ok(rows.with_live(live))
-            }
-            // The task ended without a word: it was cancelled, or it panicked.
-            Err(_) => match task.await {
-                Ok(()) => Err(live.explain(Error::Cancelled)),
-                Err(error) => Err(live.explain(Error::from_join(&error, &query_id))),
-            },
-        }
-    }
-
     /// What a text says, checked, and the text as it may be shown.
-    async fn read(&self, session: &Session, sql: &str) -> Result<(Arc<str>, Body)> {
+    async fn read(&self, session: &Session, sql: &Arc<str>) -> Result<(Arc<str>, Body)> {
+        if let Some(plan) = self.planned_before(session, sql).await? {
+            return Ok((Arc::clone(sql), Body::Query(plan)));
+        }
         match parse::parse_any(sql, self.planner.limits)? {
             Spoken::Statement(parsed) => {
                 let text = Arc::clone(&parsed.sql);
-                Ok((text, self.analyse(session, parsed).await?))
+                let body = self.analyse(session, parsed).await?;
+                self.remember(session, sql, &body);
+                Ok((text, body))
             }
-            Spoken::Kill(kill) => Ok((Arc::from(sql), Body::Effect(Effect::Kill(kill)))),
+            Spoken::Kill(kill) => Ok((Arc::clone(sql), Body::Effect(Effect::Kill(kill)))),
             Spoken::Access(access) => {
                 self.check_access(session, &access).await?;
                 let text = Arc::from(redacted(sql).as_ref());

@@ -1,8 +1,11 @@
 //! A statement to its rows: values for parameters, optimization, the physical plan, the stream of batches.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::{DataFusionError, Result as EngineResult};
@@ -10,7 +13,6 @@ use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
 use futures::StreamExt;
-use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::bind::Bound;
@@ -18,7 +20,6 @@ use crate::conform::conform;
 use crate::deep::{Deep, DeepFuture, with_deep_stack};
 use crate::exchange::prompt;
 use crate::fill::Filling;
-use crate::granting::Asker;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::query::Message;
@@ -27,6 +28,13 @@ use crate::session::Caller;
 use crate::transactions::Using;
 use crate::yielding::yielding;
 use crate::{Error, Result};
+
+mod outlet;
+
+pub(crate) use outlet::Outlet;
+
+/// How long the word that a query is planned waits for its first rows.
+const SOON: Duration = Duration::from_millis(5);
 
 /// One run of a query, to be driven on the query runtime.
 pub(crate) struct Run {
@@ -38,28 +46,24 @@ pub(crate) struct Run {
     pub(crate) schema: SchemaRef,
     pub(crate) record: Record,
     pub(crate) progress: Option<Arc<Progress>>,
-    pub(crate) messages: mpsc::Sender<Message>,
+    pub(crate) outlet: Outlet,
     /// The transaction that it reads in is not idle meanwhile.
     pub(crate) _using: Option<Using>,
 }
 
 /// What a run of a query ends with when its reader has gone.
-struct Gone;
+pub(crate) struct Gone;
 
 impl Run {
-    /// Plans, tells through `ready` that it is planned or why it cannot be, then sends the rows.
-    pub(crate) async fn drive(
-        mut self,
-        timeout: Option<Duration>,
-        ready: oneshot::Sender<Result<()>>,
-    ) {
+    /// Plans, tells through the outlet that it is planned or why it cannot be, and sends the rows.
+    pub(crate) async fn drive(mut self, timeout: Option<Duration>) {
         self.record.live().enter(Phase::Planning);
         let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
-        let mut ready = Some(ready);
+        let mut is_planned = false;
         let outcome = match deadline {
-            None => self.send_all(&mut ready).await,
+            None => self.send_all(&mut is_planned).await,
             Some((deadline, timeout)) => {
-                match tokio::time::timeout_at(deadline, self.send_all(&mut ready)).await {
+                match tokio::time::timeout_at(deadline, self.send_all(&mut is_planned)).await {
                     Ok(outcome) => outcome,
                     Err(_) => Err(Error::DeadlineExceeded {
                         seconds: timeout.as_secs_f64(),
@@ -71,26 +75,22 @@ impl Run {
             Ok(Some(Gone)) => {}
             Ok(None) => {
                 self.record.finish();
-                // A reader that is gone does not miss the end. The record stays until the end is under way: a server
-                // that stops waits for the queries that have one.
-                let _ = self.messages.send(Message::Finished).await;
+                // The record stays until the end is under way: a server that stops waits for the queries that have one.
+                self.outlet.end(Message::Finished).await;
                 drop(self.record);
             }
             Err(error) => {
                 let error = self.record.fail(error);
-                match ready {
-                    Some(ready) => drop(ready.send(Err(error))),
-                    None => drop(self.messages.send(Message::Failed(error)).await),
+                match is_planned {
+                    false => self.outlet.refuse(error),
+                    true => self.outlet.end(Message::Failed(error)).await,
                 }
                 drop(self.record);
             }
         }
     }
 
-    async fn send_all(
-        &mut self,
-        ready: &mut Option<oneshot::Sender<Result<()>>>,
-    ) -> Result<Option<Gone>> {
+    async fn send_all(&mut self, is_planned: &mut bool) -> Result<Option<Gone>> {
         let runs = self.bound.as_ref().map_or(1, |bound| bound.len());
         let wanted_rows = self.plan.state.wanted_batch_rows();
         let mut filling = Filling::new(Arc::clone(&self.schema), wanted_rows);
@@ -99,13 +99,13 @@ impl Run {
                 .start(at)
                 .await
                 .map_err(|error| self.translate(&error))?;
+            *is_planned = true;
             self.record.live().enter(Phase::Executing);
-            announce(ready);
             if self.send(rows, &mut filling).await?.is_some() {
                 return Ok(Some(Gone));
             }
         }
-        announce(ready);
+        *is_planned = true;
         filling.finish().map_err(|error| self.broken(error))?;
         self.pass(&mut filling).await
     }
@@ -130,7 +130,8 @@ impl Run {
         mut rows: SendableRecordBatchStream,
         filling: &mut Filling,
     ) -> Result<Option<Gone>> {
-        while let Some(batch) = rows.next().await {
+        let soon = Instant::now() + SOON;
+        while let Some(batch) = self.next(&mut rows, soon).await {
             let batch = batch.map_err(|error| self.translate(&error))?;
             if batch.num_rows() == 0 {
                 continue;
@@ -146,11 +147,26 @@ impl Run {
         Ok(None)
     }
 
+    /// The next rows. Until the reader knows that the query is planned it is not left waiting for them.
+    async fn next(
+        &mut self,
+        rows: &mut SendableRecordBatchStream,
+        soon: Instant,
+    ) -> Option<EngineResult<RecordBatch>> {
+        if self.outlet.is_silent() {
+            match tokio::time::timeout_at(soon, rows.next()).await {
+                Ok(next) => return next,
+                Err(_) => self.outlet.announce(),
+            }
+        }
+        rows.next().await
+    }
+
     /// Sends what is full.
-    async fn pass(&self, filling: &mut Filling) -> Result<Option<Gone>> {
+    async fn pass(&mut self, filling: &mut Filling) -> Result<Option<Gone>> {
         while let Some(batch) = filling.next() {
             self.record.live().enter(Phase::Sending);
-            if self.messages.send(Message::Batch(batch)).await.is_err() {
+            if self.outlet.send(Message::Batch(batch)).await.is_some() {
                 return Ok(Some(Gone));
             }
             self.record.live().enter(Phase::Executing);
@@ -175,6 +191,16 @@ pub(crate) async fn start(
     values: Option<Vec<ScalarValue>>,
     planned: impl FnOnce(&Arc<dyn ExecutionPlan>) -> Option<Arc<Gauge>>,
 ) -> EngineResult<SendableRecordBatchStream> {
+    if let Some(physical) = plan.tiny()? {
+        return execute(&plan.session_for(caller), physical, planned);
+    }
+    if let Some(logical) = with_deep_stack(|| plan.optimized(values.as_deref()))? {
+        let logical = Deep::new(logical);
+        let session = plan.session_for(caller);
+        let physical = physical_plan(&session, &logical).await?;
+        plan.keep_if_tiny(&logical, &physical);
+        return execute(&session, physical, planned);
+    }
     let logical = || {
         let logical = LogicalPlan::clone(&plan.logical);
         match values {
@@ -192,26 +218,42 @@ pub(crate) async fn start_as(
     logical: impl FnOnce() -> EngineResult<LogicalPlan>,
     planned: impl FnOnce(&Arc<dyn ExecutionPlan>) -> Option<Arc<Gauge>>,
 ) -> EngineResult<SendableRecordBatchStream> {
-    let mut session = plan.state.session().clone();
-    let asker = Asker(Arc::clone(caller));
-    let options = session.config_mut().options_mut();
-    options.extensions.insert(asker);
-    session.mark_start_execution();
+    let session = plan.session_for(caller);
     let logical = Deep::new(with_deep_stack(|| optimize(&session, logical()?))?);
     let physical = physical_plan(&session, &logical).await?;
-    let physical = yielding(prompt(physical)?)?;
+    execute(&session, physical, planned)
+}
+
+fn execute(
+    session: &Cow<'_, SessionState>,
+    physical: Arc<dyn ExecutionPlan>,
+    planned: impl FnOnce(&Arc<dyn ExecutionPlan>) -> Option<Arc<Gauge>>,
+) -> EngineResult<SendableRecordBatchStream> {
+    let context = context_of(session);
     let context = match planned(&physical) {
-        Some(gauge) => gauge.count(TaskContext::from(&session))?,
-        None => session.task_ctx(),
+        Some(gauge) => gauge.count(context)?,
+        None => Arc::new(context),
     };
     execute_stream(physical, context)
 }
 
-/// Tells once that the query is planned. Whoever waited may have gone, which the channel of rows shows soon enough.
-fn announce(ready: &mut Option<oneshot::Sender<Result<()>>>) {
-    if let Some(ready) = ready.take() {
-        let _ = ready.send(Ok(()));
-    }
+/// What operators are run in. The functions of a physical plan are in it: only tables of the server that list them ask for
+/// them, whose plans have a session of their own.
+fn context_of(session: &Cow<'_, SessionState>) -> TaskContext {
+    let session = match session {
+        Cow::Owned(session) => return TaskContext::from(session),
+        Cow::Borrowed(session) => *session,
+    };
+    TaskContext::new(
+        None,
+        session.session_id().to_owned(),
+        session.config().clone(),
+        HashMap::new(),
+        HashMap::new(),
+        HashMap::new(),
+        HashMap::new(),
+        Arc::clone(session.runtime_env()),
+    )
 }
 
 fn optimize(session: &SessionState, plan: LogicalPlan) -> EngineResult<LogicalPlan> {
@@ -226,5 +268,7 @@ async fn physical_plan(
     session: &SessionState,
     plan: &LogicalPlan,
 ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-    DeepFuture::new(session.query_planner().create_physical_plan(plan, session)).await
+    let planner = session.query_planner();
+    let physical = DeepFuture::new(planner.create_physical_plan(plan, session)).await?;
+    yielding(prompt(physical)?)
 }
