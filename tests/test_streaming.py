@@ -211,7 +211,7 @@ def test_what_does_not_fit_anywhere_is_refused(start):
     sql = "select count(distinct value || repeat('x', 50)) from generate_series(1, 5000000)"
     with server.raw() as raw:
         (info,) = raw.call("GetFlightInfo", wire.descriptor(wire.statement(sql)))
-        with pytest.raises(Failure, match=r"memory\.(limit|spill_limit)") as failure:
+        with pytest.raises(Failure, match=r"memory\.(limit|query_limit|spill_limit)") as failure:
             raw.call("DoGet", wire.fields(wire.fields(info)[3][0])[1][0])
         assert failure.value.code == "RESOURCE_EXHAUSTED"
         assert raw.code("GetFlightInfo", wire.descriptor(wire.statement("select 1"))) == "OK"

@@ -115,6 +115,19 @@ impl Authenticator {
         self.issuers.keep_fresh();
     }
 
+    /// Takes the users of a new configuration with their roles. Whoever is gone is refused from the next call on; the admin
+    /// stays as it was at start.
+    ///
+    /// # Errors
+    /// [`Error::Password`] for a hash that cannot be used; then nothing has changed.
+    pub async fn reconfigure(&self, config: &Config) -> Result<()> {
+        if self.mode == AuthMode::Password {
+            self.users.reconfigure(config)?;
+        }
+        self.directory.reconfigure(configured_roles(config)).await;
+        Ok(())
+    }
+
     /// Judges the authorization header of a handshake, and gives a token for it. A name and a password begin a new
     /// session; a token keeps its session.
     ///

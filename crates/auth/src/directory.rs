@@ -96,6 +96,14 @@ impl Directory {
         Arc::clone(&current.unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Takes what a new configuration says: users with their roles.
+    pub(crate) async fn reconfigure(&self, configured: BTreeMap<String, BTreeSet<String>>) {
+        let _changing = self.changing.lock().await;
+        let access = self.current().reconfigured(configured);
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(access);
+    }
+
     /// Reads what others have changed: servers that share the store.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::SystemTime,
 };
 
@@ -21,14 +21,24 @@ mod admin;
 pub(crate) use admin::DEFAULT_ADMIN;
 pub use admin::FirstStart;
 
+/// A version that there is not.
+const NO_VERSION: u64 = u64::MAX;
+
 /// Who may enter, with the hashes of their passwords: users of the configuration, and those that are stored. What the
 /// configuration says about a user counts, whatever is stored.
 pub(crate) struct Users {
-    configured: HashMap<String, Arc<str>>,
-    /// The costliest of the configured ones.
-    cost: Option<Cost>,
+    configured: RwLock<Arc<Configured>>,
+    /// The admin, who stays the same while the server runs.
+    admin: Option<(String, Arc<str>)>,
     directory: Arc<Directory>,
     summary: Mutex<Summary>,
+}
+
+/// The users of the configuration, with the hashes of their passwords.
+struct Configured {
+    hashes: HashMap<String, Arc<str>>,
+    /// The costliest of them.
+    cost: Option<Cost>,
 }
 
 /// What a password is checked against.
@@ -59,23 +69,40 @@ impl Users {
         storage: &Storage,
         directory: Arc<Directory>,
     ) -> Result<(Self, FirstStart)> {
-        let mut hashes = HashMap::new();
-        for (name, user) in &config.users {
-            hashes.insert(name.clone(), Arc::from(user.password_hash.expose()));
-        }
         let (admin, first_start) = admin::open(config, storage)?;
-        hashes.extend(admin);
-        Self::new(hashes, directory).map(|users| (users, first_start))
+        let configured = Configured::read(config, admin.clone())?;
+        Self::new(configured, admin, directory).map(|users| (users, first_start))
+    }
+
+    /// Takes the users of a new configuration; the admin stays.
+    ///
+    /// # Errors
+    /// [`Error::Password`] for a hash that cannot be used; then nothing has changed.
+    pub(crate) fn reconfigure(&self, config: &Config) -> Result<()> {
+        let configured = Configured::read(config, self.admin.clone())?;
+        let mut current = self
+            .configured
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(configured);
+        drop(current);
+        let mut known = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
+        known.version = NO_VERSION;
+        Ok(())
     }
 
     /// Nobody: everyone is anonymous.
     pub(crate) fn none(directory: Arc<Directory>) -> Result<Self> {
-        Self::new(HashMap::new(), directory)
+        let nobody = Configured {
+            hashes: HashMap::new(),
+            cost: None,
+        };
+        Self::new(nobody, None, directory)
     }
 
     /// Whether there is a user of that name who may enter now.
     pub(crate) fn is_active(&self, user: &str, now: SystemTime) -> bool {
-        self.configured.contains_key(user)
+        self.configured().hashes.contains_key(user)
             || self
                 .directory
                 .current()
@@ -88,7 +115,8 @@ impl Users {
     pub(crate) fn candidates(&self, user: &str, now: SystemTime) -> Candidates {
         let now = seconds(now);
         let access = self.directory.current();
-        let mut hashes = match self.configured.get(user) {
+        let configured = self.configured();
+        let mut hashes = match configured.hashes.get(user) {
             Some(hash) => vec![Arc::clone(hash)],
             None => access
                 .user(user)
@@ -103,17 +131,19 @@ impl Users {
         Candidates { hashes, is_user }
     }
 
-    fn new(configured: HashMap<String, Arc<str>>, directory: Arc<Directory>) -> Result<Self> {
-        let mut costliest = None;
-        for (name, hash) in &configured {
-            let cost = cost(hash)
-                .map_err(|why| Error::password(format!("users.{name}.password_hash"), why))?;
-            costliest = Cost::more(costliest, cost);
-        }
-        let dummy = costliest.unwrap_or(Cost::DEFAULT).dummy_hash()?.into();
+    fn new(
+        configured: Configured,
+        admin: Option<(String, Arc<str>)>,
+        directory: Arc<Directory>,
+    ) -> Result<Self> {
+        let dummy = configured
+            .cost
+            .unwrap_or(Cost::DEFAULT)
+            .dummy_hash()?
+            .into();
         Ok(Self {
-            configured,
-            cost: costliest,
+            configured: RwLock::new(Arc::new(configured)),
+            admin,
             directory,
             summary: Mutex::new(Summary {
                 version: 0,
@@ -123,12 +153,17 @@ impl Users {
         })
     }
 
+    fn configured(&self) -> Arc<Configured> {
+        let configured = self.configured.read();
+        Arc::clone(&configured.unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn summary(&self, access: &Access) -> Summary {
         let mut known = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
         if known.version != access.version() {
             let hashes = access.users().flat_map(all_hashes);
             let costs = hashes.filter_map(|hash| cost(hash).ok());
-            let costliest = costs.fold(self.cost, Cost::more);
+            let costliest = costs.fold(self.configured().cost, Cost::more);
             // Making it fails only for want of randomness; then the last one serves on.
             if let Ok(dummy) = costliest.unwrap_or(Cost::DEFAULT).dummy_hash() {
                 known.dummy = dummy.into();
@@ -144,7 +179,29 @@ impl Users {
 
 impl fmt::Debug for Users {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.configured.keys()).finish()
+        f.debug_set()
+            .entries(self.configured().hashes.keys())
+            .finish()
+    }
+}
+
+impl Configured {
+    fn read(config: &Config, admin: Option<(String, Arc<str>)>) -> Result<Self> {
+        let users = config.users.iter();
+        let mut hashes: HashMap<String, Arc<str>> = users
+            .map(|(name, user)| (name.clone(), Arc::from(user.password_hash.expose())))
+            .collect();
+        hashes.extend(admin);
+        let mut costliest = None;
+        for (name, hash) in &hashes {
+            let cost = cost(hash)
+                .map_err(|why| Error::password(format!("users.{name}.password_hash"), why))?;
+            costliest = Cost::more(costliest, cost);
+        }
+        Ok(Self {
+            hashes,
+            cost: costliest,
+        })
     }
 }
 

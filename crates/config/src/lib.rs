@@ -16,6 +16,7 @@
 mod admin;
 mod audit;
 mod auth;
+mod changes;
 mod config;
 mod copy;
 mod example;
@@ -51,6 +52,7 @@ mod wire;
 pub use admin::Admin;
 pub use audit::{Audit, OnFailure};
 pub use auth::{Auth, AuthMode};
+pub use changes::changes;
 pub use config::Config;
 pub use copy::Copy;
 pub use example::example_toml;

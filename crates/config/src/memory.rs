@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::value::{MemoryText, SizeText, memory_size, size};
+use crate::value::{MemoryText, SizeText, memory_size, optional_size, size};
 
 /// Section `memory`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +15,14 @@ pub struct Memory {
     #[serde(with = "memory_size")]
     #[schemars(with = "MemoryText", extend("x-minimum" = "16MiB"))]
     pub limit: u64,
+
+    /// How much memory one query may take. Half of memory.limit is divided evenly among the queries that may run
+    /// (query.max_running) and certain to each; the other half goes to those that need more, up to this limit.
+    /// `auto` is half of memory.limit.
+    /// Default: `auto`.
+    #[serde(with = "optional_size")]
+    #[schemars(with = "MemoryText", extend("x-minimum" = "1MiB"))]
+    pub query_limit: Option<u64>,
 
     /// Directory for what queries spill; it is emptied at every start.
     /// Default: none, which means `spill` in the data directory.
@@ -33,6 +41,7 @@ impl Default for Memory {
     fn default() -> Self {
         Self {
             limit: memory_size::auto(),
+            query_limit: None,
             spill_dir: None,
             spill_limit: 20 << 30,
         }

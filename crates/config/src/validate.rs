@@ -2,6 +2,7 @@
 
 mod clients;
 mod issuers;
+mod limits;
 
 use std::path::Path;
 
@@ -92,7 +93,7 @@ pub(crate) fn rules(config: &Config, report: &mut Report) {
     issuers::rules(config, report);
     logins_and_tokens(config, report);
     mounts(config, report);
-    limits(config, report);
+    limits::rules(config, report);
     lake(config, report);
     web(config, report);
     copy_places(config, report);
@@ -235,26 +236,6 @@ fn logins_and_tokens(config: &Config, report: &mut Report) {
         &["auth.failed_login_delay"],
         auth.failed_login_max_delay < auth.failed_login_delay,
         "must be at least auth.failed_login_delay",
-    );
-}
-
-fn limits(config: &Config, report: &mut Report) {
-    report.rule(
-        "sessions.max_per_user",
-        &["sessions.max"],
-        config.sessions.max_per_user > config.sessions.max
-            && !report.is_default("sessions.max_per_user"),
-        format!(
-            "must be at most sessions.max, which is {}",
-            config.sessions.max
-        ),
-    );
-    report.rule(
-        "query.max_sql_bytes",
-        &["wire.max_request_bytes"],
-        config.query.max_sql_bytes > config.wire.max_request_bytes
-            && !report.is_default("query.max_sql_bytes"),
-        "must be at most wire.max_request_bytes, or no such statement could arrive",
     );
 }
 

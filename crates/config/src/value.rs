@@ -7,6 +7,7 @@ pub(crate) mod duration;
 mod kind;
 pub(crate) mod memory_size;
 pub(crate) mod optional_duration;
+pub(crate) mod optional_size;
 pub(crate) mod size;
 
 pub(crate) use address::AddressText;

@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::value::{SizeText, size};
+use crate::value::{DurationText, SizeText, duration, optional_duration, size};
 
 /// Section `wire`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -19,6 +21,32 @@ pub struct Wire {
     #[serde(with = "size")]
     #[schemars(with = "SizeText", extend("x-minimum" = "16KiB", "x-maximum" = "3900KiB"))]
     pub message_bytes: u64,
+
+    /// How long a client may leave a stream alone, reading nothing of a result or sending nothing of an upload, before the call is
+    /// cancelled and its place is free.
+    /// `0s` sets no limit.
+    /// Default: `10m`.
+    #[serde(with = "optional_duration")]
+    #[schemars(with = "DurationText", extend("x-maximum" = "7d"))]
+    pub idle_stream_timeout: Option<Duration>,
+
+    /// How many connections are open at the same time; one more is closed at once.
+    /// Default: `10000`.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_connections: usize,
+
+    /// How often the server asks whether the other end of a connection is still there, which also keeps load balancers from
+    /// ending it.
+    /// Default: `30s`.
+    #[serde(with = "duration")]
+    #[schemars(with = "DurationText", extend("x-minimum" = "100ms", "x-maximum" = "1d"))]
+    pub keepalive_interval: Duration,
+
+    /// How long the other end may take to answer; then the connection is closed, and its queries are cancelled.
+    /// Default: `20s`.
+    #[serde(with = "duration")]
+    #[schemars(with = "DurationText", extend("x-minimum" = "100ms", "x-maximum" = "1d"))]
+    pub keepalive_timeout: Duration,
 
     /// Which types results have, where neither the session nor the call says.
     /// `compat` has those that every client reads; `native` those of the engine: views, dictionaries, runs, half floats.
@@ -99,6 +127,10 @@ impl Default for Wire {
         Self {
             max_request_bytes: 64 << 20,
             message_bytes: 2 << 20,
+            idle_stream_timeout: Some(Duration::from_mins(10)),
+            max_connections: 10_000,
+            keepalive_interval: Duration::from_secs(30),
+            keepalive_timeout: Duration::from_secs(20),
             profile: WireProfile::default(),
             compression: WireCompression::default(),
         }

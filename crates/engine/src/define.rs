@@ -152,6 +152,7 @@ impl Inner {
         let parsed = parse::parse(&job.sql, self.planner.limits).map_err(once)?;
         let define = definition_in(&parsed).map_err(once)?;
         let working = job.session.work().await.map_err(once)?;
+        let share = self.shares.begin(&job.id.to_string()).map_err(once)?;
         let state = job.session.state();
         let defining = Defining {
             planner: &self.planner,
@@ -164,7 +165,7 @@ impl Inner {
         let rest = defining.make(&define).await.map_err(once)?;
         let again = working.is_autocommit() && rest.is_cheap();
         let rows = rest
-            .finish(job, &state, working.transaction())
+            .finish(job, &share, &state, working.transaction())
             .await
             .map_err(once)?;
         working.finish().await.map_err(|error| (error, again))?;

@@ -225,7 +225,8 @@ impl Inner {
         self.run_effect(id, &session, ("change", &sql), work).await
     }
 
-    /// Runs work that is seen, and ended, as a query is; but what has begun to be committed is not ended by the timeout.
+    /// Runs work, once it is its turn, that is seen, and ended, as a query is; but what has begun to be committed is not
+    /// ended by the timeout.
     pub(crate) async fn run_effect(
         self: &Arc<Self>,
         id: StatementId,
@@ -234,15 +235,32 @@ impl Inner {
         work: impl Future<Output = Result<u64>> + Send + 'static,
     ) -> Result<Outcome> {
         let query_id = id.to_string();
-        let record = self
+        let mut record = self
             .running
             .begin(Facts::of(&query_id, session, kind, sql))?;
         let (key, live) = (record.key(), Arc::clone(record.live()));
         let gate = Gate::default();
-        let task = self
-            .runtime
-            .spawn(gate.clone().around(recorded(record, work)));
+        let (admitted, admission) = oneshot::channel();
+        let lane = match kind {
+            // Small, and what an administrator may need while the server is full.
+            "access" => self.admission.planning.clone(),
+            _ => self.admission.running.clone(),
+        };
+        let user = session.user().to_owned();
+        let work = async move {
+            let turn = lane.enter(&user).await;
+            let _slot = match turn {
+                Ok(slot) => slot,
+                Err(error) => return Err(record.fail(error)),
+            };
+            // Whoever waited may have gone, and then this task ends too.
+            let _ = admitted.send(());
+            recorded(record, work).await
+        };
+        let task = self.runtime.spawn(gate.clone().around(work));
         self.running.attach(key, task.abort_handle());
+        // Whatever ends the task before its turn shows below. The time that it waits is not the statement's.
+        let _ = admission.await;
         let rows = gate
             .within(session.state().timeout(), task)
             .await?
@@ -263,7 +281,7 @@ impl Inner {
         } else {
             let writer = job.session.changeable()?.write().await;
             let mut returned = begin()?;
-            let run = Run::new(self, &job, Place::Temporary(&writer));
+            let run = Run::new(self, &job, Place::Temporary(&writer))?;
             let rows = run.all(&mut returned).await?;
             gate::keep(async {
                 writer.commit();

@@ -317,6 +317,15 @@ impl Engine {
         self.inner.runtime.stop();
     }
 
+    /// Takes the limits of a new configuration that can change while the server runs: `query.max_running` and those of its
+    /// queue, `query.timeout`, `query.role_timeouts`, `query.max_result_rows`, `query.max_result_bytes` and
+    /// `memory.query_limit`. What runs keeps what it has.
+    pub fn reconfigure(&self, config: &Config) {
+        self.inner.admission.set(config);
+        self.inner.shares.set(config);
+        self.inner.caps.set(config);
+    }
+
     /// How many queries run at this moment.
     pub fn running(&self) -> usize {
         self.inner.running.len()
@@ -334,8 +343,8 @@ impl Engine {
         Ok(session.permitted(permit))
     }
 
-    /// Runs planning work on the query runtime, for no longer than a statement may take. It stays in the transaction in
-    /// which it begins. What fails here never runs, so that it is noted here.
+    /// Runs planning work once there is a place for it, for no longer than a statement may take. It stays in the
+    /// transaction in which it begins. What fails here never runs, so that it is noted here.
     pub(crate) async fn plan<T, F>(
         &self,
         session: &Arc<Session>,
@@ -346,18 +355,14 @@ impl Engine {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let Inner {
-            runtime, running, ..
-        } = self.inner.as_ref();
+        let running = &self.inner.running;
         let timeout = session.state().timeout();
         let work = Box::pin(work(Arc::clone(&self.inner), session.pinned()));
         let id = id.to_string();
         let record = running.plan(Facts::of(&id, session, "statement", sql));
-        let task = runtime.spawn(work);
-        running.attach(record.key(), task.abort_handle());
-        let planned = within(timeout, task).await;
-        let planned = planned.and_then(|done| done.map_err(|error| Error::from_join(&error, &id)));
-        record.planned(planned.flatten())
+        let place = Some(session.user());
+        let planned = self.inner.plan_noted(&record, place, timeout, work).await;
+        record.planned(planned)
     }
 }
 

@@ -1,6 +1,7 @@
 use std::error::Error as StdError;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use godwit_protocol::StatementId;
 
@@ -76,6 +77,14 @@ pub enum Error {
         /// What is used up, by what, and the configuration key that bounds it.
         message: String,
     },
+    /// There is no place for it now, and no room to wait for one.
+    #[error("{message}")]
+    Busy {
+        /// Which bound was met, its configuration key, and when to try again.
+        message: String,
+        /// When trying again is worth it.
+        retry_after: Duration,
+    },
     /// The query was cancelled before its end.
     #[error("the query was cancelled")]
     Cancelled,
@@ -85,13 +94,19 @@ pub enum Error {
         /// Who did it.
         message: String,
     },
-    /// The query ran longer than `query.timeout`, or than the session's `timeout`.
+    /// The query ran longer than `query.timeout`, `query.role_timeouts` or the session's `timeout` allow.
     #[error(
-        "the query was stopped after {seconds} s, the time it is allowed (query.timeout, or SET timeout)"
+        "the query was stopped after {seconds} s, the time it is allowed (query.timeout, query.role_timeouts, or SET timeout)"
     )]
     DeadlineExceeded {
         /// The time that was allowed, in seconds.
         seconds: f64,
+    },
+    /// The client has sent nothing more of its rows for too long.
+    #[error("{message}")]
+    Stalled {
+        /// For how long, and the configuration key that bounds it.
+        message: String,
     },
     /// A file that cannot be read.
     #[error("{}{why}", named(file.as_ref()))]

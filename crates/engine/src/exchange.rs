@@ -18,6 +18,7 @@ use futures::stream::BoxStream;
 use godwit_auth::Permit;
 use godwit_protocol::StatementId;
 
+use crate::audit::Facts;
 use crate::check::{self, Class};
 use crate::inner::Inner;
 use crate::names::INPUT;
@@ -54,10 +55,17 @@ impl Engine {
         let id = StatementId::random();
         let text: Arc<str> = sql.into();
         let sql = Arc::clone(&text);
-        self.plan(session, (id, &text), |inner, session| async move {
-            Box::pin(inner.exchange(&session, id, &sql, upload)).await
-        })
-        .await
+        let (inner, timeout) = (&self.inner, session.state().timeout());
+        let asking = session.pinned();
+        let work = {
+            let inner = Arc::clone(inner);
+            Box::pin(async move { inner.exchange(&asking, id, &sql, upload).await })
+        };
+        let id = id.to_string();
+        let facts = Facts::of(&id, session, "statement", &text);
+        let record = inner.running.plan(facts);
+        let planned = inner.plan_noted(&record, None, timeout, work).await;
+        record.planned(planned)
     }
 }
 
@@ -85,6 +93,8 @@ impl Inner {
         let names = check::mentioned(&parsed.tree, usize::MAX)?;
         let wanted = names.tables.contains(&TableReference::bare(INPUT));
         let upload = if wanted { upload.await? } else { None };
+        // Not before: a client that sends nothing would keep the place.
+        let _slot = self.admission.planning.enter(session.user()).await?;
         let missing = wanted && upload.is_none();
         let input = upload.map(|(schema, rows)| Arc::new(InputTable::new(schema, rows)) as _);
         let text = Arc::clone(&parsed.sql);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use datafusion::execution::memory_pool::MemoryLimit;
 use godwit_audit::Outcome;
 
-use crate::Engine;
 use crate::running::Times;
+use crate::{Engine, Load};
 
 mod phases;
 
@@ -23,6 +23,8 @@ pub const CLASSES: [f64; 12] = [
 /// What the engine does at a moment, and what it has done since its start. Making one is cheap and waits for nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Figures {
+    /// Who has a place, who waits for one, and who was refused.
+    pub admission: Load,
     /// Statements that wait for their turn.
     pub queued: u64,
     /// Statements that are being planned.
@@ -125,6 +127,7 @@ impl Engine {
         let (plan_hits, plan_misses) = inner.plans.lookups();
         let (text_hits, text_misses) = inner.recall.lookups();
         Figures {
+            admission: inner.admission.load(),
             queued,
             planning,
             executing,

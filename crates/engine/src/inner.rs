@@ -14,13 +14,16 @@ use godwit_config::Config;
 use godwit_lake::Lake;
 use godwit_protocol::StatementId;
 
+use crate::admission::Admission;
 use crate::audit::Watch;
 use crate::bind::Bound;
 use crate::cache::PlanCache;
+use crate::caps::Caps;
 use crate::change::{Scope, read_only};
 use crate::check::{self, Class, Names, Write};
 use crate::effect::{Effect, change_in, check_bound};
 use crate::granting::UserRules;
+use crate::memory::Shares;
 use crate::parse::{self, Parsed, Spoken};
 use crate::plan::Planner;
 use crate::recall::Recall;
@@ -35,13 +38,18 @@ use crate::{Error, Prepared, Result, Statement, granting, memory, redacted, syst
 
 mod again;
 mod base;
-mod query;
+mod begin;
 
 use base::base_state;
 
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) runtime: QueryRuntime,
+    /// Of what plans and lists, so that the system gives it time while queries take all they can.
+    planning: QueryRuntime,
+    pub(crate) admission: Admission,
+    pub(crate) shares: Shares,
+    pub(crate) caps: Arc<Caps>,
     pub(crate) planner: Planner,
     pub(crate) lake: Lake,
     pub(crate) sessions: Arc<Sessions>,
@@ -66,9 +74,12 @@ impl Inner {
         auditor: Auditor,
         directory: Arc<Directory>,
     ) -> Result<Arc<Self>> {
-        let bounds = Bounds::new(config);
+        let caps = Arc::new(Caps::new(config));
+        let bounds = Bounds::new(config, Arc::clone(&caps));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let runtime = QueryRuntime::start(config.query.worker_threads.unwrap_or(cores))?;
+        let threads = config.query.worker_threads.unwrap_or(cores);
+        let runtime = QueryRuntime::start("godwit-query", threads)?;
+        let planning = QueryRuntime::start("godwit-plan", threads)?;
         let env = memory::runtime_env(config)?;
         let catalog = {
             let (config, env) = (config.clone(), Arc::clone(&env));
@@ -91,6 +102,7 @@ impl Inner {
         granting::attach(&runtime, &directory, &lake).await?;
         let results = Arc::new(Results::new(config, Arc::clone(&env.disk_manager)));
         let runtime_env = Arc::clone(&env);
+        let shares = Shares::new(config, Arc::clone(&env));
         let base = base_state(&catalog, &bounds, env);
         let sessions = Arc::new(Sessions::new(
             config,
@@ -104,6 +116,10 @@ impl Inner {
         system::register(config, &catalog, &lake, &sessions, &running, &directory);
         let inner = Arc::new(Self {
             runtime,
+            planning,
+            admission: Admission::new(config),
+            shares,
+            caps,
             planner: Planner::new(config, catalog, lake.clone(), runtime_env),
             lake,
             sessions,

@@ -7,15 +7,17 @@
 //! In reading order: [`Engine`] and `inner`, the way of a statement; `session`, `settings` and `prepared`, what is kept
 //! between two calls; `parse`, `depth` and `placeholders`, text to a tree; `check`, what is refused; `names` and
 //! `provider`, what names stand for; `access`, what of that exists for the caller; `change`, `effect` and `ingest`, what writes; `kill`, what ends others; `define` and `constants`, what says what there is; `granting` and `redact`, what say
-//! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `conform`, `fill`
+//! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `sparing`, `conform`, `fill`
 //! and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
-//! kept and queries that nobody waits for; `runtime`, `running`, `history`, `figures`, `memory`, `deep`, `cache` and `recall`,
+//! kept and queries that nobody waits for; `admission`, who may begin; `caps`, what a statement may take; `runtime`, `running`, `history`, `figures`, `memory`, `deep`, `cache` and `recall`,
 //! what it all runs on; `upkeep`, what is done unasked; `readiness`, whether all of it works; `audit` and `shown`, what is noted of it all; `metadata` and `system`, what is told about it; [`Error`].
 
 mod access;
+mod admission;
 mod audit;
 mod bind;
 mod cache;
+mod caps;
 mod change;
 mod check;
 mod conform;
@@ -60,6 +62,7 @@ mod settings;
 mod show;
 mod shown;
 mod size;
+mod sparing;
 mod statement;
 mod system;
 mod total;
@@ -67,6 +70,7 @@ mod transactions;
 mod upkeep;
 mod yielding;
 
+pub use admission::{LaneLoad, Load};
 pub use check::Kill;
 pub use deep::STACK as DEEP_STACK;
 pub use engine::Engine;

@@ -13,6 +13,10 @@ use godwit_config::Config;
 
 use crate::{Error, Result};
 
+mod share;
+
+pub(crate) use share::{Share, Shares};
+
 /// How many of the greediest operators an error about exhausted memory names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
 
@@ -21,7 +25,8 @@ const SPILL_PREFIX: &str = "datafusion-";
 
 /// The runtime environment of a server.
 ///
-/// The pool is greedy: a fair one divides by the number of consumers, so that many small queries starve each other.
+/// The pool is greedy: a fair one divides by the number of consumers, so that many small queries starve each other. What is
+/// fair between queries, and within one, is decided by [`Shares`].
 /// The cache of file listings is off, because the catalog lists anew for every statement.
 pub(crate) fn runtime_env(config: &Config) -> Result<Arc<RuntimeEnv>> {
     let limit = usize::try_from(config.memory.limit).unwrap_or(usize::MAX);

@@ -285,6 +285,16 @@ impl Planned {
         }
     }
 
+    /// Whether it reads nothing but what there is to be told about the server.
+    pub(crate) fn is_about_server(&self) -> bool {
+        with_deep_stack(|| self.resolved.is_about_server(&self.logical))
+    }
+
+    /// Whether it is over rows that its client uploads.
+    pub(crate) fn reads_input(&self) -> bool {
+        self.reads_input
+    }
+
     /// Whether the order of the rows is part of the result.
     pub(crate) fn is_ordered(&self) -> bool {
         let mut node: &LogicalPlan = &self.logical;

@@ -20,6 +20,8 @@ const FRESH: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(5);
 /// How long somebody waits for a new answer while an earlier one still stands: all cores may be busy with queries.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// What the query is called where queries have ids.
+const PROBE: &str = "readiness";
 /// What is run. It takes the whole way of a query, and no table.
 const QUERY: &str = "SELECT 1";
 
@@ -197,8 +199,9 @@ impl Inner {
         let parsed = parse::parse(QUERY, self.planner.limits)?;
         let (state, caller) = (session.state(), session.caller());
         let plan = self.planner.plan(&state, &seen, parsed, None).await?;
-        let translate = |error: DataFusionError| Error::from_datafusion(&error, "readiness");
-        let rows = start(&plan, &caller, None, |_| None).await;
+        let translate = |error: DataFusionError| Error::from_datafusion(&error, PROBE);
+        let share = self.shares.begin(PROBE)?;
+        let rows = start(&plan, &caller, (&share, PROBE), None, |_| None).await;
         let mut rows = rows.map_err(translate)?;
         while let Some(batch) = rows.next().await {
             batch.map_err(translate)?;

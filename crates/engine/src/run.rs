@@ -1,30 +1,37 @@
 //! A statement to its rows: values for parameters, optimization, the physical plan, the stream of batches.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::{DataFusionError, Result as EngineResult};
-use datafusion::execution::{SessionState, TaskContext};
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
 use futures::StreamExt;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::admission::Lane;
 use crate::bind::Bound;
+use crate::caps::Cap;
 use crate::conform::conform;
 use crate::deep::{Deep, DeepFuture, with_deep_stack};
 use crate::exchange::prompt;
 use crate::fill::Filling;
+use crate::memory::Share;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::query::Message;
-use crate::running::{Gauge, Phase, Record};
+use crate::running::{Gauge, Phase, Record, counted};
 use crate::session::Caller;
+use crate::sparing::{Again, may_not_fit, sparing};
 use crate::transactions::Using;
 use crate::yielding::yielding;
 use crate::{Error, Result};
@@ -38,7 +45,10 @@ const SOON: Duration = Duration::from_millis(5);
 
 /// One run of a query, to be driven on the query runtime.
 pub(crate) struct Run {
+    pub(crate) lane: Lane,
     pub(crate) query_id: String,
+    pub(crate) share: Share,
+    pub(crate) cap: Arc<Cap>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) bound: Option<Arc<Bound>>,
     pub(crate) caller: Arc<Caller>,
@@ -55,8 +65,20 @@ pub(crate) struct Run {
 pub(crate) struct Gone;
 
 impl Run {
-    /// Plans, tells through the outlet that it is planned or why it cannot be, and sends the rows.
-    pub(crate) async fn drive(mut self, timeout: Option<Duration>) {
+    /// Waits for its turn and tells it through `admitted`, plans, tells through the outlet that it is planned or why it
+    /// cannot be, and sends the rows. It keeps its place until the last of them was taken.
+    pub(crate) async fn drive(mut self, timeout: Option<Duration>, admitted: oneshot::Sender<()>) {
+        let turn = self.lane.enter(&self.caller.user).await;
+        let _slot = match turn {
+            Ok(slot) => slot,
+            Err(error) => {
+                let error = self.record.fail(error);
+                self.outlet.refuse(error);
+                return;
+            }
+        };
+        // Whoever waited may have gone, which the channel of rows shows soon enough.
+        let _ = admitted.send(());
         self.record.live().enter(Phase::Planning);
         let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
         let mut is_planned = false;
@@ -122,7 +144,8 @@ impl Run {
             }
             Some(Arc::clone(live.gauge()))
         };
-        start(&self.plan, &self.caller, values, started).await
+        let (plan, memory) = (&self.plan, (&self.share, self.query_id.as_str()));
+        start(plan, &self.caller, memory, values, started).await
     }
 
     async fn send(
@@ -139,6 +162,8 @@ impl Run {
             let batch = conform(&batch, &self.schema).map_err(|error| self.broken(error))?;
             self.record
                 .count(batch.num_rows(), batch.get_array_memory_size());
+            let live = self.record.live();
+            self.cap.check_result(live.rows(), live.bytes())?;
             filling.push(batch).map_err(|error| self.broken(error))?;
             if self.pass(filling).await?.is_some() {
                 return Ok(Some(Gone));
@@ -183,23 +208,23 @@ impl Run {
     }
 }
 
-/// Starts a planned query with these values for its parameters; `planned` sees how it will run, and says where its memory
-/// is to be counted.
+/// Starts a planned query with these values for its parameters, in this memory; `planned` sees how it will run, and says
+/// where that memory is to be counted.
 pub(crate) async fn start(
     plan: &Plan,
     caller: &Arc<Caller>,
+    memory: (&Share, &str),
     values: Option<Vec<ScalarValue>>,
     planned: impl FnOnce(&Arc<dyn ExecutionPlan>) -> Option<Arc<Gauge>>,
 ) -> EngineResult<SendableRecordBatchStream> {
     if let Some(physical) = plan.tiny()? {
-        return execute(&plan.session_for(caller), physical, planned);
+        let gauge = planned(&physical);
+        let context = memory.0.bare_context(plan.state.session(), false);
+        return execute_stream(physical, counted(context, gauge.as_ref())?);
     }
     if let Some(logical) = with_deep_stack(|| plan.optimized(values.as_deref()))? {
-        let logical = Deep::new(logical);
-        let session = plan.session_for(caller);
-        let physical = physical_plan(&session, &logical).await?;
-        plan.keep_if_tiny(&logical, &physical);
-        return execute(&session, physical, planned);
+        let session = plan.session_for(caller, memory.0);
+        return start_optimized(plan, (session, Deep::new(logical)), memory, planned).await;
     }
     let logical = || {
         let logical = LogicalPlan::clone(&plan.logical);
@@ -208,52 +233,55 @@ pub(crate) async fn start(
             None => Ok(logical),
         }
     };
-    start_as(plan, caller, logical, planned).await
+    start_as(plan, caller, memory, logical, planned).await
 }
 
 /// Starts what was made of a planned query.
 pub(crate) async fn start_as(
     plan: &Plan,
     caller: &Arc<Caller>,
+    (share, query_id): (&Share, &str),
     logical: impl FnOnce() -> EngineResult<LogicalPlan>,
     planned: impl FnOnce(&Arc<dyn ExecutionPlan>) -> Option<Arc<Gauge>>,
 ) -> EngineResult<SendableRecordBatchStream> {
-    let session = plan.session_for(caller);
+    let session = plan.session_for(caller, share);
     let logical = Deep::new(with_deep_stack(|| optimize(&session, logical()?))?);
-    let physical = physical_plan(&session, &logical).await?;
-    execute(&session, physical, planned)
+    start_optimized(plan, (session, logical), (share, query_id), planned).await
 }
 
-fn execute(
-    session: &Cow<'_, SessionState>,
-    physical: Arc<dyn ExecutionPlan>,
+async fn start_optimized(
+    plan: &Plan,
+    (session, logical): (Cow<'_, SessionState>, Deep<LogicalPlan>),
+    (share, query_id): (&Share, &str),
     planned: impl FnOnce(&Arc<dyn ExecutionPlan>) -> Option<Arc<Gauge>>,
 ) -> EngineResult<SendableRecordBatchStream> {
-    let context = context_of(session);
-    let context = match planned(&physical) {
-        Some(gauge) => gauge.count(context)?,
-        None => Arc::new(context),
+    let physical = physical_plan(&session, &logical).await?;
+    let physical = yielding(prompt(physical)?)?;
+    plan.keep_if_tiny(&logical, &physical);
+    // What a client uploads can be read only once.
+    let has_second_chance = !plan.reads_input() && may_not_fit(&physical)?;
+    let gauge = planned(&physical);
+    let context = match &session {
+        Cow::Owned(session) => share.context(session),
+        Cow::Borrowed(session) => share.bare_context(session, reserves(&physical)?),
     };
-    execute_stream(physical, context)
+    let rows = execute_stream(physical, counted(context, gauge.as_ref())?)?;
+    if !has_second_chance {
+        return Ok(rows);
+    }
+    let again = Again {
+        session: session.into_owned(),
+        logical,
+        share: share.clone(),
+        gauge,
+        query_id: query_id.to_owned(),
+    };
+    Ok(sparing(rows, again))
 }
 
-/// What operators are run in. The functions of a physical plan are in it: only tables of the server that list them ask for
-/// them, whose plans have a session of their own.
-fn context_of(session: &Cow<'_, SessionState>) -> TaskContext {
-    let session = match session {
-        Cow::Owned(session) => return TaskContext::from(session),
-        Cow::Borrowed(session) => *session,
-    };
-    TaskContext::new(
-        None,
-        session.session_id().to_owned(),
-        session.config().clone(),
-        HashMap::new(),
-        HashMap::new(),
-        HashMap::new(),
-        HashMap::new(),
-        Arc::clone(session.runtime_env()),
-    )
+/// Whether an operator keeps memory back for merging what it spills.
+fn reserves(plan: &Arc<dyn ExecutionPlan>) -> EngineResult<bool> {
+    plan.exists(|node| Ok(node.is::<SortExec>() || node.is::<AggregateExec>()))
 }
 
 fn optimize(session: &SessionState, plan: LogicalPlan) -> EngineResult<LogicalPlan> {
@@ -264,11 +292,10 @@ fn optimize(session: &SessionState, plan: LogicalPlan) -> EngineResult<LogicalPl
     }
 }
 
-async fn physical_plan(
+/// How an optimized plan is to be run.
+pub(crate) async fn physical_plan(
     session: &SessionState,
     plan: &LogicalPlan,
 ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-    let planner = session.query_planner();
-    let physical = DeepFuture::new(planner.create_physical_plan(plan, session)).await?;
-    yielding(prompt(physical)?)
+    DeepFuture::new(session.query_planner().create_physical_plan(plan, session)).await
 }

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 mod gauge;
 mod live;
 
-pub(crate) use gauge::Gauge;
+pub(crate) use gauge::{Gauge, counted};
 pub(crate) use live::{Killer, Live, Phase, Times};
 
 /// How much of a statement's text a log line shows.
@@ -220,6 +220,10 @@ impl Running {
 impl Record {
     pub(crate) fn key(&self) -> u64 {
         self.key
+    }
+
+    pub(crate) fn query_id(&self) -> &str {
+        &self.watched.statement.query_id
     }
 
     pub(crate) fn live(&self) -> &Arc<Live> {

@@ -24,14 +24,14 @@ pub(crate) struct QueryRuntime {
 pub(crate) struct Task<T>(JoinHandle<T>);
 
 impl QueryRuntime {
-    /// Starts the threads.
+    /// Starts the threads, of that name.
     ///
     /// # Errors
     /// When the system gives no threads.
-    pub(crate) fn start(threads: usize) -> Result<Self> {
+    pub(crate) fn start(name: &'static str, threads: usize) -> Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads.max(1))
-            .thread_name("godwit-query")
+            .thread_name(name)
             .thread_stack_size(STACK)
             .enable_all()
             .build()

@@ -4,6 +4,7 @@
 //! (`datafusion.runtime.*`) or its catalog.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::execution::SessionState;
@@ -12,6 +13,7 @@ use godwit_catalog::{CATALOG, DEFAULT_SCHEMA};
 use godwit_config::{Config, WireCompression, WireProfile};
 use godwit_protocol::session::OptionValue;
 
+use crate::caps::Caps;
 use crate::names::INFORMATION_SCHEMA;
 use crate::{Error, Result};
 
@@ -23,7 +25,7 @@ pub(crate) use list::{SETTINGS, Setting};
 /// The bounds and defaults that the configuration gives to settings.
 #[derive(Debug, Clone)]
 pub(crate) struct Bounds {
-    timeout: Option<Duration>,
+    caps: Arc<Caps>,
     batch_rows: usize,
     target_partitions: usize,
     wire_profile: WireProfile,
@@ -38,15 +40,25 @@ pub(crate) struct Settings {
 }
 
 impl Bounds {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, caps: Arc<Caps>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            timeout: config.query.timeout,
+            caps,
             batch_rows: config.query.batch_rows,
             target_partitions: config.query.target_partitions.unwrap_or(cores),
             wire_profile: config.wire.profile,
             compression: config.wire.compression,
         }
+    }
+
+    /// Limits that can change while the server runs.
+    pub(crate) fn caps(&self) -> &Arc<Caps> {
+        &self.caps
+    }
+
+    /// `query.timeout`
+    fn timeout(&self) -> Option<Duration> {
+        self.caps.now().timeout
     }
 
     pub(crate) fn batch_rows(&self) -> usize {
@@ -80,7 +92,7 @@ impl Settings {
         match setting.name() {
             "catalog" => CATALOG.to_owned(),
             "schema" => DEFAULT_SCHEMA.to_owned(),
-            "timeout" => value::duration_text(self.bounds.timeout.unwrap_or_default()),
+            "timeout" => value::duration_text(self.bounds.timeout().unwrap_or_default()),
             "batch_rows" => self.bounds.batch_rows.to_string(),
             "target_partitions" => self.bounds.target_partitions.to_string(),
             "wire_profile" => self.bounds.wire_profile.name().to_owned(),
@@ -156,14 +168,16 @@ impl Settings {
             .map_or(DEFAULT_SCHEMA, String::as_str)
     }
 
-    /// How long a statement may take.
-    pub(crate) fn timeout(&self) -> Option<Duration> {
-        match self.changed.get("timeout") {
-            Some(text) => humantime::parse_duration(text)
-                .ok()
-                .filter(|timeout| !timeout.is_zero()),
-            None => self.bounds.timeout,
-        }
+    /// How long a statement may take, as far as the session says.
+    pub(crate) fn own_timeout(&self) -> Option<Duration> {
+        let text = self.changed.get("timeout")?;
+        let timeout = humantime::parse_duration(text).ok()?;
+        (!timeout.is_zero()).then_some(timeout)
+    }
+
+    /// Limits that can change while the server runs.
+    pub(crate) fn caps(&self) -> &Arc<Caps> {
+        self.bounds.caps()
     }
 
     /// The most rows that the session wants in a batch, where it said so.

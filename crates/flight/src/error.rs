@@ -49,6 +49,16 @@ pub enum Error {
         /// The configuration key of the limit in parentheses after a blank, or nothing.
         key: &'static str,
     },
+    /// A stream that its client has left alone.
+    #[error(
+        "the client has {what} nothing for {seconds} s; the call was ended (wire.idle_stream_timeout)"
+    )]
+    Idle {
+        /// What it has not done: read, or sent.
+        what: &'static str,
+        /// For how long, in seconds.
+        seconds: f64,
+    },
     /// A batch that has no wire form. The fault is the server's.
     #[error("encoding failed: {0}")]
     Encode(#[from] ArrowError),

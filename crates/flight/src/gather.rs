@@ -3,6 +3,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
 use tonic::transport::server::Connected;
 
 /// How much is gathered for one system call.
@@ -23,6 +24,8 @@ pub(crate) struct Gathered<S> {
     sent: usize,
     /// Whether something was written since the last flush.
     written: bool,
+    /// Given back when the connection is closed.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl<S> Gathered<S> {
@@ -32,6 +35,15 @@ impl<S> Gathered<S> {
             held: Vec::new(),
             sent: 0,
             written: false,
+            _place: None,
+        }
+    }
+
+    /// The same with a place among the connections that may be open.
+    pub(crate) fn holding(self, place: OwnedSemaphorePermit) -> Self {
+        Self {
+            _place: Some(place),
+            ..self
         }
     }
 

@@ -2,11 +2,14 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use arrow_flight::FlightData;
 use futures::{Stream, StreamExt, TryStreamExt};
+use tokio::time::{Sleep, sleep};
 use tonic::{Request, Status, Streaming};
 
+use crate::Error;
 use crate::layers::BrokenOff;
 
 /// The messages of an upload. It ends when the client has ended it; one that broke off ends with CANCELLED.
@@ -15,13 +18,19 @@ pub(crate) struct Incoming {
     messages: Streaming<FlightData>,
     /// Until the end has been told.
     broken_off: Option<BrokenOff>,
+    idle: Option<Duration>,
+    /// When the client has taken too long with its next message.
+    end: Option<Pin<Box<Sleep>>>,
 }
 
 impl Incoming {
-    pub(crate) fn of(request: Request<Streaming<FlightData>>) -> Self {
+    /// What a client streams, with at most so long between two messages.
+    pub(crate) fn of(request: Request<Streaming<FlightData>>, idle: Option<Duration>) -> Self {
         Self {
             broken_off: request.extensions().get::<BrokenOff>().cloned(),
             messages: request.into_inner(),
+            idle,
+            end: None,
         }
     }
 
@@ -48,6 +57,32 @@ impl Stream for Incoming {
             let text = "the client's stream broke off before its end";
             return Poll::Ready(Some(Err(Status::cancelled(text))));
         }
-        polled
+        match (polled, self.idle) {
+            (Poll::Pending, Some(idle)) => self.wait(idle, cx),
+            (polled, _) => {
+                self.end = None;
+                polled
+            }
+        }
+    }
+}
+
+impl Incoming {
+    /// There is no message: ready with an error when there should have been one.
+    fn wait(
+        &mut self,
+        idle: Duration,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<FlightData, Status>>> {
+        let end = self.end.get_or_insert_with(|| Box::pin(sleep(idle)));
+        if end.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let why = Error::Idle {
+            what: "sent",
+            seconds: idle.as_secs_f64(),
+        };
+        let status = Status::deadline_exceeded(why.to_string());
+        Poll::Ready(Some(Err(status)))
     }
 }

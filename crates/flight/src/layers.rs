@@ -1,10 +1,11 @@
-//! What happens around every RPC, from the outside in: `trace` names and times the call, `framing` puts a useful code on
+//! What happens around every RPC, from the outside in: `trace` names and times the call, `deadline` ends it when its client's time is up, `framing` puts a useful code on
 //! messages that gRPC itself refuses, and `broken_off` a mark on uploads that did not end, `authenticate` finds out who calls, `session` in which session. Around all of them
 //! `cors` and gRPC-web turn the calls of browsers into calls like all others, once `origins` lets their pages in.
 
 mod authenticate;
 mod broken_off;
 mod cors;
+mod deadline;
 mod framing;
 mod origins;
 mod session;
@@ -38,14 +39,17 @@ impl Layers {
 }
 
 impl<S: Inner> Layer<S> for Layers {
-    type Service = trace::Trace<framing::Framing<authenticate::Authenticate<session::Sessions<S>>>>;
+    type Service = trace::Trace<
+        deadline::Deadline<framing::Framing<authenticate::Authenticate<session::Sessions<S>>>>,
+    >;
 
     fn layer(&self, inner: S) -> Self::Service {
         let session = session::Sessions::new(inner, self.flight.clone());
         let authenticate = authenticate::Authenticate::new(session, self.flight.clone());
         let shows_messages = !self.flight.options.redact_literals;
         let meter = self.flight.meter.clone();
-        trace::Trace::new(framing::Framing::new(authenticate), meter, shows_messages)
+        let inner = deadline::Deadline::new(framing::Framing::new(authenticate));
+        trace::Trace::new(inner, meter, shows_messages)
     }
 }
 

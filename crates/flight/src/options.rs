@@ -12,6 +12,14 @@ pub struct FlightOptions {
     pub max_request_bytes: usize,
     /// Size that the messages of a result aim at, in bytes: `wire.message_bytes`.
     pub message_bytes: usize,
+    /// How long a client may leave a stream alone: `wire.idle_stream_timeout`.
+    pub idle_stream_timeout: Option<Duration>,
+    /// Connections at the same time: `wire.max_connections`.
+    pub max_connections: usize,
+    /// How often the other end of a connection is asked whether it is there: `wire.keepalive_interval`.
+    pub keepalive_interval: Duration,
+    /// How long it may take to answer: `wire.keepalive_timeout`.
+    pub keepalive_timeout: Duration,
     /// Longest SQL text, in bytes, as clients are told: `query.max_sql_bytes`.
     pub max_sql_bytes: u64,
     /// Prepared statements in a session, as clients are told: `statements.max_per_session`.
@@ -39,6 +47,10 @@ impl From<&Config> for FlightOptions {
             ticket_ttl: config.tickets.ttl,
             max_request_bytes: bytes(config.wire.max_request_bytes),
             message_bytes: bytes(config.wire.message_bytes),
+            idle_stream_timeout: config.wire.idle_stream_timeout,
+            max_connections: config.wire.max_connections,
+            keepalive_interval: config.wire.keepalive_interval,
+            keepalive_timeout: config.wire.keepalive_timeout,
             max_sql_bytes: config.query.max_sql_bytes,
             max_statements: config.statements.max_per_session,
             statement_idle_timeout: config.statements.idle_timeout,

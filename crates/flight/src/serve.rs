@@ -1,10 +1,13 @@
+use std::convert::Infallible;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use godwit_config::Reflection;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::service::RoutesBuilder;
 use tonic::transport::Server;
@@ -18,6 +21,7 @@ use crate::framed::Framed;
 use crate::gather::Gathered;
 use crate::health::HealthService;
 use crate::layers::{Layers, Origins, cors};
+use crate::running::Running;
 use crate::tls::handshakes;
 use crate::{Error, Flight, Result, Tls, reflection};
 
@@ -32,9 +36,6 @@ const LARGEST_HEADERS: u32 = 32 << 10;
 const STREAMS_PER_CONNECTION: u32 = 1024;
 /// Calls of one connection that are between their request and the first byte of their answer.
 const CALLS_PER_CONNECTION: usize = 256;
-/// A connection that does not answer a ping is given up, so that its queries end.
-const PING_EVERY: Duration = Duration::from_secs(30);
-const PING_WAIT: Duration = Duration::from_secs(20);
 /// After a failed accept, for want of file descriptors for example, the next is not tried at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -57,10 +58,12 @@ pub async fn serve(
         .http2_max_header_list_size(LARGEST_HEADERS)
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
-        .http2_keepalive_interval(Some(PING_EVERY))
-        .http2_keepalive_timeout(Some(PING_WAIT));
+        .http2_keepalive_interval(Some(flight.options.keepalive_interval))
+        .http2_keepalive_timeout(Some(flight.options.keepalive_timeout));
     let (web, allowed_origins) = (flight.options.web, flight.options.allowed_origins.clone());
     let layers = Layers::new(flight.clone());
+    let given_up = give_up_idle(flight.running.clone(), flight.options.idle_stream_timeout);
+    let most = flight.options.max_connections;
     let meter = flight.meter.clone();
     let stopping = CancellationToken::new();
     let mut routes = RoutesBuilder::default();
@@ -79,7 +82,7 @@ pub async fn serve(
         }
         accepted
     });
-    let incoming = connections(tls, meter, incoming);
+    let incoming = admitted(most, connections(tls, meter, incoming));
     let signal = {
         let stopping = stopping.clone();
         async move {
@@ -110,6 +113,7 @@ pub async fn serve(
     };
     tokio::select! {
         ended = running => ended.map_err(failed),
+        never = given_up => match never {},
         () = out_of_time => {
             tracing::warn!(grace_s = grace.as_secs_f64(), "connections are left open after the grace period");
             Ok(())
@@ -132,6 +136,43 @@ fn connections(
         Some(tls) => handshakes(tls, incoming)
             .map_ok(move |stream| Gathered::new(Connection::encrypted(stream, meter.opened())))
             .boxed(),
+    }
+}
+
+/// The same connections, as many as may be open; others are closed.
+fn admitted(
+    most: usize,
+    incoming: impl Stream<Item = io::Result<Gathered<Connection>>> + Send + 'static,
+) -> BoxStream<'static, io::Result<Gathered<Connection>>> {
+    let places = Arc::new(Semaphore::new(most));
+    let mut is_full = false;
+    let admitted = incoming.filter_map(move |connection| {
+        let place = Arc::clone(&places).try_acquire_owned();
+        let was_full = std::mem::replace(&mut is_full, place.is_err());
+        let admitted = match (connection, place) {
+            (Ok(connection), Ok(place)) => Some(Ok(connection.holding(place))),
+            (Ok(_), Err(_)) => {
+                if !was_full {
+                    tracing::warn!(most, "connections are refused (wire.max_connections)");
+                }
+                None
+            }
+            (Err(why), _) => Some(Err(why)),
+        };
+        std::future::ready(admitted)
+    });
+    admitted.boxed()
+}
+
+/// Looks for streams that their clients have left alone, for ever.
+async fn give_up_idle(running: Running, longest: Option<Duration>) -> Infallible {
+    let Some(longest) = longest else {
+        return std::future::pending().await;
+    };
+    let pause = (longest / 4).clamp(Duration::from_millis(50), Duration::from_secs(30));
+    loop {
+        tokio::time::sleep(pause).await;
+        running.give_up_idle(longest);
     }
 }
 

@@ -85,6 +85,10 @@ impl Flight {
 }
 
 impl Flight {
+    fn incoming(&self, request: Request<Streaming<FlightData>>) -> Incoming {
+        Incoming::of(request, self.options.idle_stream_timeout)
+    }
+
     /// DoGet, its messages not yet framed.
     pub(crate) async fn rows(&self, request: Request<Ticket>) -> Result<Answers<Message>, Status> {
         let call = Call::of(&request)?;
@@ -198,7 +202,7 @@ impl FlightService for Flight {
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoPutStream>, Status> {
         let call = Call::of(&request)?;
-        let run = Box::pin(rpc::do_put::run(self, &call, Incoming::of(request)));
+        let run = Box::pin(rpc::do_put::run(self, &call, self.incoming(request)));
         self.answer(&call, run).await.map(Response::new)
     }
 
@@ -224,7 +228,7 @@ impl FlightService for Flight {
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoExchangeStream>, Status> {
         let call = Call::of(&request)?;
-        let run = rpc::do_exchange::run(self, &call, Incoming::of(request));
+        let run = rpc::do_exchange::run(self, &call, self.incoming(request));
         Box::pin(self.answer(&call, run)).await.map(Response::new)
     }
 }

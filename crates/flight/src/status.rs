@@ -13,6 +13,7 @@ use tonic::{Code, Status};
 
 use crate::Error;
 
+mod retry;
 #[cfg(test)]
 mod tests;
 
@@ -42,7 +43,11 @@ impl fmt::Display for QueryId {
 pub(crate) fn status(error: &Error, id: QueryId) -> Status {
     let code = code(error);
     if code != Code::Internal {
-        return Status::new(code, message(&error.to_string(), id));
+        let text = message(&error.to_string(), id);
+        return match retry_after(error) {
+            Some(delay) => retry::status(code, text, delay),
+            None => Status::new(code, text),
+        };
     }
     if let Error::Engine(Engine::Internal { query_id, .. }) = error {
         // The engine has logged the cause under an id of its own, which its message names.
@@ -104,7 +109,17 @@ pub(crate) fn code(error: &Error) -> Code {
         Error::NotServed(_) => Code::Unimplemented,
         Error::OtherUser { .. } => Code::PermissionDenied,
         Error::TooLarge { .. } => Code::ResourceExhausted,
+        Error::Idle { .. } => Code::DeadlineExceeded,
         Error::Encode(_) | Error::Panic(_) | Error::Serve(_) => Code::Internal,
+    }
+}
+
+/// When trying the same again is worth it, where that is known.
+fn retry_after(error: &Error) -> Option<std::time::Duration> {
+    match error {
+        Error::Engine(Engine::Busy { retry_after, .. })
+        | Error::Auth(Auth::Throttled { retry_after }) => Some(*retry_after),
+        _ => None,
     }
 }
 
@@ -149,9 +164,9 @@ fn engine(error: &Engine) -> Code {
         Engine::AlreadyExists { .. } => Code::AlreadyExists,
         Engine::Unsupported { .. } => Code::Unimplemented,
         Engine::Denied { .. } => Code::PermissionDenied,
-        Engine::ResourcesExhausted { .. } => Code::ResourceExhausted,
+        Engine::ResourcesExhausted { .. } | Engine::Busy { .. } => Code::ResourceExhausted,
         Engine::Cancelled | Engine::Killed { .. } => Code::Cancelled,
-        Engine::DeadlineExceeded { .. } => Code::DeadlineExceeded,
+        Engine::DeadlineExceeded { .. } | Engine::Stalled { .. } => Code::DeadlineExceeded,
         Engine::BrokenData { .. } => Code::DataLoss,
         Engine::Aborted { .. } => Code::Aborted,
         Engine::ShuttingDown | Engine::Unavailable { .. } => Code::Unavailable,

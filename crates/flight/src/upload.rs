@@ -11,7 +11,7 @@ use godwit_engine::{Error as EngineError, Upload};
 use tonic::{Code, Status};
 
 use crate::Error;
-use crate::status::framing;
+use crate::status::{code, framing};
 
 mod decode;
 mod measure;
@@ -145,17 +145,14 @@ impl From<Fault> for Error {
 /// The same under the code that the client would get without the engine between.
 impl From<Fault> for EngineError {
     fn from(fault: Fault) -> Self {
-        let refused = match &fault {
-            Fault::Request(status) => framing(status),
-            Fault::Malformed(_) => Some(Code::InvalidArgument),
-            Fault::TooLarge { .. } => Some(Code::ResourceExhausted),
-        };
-        let message = Error::from(fault).to_string();
-        match refused {
-            Some(Code::ResourceExhausted) => Self::ResourcesExhausted { message },
-            Some(_) => Self::InvalidInput { message },
+        let error = Error::from(fault);
+        let message = error.to_string();
+        match code(&error) {
+            Code::ResourceExhausted => Self::ResourcesExhausted { message },
+            Code::InvalidArgument => Self::InvalidInput { message },
+            Code::DeadlineExceeded => Self::Stalled { message },
             // The client's stream broke off.
-            None => Self::Cancelled,
+            _ => Self::Cancelled,
         }
     }
 }

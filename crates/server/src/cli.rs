@@ -131,7 +131,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
     match command {
         // What others than operators call has exit codes of its own.
         Command::Sql(flags) => return Ok(sql_command::run(*flags)),
-        Command::Serve { flags } => serve::run(flags.load()?),
+        Command::Serve { flags } => serve::run(flags.sources()),
         Command::Demo { flags, scale } => demo::run(flags.load()?, &scale),
         Command::Config { command } => match command {
             ConfigCommand::Check(flags) => config_command::check(&flags.load()?),

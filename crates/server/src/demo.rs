@@ -48,7 +48,7 @@ pub(crate) fn run(mut config: Config, scale: &str) -> Result<()> {
     mount.kind = MountKind::Schema;
     config.mounts.insert(SCHEMA.to_owned(), mount);
     let credentials = credentials(&mut config, &data_dir)?;
-    serve::serve(&config, &data_dir, |address, encryption| {
+    serve::serve(&config, &data_dir, None, |address, encryption| {
         note(welcome(address, encryption, &credentials));
     })
 }

@@ -4,7 +4,7 @@
 //! lock, certificate, runtime, listener) and the order in which a server stops. Refuses to know: what a query is.
 //!
 //! Reading order: `cli` (subcommands and flags), `error` (exit codes), `serve` (the way from a configuration to a running
-//! server), the parts that it uses (`data_dir`, `tls`, `signals`, `systemd`, `address`, `telemetry`, `http`, `metrics`), `demo`, the other subcommands.
+//! server), the parts that it uses (`data_dir`, `tls`, `signals`, `systemd`, `address`, `telemetry`, `reload`, `http`, `metrics`), `demo`, the other subcommands.
 
 mod address;
 mod cli;
@@ -16,6 +16,7 @@ mod error;
 mod hash_password;
 mod http;
 mod metrics;
+mod reload;
 mod serve;
 mod signals;
 mod sql_command;

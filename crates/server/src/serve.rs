@@ -4,35 +4,41 @@ mod drain;
 mod start;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use godwit_audit::Auditor;
-use godwit_config::Config;
+use godwit_config::{Config, Sources, load_checked};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::data_dir::DataDir;
 use crate::error::{Error, Result};
 use crate::http::Http;
+use crate::reload::Reload;
+use crate::telemetry::{FILTER_CHECK, Refilter};
 use crate::terminal::{note, say};
 use crate::tls::Encryption;
-use crate::{address, systemd, telemetry, tls};
+use crate::{address, signals, systemd, telemetry, tls};
 use drain::Ended;
 
 /// How long tasks of connections may take to notice that the server has ended.
 const LEFTOVERS: Duration = Duration::from_secs(1);
 
 /// Serves until a signal comes.
-pub(crate) fn run(config: Config) -> Result<()> {
-    telemetry::start(&config.log, config.audit.redact_literals);
+pub(crate) fn run(sources: Sources) -> Result<()> {
+    let config = load_checked(&sources, &[FILTER_CHECK])?;
+    let refilter = telemetry::start(&config.log, config.audit.redact_literals);
     let data_dir = DataDir::open(&config.data_dir)?;
-    serve(&config, &data_dir, |_, _| {})
+    serve(&config, &data_dir, Some((sources, refilter)), |_, _| {})
 }
 
-/// Serves from a data directory that the caller holds. `ready` is called once the server accepts calls, with its address
-/// and, if it is encrypted, how.
+/// Serves from a data directory that the caller holds. At SIGHUP, and when their file has changed, the sources of the
+/// configuration are read again, where there are any. `ready` is called once the server accepts calls, with its address and, if
+/// it is encrypted, how.
 pub(crate) fn serve(
     config: &Config,
     data_dir: &DataDir,
+    sources: Option<(Sources, Refilter)>,
     ready: impl FnOnce(SocketAddr, Option<&Encryption>),
 ) -> Result<()> {
     let encryption = tls::load(&config.tls, data_dir.path())?;
@@ -51,6 +57,21 @@ pub(crate) fn serve(
     let started = runtime.block_on(start::server(config, authenticator, auditor.clone(), tls))?;
     if let Some(watch) = watch {
         runtime.spawn(watch.run());
+    }
+    if let Some((sources, refilter)) = sources {
+        let reload = Reload {
+            sources,
+            started: config.clone(),
+            applied: config.clone(),
+            engine: started.engine.clone(),
+            authenticator: Arc::clone(&started.authenticator),
+            refilter,
+        };
+        let hangups = {
+            let _entered = runtime.enter();
+            signals::hangups().map_err(Error::internal)?
+        };
+        runtime.spawn(reload.run(hangups));
     }
     tracing::info!(address = %started.address, data_dir = %data_dir.path().display(), "serving");
     let http = started.http.as_ref().map(Http::address);

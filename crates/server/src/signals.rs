@@ -8,6 +8,12 @@ pub(crate) struct Signals {
     terminate: Signal,
 }
 
+/// The signals that ask for the configuration to be read again: SIGHUP. It no longer ends the process by itself. Must be
+/// called on a runtime.
+pub(crate) fn hangups() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
 impl Signals {
     /// Takes the signals over. Must be called on a runtime.
     pub(crate) fn new() -> io::Result<Self> {

@@ -8,6 +8,7 @@ use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{FilterFn, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload::Handle;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Says in a configuration report what is wrong with `log.filter`.
@@ -30,9 +31,21 @@ const SHOWS_LITERALS: [&str; 3] = [
     "godwit_engine::progress",
 ];
 
+/// Changes which lines are written.
+pub(crate) struct Refilter(Option<Box<dyn Fn(EnvFilter) + Send>>);
+
+impl Refilter {
+    /// Has these lines written from now on. The text was checked with the configuration.
+    pub(crate) fn take(&self, filter: &str) {
+        if let Some(replace) = &self.0 {
+            replace(EnvFilter::builder().parse_lossy(filter));
+        }
+    }
+}
+
 /// Starts logging. From here on panics are logged too, so that a collector sees them. Where literals are redacted, those
 /// lines are left out that libraries would put them into.
-pub(crate) fn start(config: &Log, redact_literals: bool) {
+pub(crate) fn start(config: &Log, redact_literals: bool) -> Refilter {
     use std::io::IsTerminal;
 
     let filter = EnvFilter::builder().parse_lossy(&config.filter);
@@ -41,14 +54,19 @@ pub(crate) fn start(config: &Log, redact_literals: bool) {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .log_internal_errors(false);
-    let started = match config.format {
+    let (started, refilter) = match config.format {
         LogFormat::Text => {
-            let lines = builder.with_ansi(io::stderr().is_terminal()).finish();
-            lines.with(quiet(redact_literals)).try_init()
+            let builder = builder.with_ansi(io::stderr().is_terminal());
+            let builder = builder.with_filter_reloading();
+            let refilter = refilter(builder.reload_handle());
+            let lines = builder.finish();
+            (lines.with(quiet(redact_literals)).try_init(), refilter)
         }
         LogFormat::Json => {
-            let lines = builder.json().flatten_event(true).finish();
-            lines.with(quiet(redact_literals)).try_init()
+            let builder = builder.json().flatten_event(true).with_filter_reloading();
+            let refilter = refilter(builder.reload_handle());
+            let lines = builder.finish();
+            (lines.with(quiet(redact_literals)).try_init(), refilter)
         }
     };
     if started.is_ok() {
@@ -56,6 +74,14 @@ pub(crate) fn start(config: &Log, redact_literals: bool) {
             tracing::error!(backtrace = %Backtrace::capture(), "{panic}");
         }));
     }
+    refilter
+}
+
+fn refilter<S: 'static>(handle: Handle<EnvFilter, S>) -> Refilter {
+    Refilter(Some(Box::new(move |filter| {
+        // It fails only once there is nothing left that logs.
+        let _ = handle.reload(filter);
+    })))
 }
 
 /// Keeps statements out of the log, whatever `log.filter` says.

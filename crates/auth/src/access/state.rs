@@ -33,6 +33,15 @@ impl Access {
         }
     }
 
+    /// The same records with another configuration.
+    #[must_use]
+    pub(crate) fn reconfigured(&self, users: BTreeMap<String, BTreeSet<String>>) -> Self {
+        Self {
+            configured: users,
+            ..self.clone()
+        }
+    }
+
     /// The same configuration with these records.
     #[must_use]
     pub fn with(&self, version: u64, records: impl IntoIterator<Item = Record>) -> Self {

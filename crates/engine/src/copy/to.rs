@@ -50,7 +50,8 @@ impl Inner {
             None => None,
         };
         let mut writing = Writing::begin(place, &plan.schema, &copy.options).await?;
-        let mut batches = run::start(&plan, &job.session.caller(), values, |_| None)
+        let (caller, share) = (job.session.caller(), self.shares.begin(&id)?);
+        let mut batches = run::start(&plan, &caller, (&share, &id), values, |_| None)
             .await
             .map_err(|error| failed(&error))?;
         while let Some(batch) = batches.next().await {

@@ -13,6 +13,7 @@ use godwit_lake::{LakeTable, TableId, Transaction};
 
 use super::{Job, no_parameters, translate};
 use crate::conform::conform;
+use crate::memory::Share;
 use crate::plan::Plan;
 use crate::run;
 use crate::session::State;
@@ -69,10 +70,11 @@ impl Rest {
         self.looks.is_empty() && self.fill.is_none()
     }
 
-    /// Does it. How many rows were written.
+    /// Does it, in this memory. How many rows were written.
     pub(super) async fn finish(
         self,
         job: &Job,
+        share: &Share,
         state: &State,
         transaction: &Transaction,
     ) -> Result<u64> {
@@ -88,7 +90,7 @@ impl Rest {
             }
         }
         match self.fill {
-            Some((table, plan)) => fill(job, table, &plan, transaction).await,
+            Some((table, plan)) => fill(job, share, (table, &plan), transaction).await,
             None => Ok(0),
         }
     }
@@ -115,7 +117,12 @@ async fn holds_null(state: &State, look: &Look) -> EngineResult<bool> {
 }
 
 /// Streams the rows of a query into a table.
-async fn fill(job: &Job, table: TableId, plan: &Plan, transaction: &Transaction) -> Result<u64> {
+async fn fill(
+    job: &Job,
+    share: &Share,
+    (table, plan): (TableId, &Plan),
+    transaction: &Transaction,
+) -> Result<u64> {
     let place = job.id.to_string();
     let failed = |error: &DataFusionError| Error::from_datafusion(error, &place);
     let values = match &job.bound {
@@ -131,7 +138,7 @@ async fn fill(job: &Job, table: TableId, plan: &Plan, transaction: &Transaction)
     let mut writer = transaction.write(table).await.map_err(translate)?;
     let wanted = Arc::clone(&writer.table().table().arrow);
     let caller = job.session.caller();
-    let mut batches = run::start(plan, &caller, values, |_| None)
+    let mut batches = run::start(plan, &caller, (share, &place), values, |_| None)
         .await
         .map_err(|error| failed(&error))?;
     while let Some(batch) = batches.next().await {

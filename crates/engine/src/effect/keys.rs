@@ -131,7 +131,9 @@ impl KeyCheck<'_> {
         };
         let plan = self.inner.planner.plan_as(request).await?;
         let translate = |error| Error::from_datafusion(&error, &self.query_id);
-        let rows = run::start(&plan, self.caller, None, |_| None).await;
+        let share = self.inner.shares.begin(&self.query_id)?;
+        let memory = (&share, self.query_id.as_str());
+        let rows = run::start(&plan, self.caller, memory, None, |_| None).await;
         let mut rows = rows.map_err(translate)?;
         while let Some(batch) = rows.next().await {
             let batch = batch.map_err(translate)?;

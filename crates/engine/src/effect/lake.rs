@@ -49,7 +49,7 @@ impl Inner {
             let may_retry = working.is_autocommit() && left > 0;
             let transaction: &Transaction = working.transaction();
             let mut returned = begin()?;
-            let run = Run::new(self, job, Place::Durable(transaction));
+            let run = Run::new(self, job, Place::Durable(transaction))?;
             let rows = run.all(&mut returned).await?;
             match working.finish().await {
                 Ok(()) => return Ok((rows, returned)),

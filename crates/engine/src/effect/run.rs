@@ -18,6 +18,7 @@ use super::{Job, bulk, change_in, full};
 use crate::change::{Kind, New, Scope, Step, Write};
 use crate::conform::conform;
 use crate::inner::Inner;
+use crate::memory::Share;
 use crate::parse;
 use crate::plan::Plan;
 use crate::results::Returned;
@@ -38,16 +39,18 @@ pub(super) struct Run<'a> {
     job: &'a Job,
     place: Place<'a>,
     caller: Arc<Caller>,
+    share: Share,
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(inner: &'a Inner, job: &'a Job, place: Place<'a>) -> Self {
-        Self {
+    pub(super) fn new(inner: &'a Inner, job: &'a Job, place: Place<'a>) -> Result<Self> {
+        Ok(Self {
             inner,
             job,
             place,
             caller: job.session.caller(),
-        }
+            share: inner.shares.begin(&job.id.to_string())?,
+        })
     }
 
     pub(super) fn inner(&self) -> &Inner {
@@ -198,7 +201,9 @@ impl<'a> Run<'a> {
             && let Some(whole) =
                 bulk::over_bound_rows(plan, bound).map_err(|error| self.translate(&error))?
         {
-            let batches = run::start_as(plan, &self.caller, || Ok(whole), |_| None).await;
+            let (caller, id) = (&self.caller, self.query_id());
+            let memory = (&self.share, id.as_str());
+            let batches = run::start_as(plan, caller, memory, || Ok(whole), |_| None).await;
             let batches = batches.map_err(|error| self.translate(&error))?;
             return self.hand_on(plan, batches, taking).await;
         }
@@ -227,7 +232,9 @@ impl<'a> Run<'a> {
         let bound = self.job.bound.as_ref();
         let values = bound.map(|bound| bound.row(at)).transpose();
         let values = values.map_err(|error| self.translate(&error))?;
-        let batches = run::start(plan, &self.caller, values, |_| None).await;
+        let id = self.query_id();
+        let memory = (&self.share, id.as_str());
+        let batches = run::start(plan, &self.caller, memory, values, |_| None).await;
         batches.map_err(|error| self.translate(&error))
     }
 

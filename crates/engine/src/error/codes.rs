@@ -13,9 +13,11 @@ impl Error {
             Self::Denied { .. } => "denied",
             Self::TooLarge { .. } => "too_large",
             Self::ResourcesExhausted { .. } => "resources_exhausted",
+            Self::Busy { .. } => "busy",
             Self::Cancelled => "cancelled",
             Self::Killed { .. } => "killed",
             Self::DeadlineExceeded { .. } => "deadline_exceeded",
+            Self::Stalled { .. } => "stalled",
             Self::BrokenData { .. } => "broken_data",
             Self::Conflict { .. } => "conflict",
             Self::Aborted { .. } => "aborted",
@@ -36,6 +38,8 @@ impl Error {
             | Self::ReadOnly { message }
             | Self::Denied { message }
             | Self::ResourcesExhausted { message }
+            | Self::Busy { message, .. }
+            | Self::Stalled { message }
             | Self::Conflict { message }
             | Self::Aborted { message }
             | Self::Unavailable { message } => *message = change(std::mem::take(message)),

@@ -274,6 +274,9 @@ fn from_several(errors: &[DataFusionError], query_id: &str) -> Error {
 }
 
 fn exhausted(text: &str) -> Error {
+    if text.contains("(memory.query_limit)") {
+        return Error::exhausted(clean(text));
+    }
     Error::exhausted(format!(
         "{} (memory.limit, memory.spill_limit)",
         clean(text)

@@ -4,12 +4,12 @@ use tempfile::TempDir;
 
 use super::*;
 
-fn history(dir: &TempDir, change: impl FnOnce(&mut godwit_config::History)) -> History {
+fn history(dir: &TempDir, change: impl FnOnce(&mut Config)) -> History {
     let mut config = Config {
         data_dir: dir.path().to_owned(),
         ..Config::default()
     };
-    change(&mut config.history);
+    change(&mut config);
     History::start(&config).unwrap()
 }
 
@@ -38,7 +38,7 @@ fn names(history: &History) -> Vec<String> {
 #[test]
 fn the_newest_are_known_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
-    let first = history(&dir, |config| config.max_rows = 3);
+    let first = history(&dir, |config| config.history.max_rows = 3);
     for at in 0..8 {
         first.add(ended(&at.to_string(), Duration::ZERO));
     }
@@ -50,7 +50,7 @@ fn the_newest_are_known_after_a_restart() {
         text.lines().count()
     };
     assert_eq!((lines("queries.jsonl"), lines("queries.1.jsonl")), (2, 3));
-    let second = history(&dir, |config| config.max_rows = 3);
+    let second = history(&dir, |config| config.history.max_rows = 3);
     assert_eq!(names(&second), ["7", "6", "5"]);
     second.add(ended("8", Duration::ZERO));
     assert_eq!(names(&second), ["8", "7", "6"]);
@@ -76,7 +76,9 @@ fn a_torn_end_costs_one_line() {
 #[test]
 fn what_is_old_or_too_much_is_forgotten() {
     let dir = tempfile::tempdir().unwrap();
-    let first = history(&dir, |config| config.max_age = Duration::from_hours(1));
+    let first = history(&dir, |config| {
+        config.history.max_age = Duration::from_hours(1)
+    });
     first.add(ended("old", Duration::from_hours(2)));
     first.add(ended("new", Duration::ZERO));
     assert_eq!(names(&first), ["new"]);
@@ -86,7 +88,7 @@ fn what_is_old_or_too_much_is_forgotten() {
         is_there("queries.1.jsonl"),
         "the old one goes with its file"
     );
-    let second = history(&dir, |config| config.max_bytes = 2000);
+    let second = history(&dir, |config| config.history.max_bytes = 2000);
     let long = Entry {
         plan: Some("x".repeat(1500)),
         ..ended("long", Duration::ZERO)
@@ -99,7 +101,7 @@ fn what_is_old_or_too_much_is_forgotten() {
 #[test]
 fn nothing_is_kept_where_nothing_is_wanted() {
     let dir = tempfile::tempdir().unwrap();
-    let none = history(&dir, |config| config.max_rows = 0);
+    let none = history(&dir, |config| config.history.max_rows = 0);
     none.add(ended("a", Duration::ZERO));
     assert!(names(&none).is_empty());
     assert!(!dir.path().join("history").exists());

@@ -119,10 +119,8 @@ impl Engine {
     {
         self.inner.running.check_open()?;
         tracing::debug!(user = permit.user(), "listing");
-        self.inner
-            .runtime
-            .run("list", None, work(Arc::clone(&self.inner)))
-            .await
+        let work = work(Arc::clone(&self.inner));
+        self.inner.plan_for(permit.user(), "list", None, work).await
     }
 }
 

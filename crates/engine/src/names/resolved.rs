@@ -10,9 +10,9 @@ use datafusion::common::TableReference;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
-use godwit_catalog::{TEMP, TableKind};
+use godwit_catalog::{SYSTEM, TEMP, TableKind};
 
-use super::{INPUT, Table};
+use super::{INFORMATION_SCHEMA, INPUT, Table};
 use crate::{Error, Result};
 
 /// The names of a statement with what was found for them.
@@ -124,6 +124,26 @@ impl Resolved {
     pub(crate) fn reads(&self, plan: &LogicalPlan, schema: &str, name: &str) -> bool {
         let mut scanned = self.scanned(plan).into_iter();
         scanned.any(|(of, table, _)| of == schema && table == name)
+    }
+
+    /// Whether a plan scans tables, and only such that tell about the server and what is in it.
+    pub(crate) fn is_about_server(&self, plan: &LogicalPlan) -> bool {
+        let mut sources = HashMap::new();
+        self.add_sources(&mut sources);
+        let (mut scans, mut others) = (0, 0);
+        let walked = plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node {
+                let schema = sources
+                    .get(&address(&scan.source))
+                    .map(|table| table.schema.as_str());
+                match schema {
+                    Some(SYSTEM | INFORMATION_SCHEMA) => scans += 1,
+                    _ => others += 1,
+                }
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        walked.is_ok() && scans > 0 && others == 0
     }
 
     /// Schema, name and snapshot of all tables that a plan scans; none when it cannot be walked.

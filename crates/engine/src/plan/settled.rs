@@ -16,6 +16,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use super::Planned;
 use crate::deep::Deep;
 use crate::granting::Asker;
+use crate::memory::Share;
 use crate::names::Resolved;
 use crate::session::Caller;
 
@@ -67,7 +68,7 @@ impl Planned {
     }
 
     /// What it is run with. Who asks is put in where that can matter.
-    pub(crate) fn session_for(&self, caller: &Arc<Caller>) -> Cow<'_, SessionState> {
+    pub(crate) fn session_for(&self, caller: &Arc<Caller>, share: &Share) -> Cow<'_, SessionState> {
         let session = self.state.session();
         if self.is_settled() && self.settled.is_named && self.resolved.is_plain() {
             return Cow::Borrowed(session);
@@ -75,6 +76,7 @@ impl Planned {
         let mut session = session.clone();
         let options = session.config_mut().options_mut();
         options.extensions.insert(Asker(Arc::clone(caller)));
+        options.execution.sort_spill_reservation_bytes = share.merge_reserve();
         session.mark_start_execution();
         Cow::Owned(session)
     }

@@ -18,6 +18,20 @@ pub(crate) struct Gauge {
     peak: AtomicUsize,
 }
 
+/// What a query is run with, counted where that is asked for.
+///
+/// # Errors
+/// As [`Gauge::count`].
+pub(crate) fn counted(
+    context: TaskContext,
+    gauge: Option<&Arc<Gauge>>,
+) -> Result<Arc<TaskContext>> {
+    match gauge {
+        Some(gauge) => gauge.count(context),
+        None => Ok(Arc::new(context)),
+    }
+}
+
 #[derive(Debug)]
 struct Counted {
     pool: Arc<dyn MemoryPool>,

@@ -10,6 +10,7 @@ use godwit_protocol::SessionId;
 
 use crate::Result;
 use crate::access::is_same;
+use crate::caps::{Cap, Caps};
 use crate::settings::Settings;
 use crate::transactions::Open;
 
@@ -25,7 +26,8 @@ pub(crate) struct State {
 pub(crate) struct Frozen {
     session: SessionState,
     schema: String,
-    timeout: Option<Duration>,
+    own_timeout: Option<Duration>,
+    caps: Arc<Caps>,
     wanted_batch_rows: Option<usize>,
 }
 
@@ -46,7 +48,8 @@ impl Frozen {
         Ok(Self {
             session: settings.apply(base)?,
             schema: settings.schema().to_owned(),
-            timeout: settings.timeout(),
+            own_timeout: settings.own_timeout(),
+            caps: Arc::clone(settings.caps()),
             wanted_batch_rows: settings.wanted_batch_rows(),
         })
     }
@@ -88,8 +91,15 @@ impl State {
         &self.frozen.schema
     }
 
+    /// How long a statement may take.
     pub(crate) fn timeout(&self) -> Option<Duration> {
-        self.frozen.timeout
+        let cap = self.frozen.caps.now();
+        cap.timeout_of(self.frozen.own_timeout, &self.authority)
+    }
+
+    /// The limits that are in force now.
+    pub(crate) fn cap(&self) -> Arc<Cap> {
+        self.frozen.caps.now()
     }
 
     pub(crate) fn wanted_batch_rows(&self) -> Option<usize> {

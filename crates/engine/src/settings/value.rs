@@ -23,7 +23,7 @@ pub(super) fn check(setting: &Setting, text: &str, bounds: &Bounds) -> Result<St
         ))),
         // Whether a schema exists is asked of the catalog.
         Kind::Schema => Ok(text.to_owned()),
-        Kind::Timeout => timeout(setting, text, bounds.timeout),
+        Kind::Timeout => timeout(setting, text, bounds.timeout()),
         Kind::TimeZone => match text.parse::<Tz>() {
             Ok(_) => Ok(text.to_owned()),
             Err(_) => Err(refused(

@@ -113,11 +113,11 @@ async fn the_servers_limit_bounds_the_sessions() {
 #[tokio::test]
 async fn memory_is_bounded_and_the_error_names_the_key() {
     let world = World::with(|config| config.memory.limit = 20 << 20).await;
-    // The build side of a hash join does not spill.
-    let sql = "select count(*) from generate_series(1, 20000000) a join generate_series(1, 20000000) b on a.value = b.value";
+    // One side of a cross join is held, and there is no other plan for it.
+    let sql = "select sum(a.value + b.value) from generate_series(1, 20000000) a cross join generate_series(1, 20000000) b";
     let error = world.error(sql).await;
     assert!(
-        matches!(&error, Error::ResourcesExhausted { message } if message.contains("memory.limit")),
+        matches!(&error, Error::ResourcesExhausted { message } if message.contains("memory.query_limit")),
         "{error:?}"
     );
     assert_eq!(world.one("select count(*) from people").await, "5");

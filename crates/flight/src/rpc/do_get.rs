@@ -1,5 +1,6 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
@@ -183,8 +184,15 @@ pub(super) async fn query_rows(
 ) -> Result<Answers<Message>> {
     let permit = call.permit(flight, Intent::Query)?;
     let engine: &Engine = &flight.engine;
-    let rows = engine.query(session, &permit, statement).await?;
-    sent(flight, run, rows, format)
+    // Known before it begins: it can be cancelled while it waits for its turn.
+    let sending = flight.running.enter(run, None);
+    let stop = sending.stop();
+    let rows = tokio::select! {
+        rows = engine.query(session, &permit, statement) => rows?,
+        () = stop.cancelled() => return Err(godwit_engine::Error::Cancelled.into()),
+    };
+    sending.attach(rows.canceller());
+    send(flight, sending, run, rows, format)
 }
 
 /// The messages of rows, until somebody cancels what they are sent as.
@@ -194,13 +202,24 @@ fn sent(
     rows: QueryStream,
     format: WireFormat,
 ) -> Result<Answers<Message>> {
+    let sending = flight.running.enter(run, Some(rows.canceller()));
+    send(flight, sending, run, rows, format)
+}
+
+fn send(
+    flight: &Flight,
+    sending: Sending,
+    run: StatementId,
+    rows: QueryStream,
+    format: WireFormat,
+) -> Result<Answers<Message>> {
     let schema = WireSchema::new(&rows.schema(), format.profile);
     let max_rows = rows.max_batch_rows().unwrap_or(usize::MAX);
-    let sending = flight.running.enter(run, Some(rows.canceller()));
     let rows = Rows {
         rows,
         stop: Box::pin(sending.stop().cancelled_owned()),
-        _sending: sending,
+        idle: flight.options.idle_stream_timeout,
+        sending,
     };
     let message_bytes = flight.options.message_bytes;
     let messages = Messages::new(rows, schema, format.compression, message_bytes)?;
@@ -217,7 +236,8 @@ fn batch(flight: &Flight, call: &Call, batch: RecordBatch) -> Result<Answers<Mes
 struct Rows {
     rows: QueryStream,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
-    _sending: Sending,
+    idle: Option<Duration>,
+    sending: Sending,
 }
 
 impl Stream for Rows {
@@ -227,7 +247,18 @@ impl Stream for Rows {
         if self.stop.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Some(Err(godwit_engine::Error::Cancelled.into())));
         }
+        if self.sending.pulse().is_given_up() {
+            let seconds = self.idle.unwrap_or_default().as_secs_f64();
+            return Poll::Ready(Some(Err(Error::Idle {
+                what: "read",
+                seconds,
+            })));
+        }
+        self.sending.pulse().asked();
         let row = self.rows.poll_next_unpin(cx);
+        if row.is_ready() {
+            self.sending.pulse().given();
+        }
         row.map(|batch| batch.map(|batch| batch.map_err(Error::from)))
     }
 }

@@ -32,12 +32,20 @@ fn table() -> Vec<(Error, Code)> {
             Engine::ResourcesExhausted { message: text() },
             Code::ResourceExhausted,
         ),
+        (
+            Engine::Busy {
+                message: text(),
+                retry_after: std::time::Duration::from_secs(3),
+            },
+            Code::ResourceExhausted,
+        ),
         (Engine::Cancelled, Code::Cancelled),
         (Engine::Killed { message: text() }, Code::Cancelled),
         (
             Engine::DeadlineExceeded { seconds: 1.0 },
             Code::DeadlineExceeded,
         ),
+        (Engine::Stalled { message: text() }, Code::DeadlineExceeded),
         (
             Engine::BrokenData {
                 file: Some(PathBuf::from("f")),
@@ -153,6 +161,13 @@ fn table() -> Vec<(Error, Code)> {
             Code::ResourceExhausted,
         ),
         (
+            Error::Idle {
+                what: "read",
+                seconds: 0.5,
+            },
+            Code::DeadlineExceeded,
+        ),
+        (
             Error::Encode(arrow::error::ArrowError::CastError(
                 "secret cause".to_owned(),
             )),
@@ -223,4 +238,19 @@ fn long_messages_fit_into_headers() {
     let wide = message(&"€".repeat(1 << 20), id);
     assert!(wide.chars().count() < 400 && wide.ends_with(']'));
     assert_eq!(message("short é", id), format!("short é [query {id}]"));
+}
+
+#[test]
+fn a_status_says_when_to_try_again() {
+    let busy = Engine::Busy {
+        message: "busy; try again in 3 s".to_owned(),
+        retry_after: std::time::Duration::from_secs(3),
+    };
+    let told = status(&busy.into(), QueryId::random());
+    assert_eq!(told.code(), Code::ResourceExhausted);
+    // google.rpc.Status { code: 8, details: [Any { RetryInfo { retry_delay: 3 s } }] }
+    let mut expected = vec![0x08, 8, 0x1a, 48, 0x0a, 40];
+    expected.extend_from_slice(b"type.googleapis.com/google.rpc.RetryInfo");
+    expected.extend_from_slice(&[0x12, 4, 0x0a, 2, 0x08, 3]);
+    assert_eq!(told.details(), expected);
 }

@@ -368,10 +368,14 @@ async fn what_has_no_place_is_refused_where_it_comes() {
 #[tokio::test]
 async fn a_broken_stream_keeps_the_code_that_it_broke_with() {
     type Is = fn(&EngineError) -> bool;
-    let cases: [(Status, Is); 3] = [
+    let cases: [(Status, Is); 4] = [
         (Status::cancelled("gone"), |e| {
             matches!(e, EngineError::Cancelled)
         }),
+        (
+            Status::deadline_exceeded("idle"),
+            |e| matches!(e, EngineError::Stalled { message } if message == "idle"),
+        ),
         (
             Status::out_of_range(
                 "Error, decoded message length too large: found 9, the limit is: 8",

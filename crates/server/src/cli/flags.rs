@@ -74,9 +74,13 @@ impl PlaceFlags {
 impl Flags {
     /// The configuration of this process.
     pub(super) fn load(self) -> Result<Config> {
+        Ok(load_checked(&self.sources(), &[FILTER_CHECK])?)
+    }
+
+    /// Where the configuration of this process comes from.
+    pub(super) fn sources(self) -> Sources {
         let (file, flags) = self.into_sources();
-        let sources = Sources::of_process(file, flags);
-        Ok(load_checked(&sources, &[FILTER_CHECK])?)
+        Sources::of_process(file, flags)
     }
 
     fn into_sources(self) -> (Option<PathBuf>, Vec<(String, String, String)>) {

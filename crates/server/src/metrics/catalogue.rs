@@ -94,6 +94,11 @@ catalogue! {
     SPILLED = Counter(Bytes) "godwit_statement_spilled" ["kind"] "What statements wrote to disk for want of memory";
     STATEMENTS_NOW = Gauge() "godwit_statements_running" ["phase"] "Statements that have not ended, by what they do: queued, planning, executing";
 
+    PLACES = Gauge() "godwit_admission_places" ["lane"] "How many may have a place at a time: query.max_running for what runs, query.max_planning for what plans or looks around";
+    PLACES_TAKEN = Gauge() "godwit_admission_places_taken" ["lane"] "Places that are taken";
+    WAITING = Gauge() "godwit_admission_waiting" ["lane"] "What waits for a place";
+    REFUSED = Counter() "godwit_admission_refused" ["lane"] "What was refused because too many waited (query.max_queued), or it had waited too long (query.queue_timeout)";
+
     MEMORY_RESERVED = Gauge(Bytes) "godwit_memory_reserved" [] "What queries have reserved of the memory that they share";
     MEMORY_LIMIT = Gauge(Bytes) "godwit_memory_limit" [] "What they may reserve together: memory.limit";
     SPILL_USED = Gauge(Bytes) "godwit_spill_used" [] "What lies in the spill directory, kept results included";

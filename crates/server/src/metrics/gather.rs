@@ -100,6 +100,19 @@ pub(super) fn engine(page: &mut Page, figures: &EngineFigures) {
     ] {
         page.add(&names::STATEMENTS_NOW, &[phase], Value::Whole(count));
     }
+    for (lane, load) in [
+        ("running", figures.admission.running),
+        ("planning", figures.admission.planning),
+    ] {
+        for (metric, value) in [
+            (&names::PLACES, load.places as u64),
+            (&names::PLACES_TAKEN, load.busy as u64),
+            (&names::WAITING, load.waiting as u64),
+            (&names::REFUSED, load.refused),
+        ] {
+            page.add(metric, &[lane], Value::Whole(value));
+        }
+    }
     let lake = &figures.lake;
     for (outcome, count) in [
         ("committed", lake.committed),

@@ -26,6 +26,7 @@ pub(super) struct Started {
     /// The port for health and metrics.
     pub(super) http: Option<Http>,
     pub(super) signals: Signals,
+    pub(super) authenticator: Arc<Authenticator>,
 }
 
 /// Who may call. A password that was made for the first user is shown here and never again.
@@ -56,7 +57,7 @@ pub(super) async fn server(
     authenticator.keep_current();
     let sealer = Sealer::new(&authenticator.mac_key());
     let options = FlightOptions::from(config);
-    let flight = Flight::new(engine.clone(), authenticator, sealer, options);
+    let flight = Flight::new(engine.clone(), Arc::clone(&authenticator), sealer, options);
     let address = config.listen;
     let failed = |why| Error::Listen { address, why };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -72,5 +73,6 @@ pub(super) async fn server(
         tls,
         http,
         signals,
+        authenticator,
     })
 }

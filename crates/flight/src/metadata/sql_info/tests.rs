@@ -21,6 +21,10 @@ fn facts() -> RecordBatch {
         redact_literals: false,
         secure_cookies: false,
         reflection: godwit_config::Reflection::Nobody,
+        max_connections: 1,
+        idle_stream_timeout: None,
+        keepalive_interval: Duration::from_secs(1),
+        keepalive_timeout: Duration::from_secs(1),
     };
     let functions = FunctionNames {
         numeric: vec!["abs".to_owned()],

@@ -1,0 +1,172 @@
+//! Another configuration while the server runs, at SIGHUP or when its file has changed: what can change does, what cannot is
+//! named, and one that is wrong changes nothing.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use godwit_auth::Authenticator;
+use godwit_config::{Config, Sources, changes, load_checked};
+use godwit_engine::Engine;
+use tokio::signal::unix::Signal;
+
+use crate::telemetry::{FILTER_CHECK, Refilter};
+
+/// Keys, and sections that end with a dot, that take effect while the server runs.
+const AT_ONCE: [&str; 12] = [
+    "log.filter",
+    "memory.query_limit",
+    "query.max_planning",
+    "query.max_queued",
+    "query.max_result_bytes",
+    "query.max_result_rows",
+    "query.max_running",
+    "query.max_running_per_user",
+    "query.queue_timeout",
+    "query.role_timeouts.",
+    "query.timeout",
+    "users.",
+];
+
+/// How often it is looked whether the file has changed. It is read when it has not changed from one look to the next, so
+/// that no half of it is taken.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What takes a new configuration.
+pub(crate) struct Reload {
+    /// Where the configuration comes from; the file is read again.
+    pub(crate) sources: Sources,
+    /// The configuration that the server was started with.
+    pub(crate) started: Config,
+    /// The one that is in force, as far as it can change.
+    pub(crate) applied: Config,
+    pub(crate) engine: Engine,
+    pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) refilter: Refilter,
+}
+
+/// What tells one content of the file from another: when it was changed, and its length. `None` when there is no file.
+type Stamp = Option<(SystemTime, u64)>;
+
+impl Reload {
+    /// Waits for signals and looks at the file, for ever.
+    pub(crate) async fn run(mut self, mut hangups: Signal) {
+        let file = self.sources.file.clone();
+        let mut read = stamp(file.clone()).await;
+        let mut seen = read;
+        loop {
+            let cause = tokio::select! {
+                signal = hangups.recv() => match signal {
+                    Some(()) => "SIGHUP",
+                    None => return,
+                },
+                () = tokio::time::sleep(LOOK), if file.is_some() => {
+                    let before = std::mem::replace(&mut seen, stamp(file.clone()).await);
+                    if seen == read || seen != before {
+                        continue;
+                    }
+                    "its file has changed"
+                }
+            };
+            // Looked at before it is read: what is written meanwhile is read the next time.
+            read = stamp(file.clone()).await;
+            if !self.read(cause).await {
+                return;
+            }
+        }
+    }
+
+    /// Reads the configuration and takes it; whether there is to be a next time.
+    async fn read(&mut self, cause: &'static str) -> bool {
+        let sources = self.sources.clone();
+        let reading = tokio::task::spawn_blocking(move || load_checked(&sources, &[FILTER_CHECK]));
+        match reading.await {
+            Ok(Ok(config)) => self.take(config, cause).await,
+            Ok(Err(problems)) => {
+                tracing::error!(
+                    cause,
+                    "the configuration is wrong, nothing has changed: {problems}"
+                );
+            }
+            // Also when the runtime is ending.
+            Err(why) => {
+                tracing::debug!(%why, "the configuration is no longer read");
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn take(&mut self, config: Config, cause: &str) {
+        if let Err(why) = self.authenticator.reconfigure(&config).await {
+            tracing::error!(
+                cause,
+                "the users cannot be taken, nothing has changed: {why}"
+            );
+            return;
+        }
+        self.engine.reconfigure(&config);
+        let changed = changes(&self.applied, &config);
+        let changed: Vec<_> = changed.into_iter().filter(|key| is_at_once(key)).collect();
+        // With the filter that was in force, so that the line is where the last ones were.
+        tracing::info!(cause, changed = changed.join(", "), "configuration read");
+        self.refilter.take(&config.log.filter);
+        let waiting = changes(&self.started, &config);
+        let waiting: Vec<_> = waiting.into_iter().filter(|key| !is_at_once(key)).collect();
+        if !waiting.is_empty() {
+            tracing::warn!(
+                keys = waiting.join(", "),
+                "these keys differ from what the server was started with, and take effect when it is started again"
+            );
+        }
+        self.applied = config;
+    }
+}
+
+async fn stamp(file: Option<PathBuf>) -> Stamp {
+    let file = file?;
+    let looking = tokio::task::spawn_blocking(move || {
+        let facts = fs::metadata(file).ok()?;
+        Some((facts.modified().ok()?, facts.len()))
+    });
+    looking.await.ok().flatten()
+}
+
+/// Whether a key takes effect while the server runs.
+fn is_at_once(key: &str) -> bool {
+    AT_ONCE.iter().any(|known| {
+        let section = known.strip_suffix('.');
+        key == *known || section.is_some_and(|section| key == section || key.starts_with(known))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use godwit_config::example_toml;
+
+    use super::{AT_ONCE, is_at_once};
+
+    #[test]
+    fn keys_and_sections() {
+        assert!(is_at_once("query.timeout"));
+        assert!(is_at_once("users.ada.roles"));
+        assert!(is_at_once("query.role_timeouts"));
+        assert!(!is_at_once("query.timeouts"));
+        assert!(!is_at_once("listen"));
+    }
+
+    #[test]
+    fn all_of_them_are_keys() {
+        let example = example_toml();
+        for key in AT_ONCE {
+            let name = key.trim_end_matches('.');
+            let name = name.rsplit('.').next().unwrap();
+            let is_there = |line: &str| {
+                let line = line.trim_start_matches('#');
+                line.starts_with(&format!("{name} =")) || line.starts_with(&format!("[{name}."))
+            };
+            assert!(example.lines().any(is_there), "{key}");
+        }
+    }
+}
