@@ -25,6 +25,10 @@ struct Waiting {
     /// Events that had no room since the last batch.
     lost: u64,
     closed: bool,
+    /// Whether the writer waits for an event, and not for more of them.
+    idle: bool,
+    /// How many wait until what they know of is written.
+    readers: usize,
     /// Events that were taken in so far.
     taken: u64,
     /// Events that are in the file, or given up.
@@ -55,9 +59,9 @@ impl Queue {
         waiting.taken += 1;
         // Behind the lock, so that the order of events is that of their times.
         waiting.events.push((Utc::now().timestamp_micros(), event));
-        let is_first = waiting.events.len() == 1;
+        let wakes = std::mem::take(&mut waiting.idle) || waiting.is_half(self.capacity);
         drop(waiting);
-        if is_first {
+        if wakes {
             self.work.notify_one();
         }
         Ok(())
@@ -75,14 +79,27 @@ impl Queue {
 
     /// Waits until there is something to write, or the queue was closed, but no longer than this.
     pub(crate) fn take(&self, batch: &mut Vec<(i64, Event)>, limit: Duration) -> Taken {
-        let idle = |waiting: &mut Waiting| waiting.events.is_empty() && !waiting.closed;
+        let idle = |waiting: &mut Waiting| {
+            waiting.idle = waiting.events.is_empty() && !waiting.closed;
+            waiting.idle
+        };
         let waited = self.work.wait_timeout_while(self.lock(), limit, idle);
         let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        waiting.idle = false;
         std::mem::swap(&mut waiting.events, batch);
         Taken {
             lost: std::mem::take(&mut waiting.lost),
             closed: waiting.closed,
         }
+    }
+
+    /// Waits so long for more to write, unless somebody waits for what there is, or it is much.
+    pub(crate) fn gather(&self, limit: Duration) {
+        let capacity = self.capacity;
+        let few = |waiting: &mut Waiting| {
+            !waiting.closed && waiting.readers == 0 && !waiting.is_half(capacity)
+        };
+        drop(self.work.wait_timeout_while(self.lock(), limit, few));
     }
 
     /// Notes that so many of the events that were taken out need nobody's attention any more.
@@ -96,15 +113,20 @@ impl Queue {
         let deadline = Instant::now() + limit;
         let mut waiting = self.lock();
         let wanted = waiting.taken;
-        while waiting.done < wanted {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
+        if waiting.done < wanted {
+            waiting.readers += 1;
+            self.work.notify_one();
+            while waiting.done < wanted {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                let waited = self.written.wait_timeout(waiting, left);
+                waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
-            let waited = self.written.wait_timeout(waiting, left);
-            waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+            waiting.readers -= 1;
         }
-        true
+        waiting.done >= wanted
     }
 
     /// Waits so long, or until the queue is closed: whether it is.
@@ -125,6 +147,13 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    /// Whether the queue is half full, as it is with one event if it holds one.
+    fn is_half(&self, capacity: usize) -> bool {
+        self.events.len() * 2 >= capacity
     }
 }
 

@@ -11,6 +11,8 @@ use crate::files::Files;
 
 /// How long the thread waits for work when all that was written is on the disk.
 const IDLE: Duration = Duration::from_hours(1);
+/// How long what comes after a batch waits for more to go into the next one.
+const GATHER: Duration = Duration::from_millis(5);
 /// How long it waits after a failure.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -52,6 +54,7 @@ impl Writer {
             if taken.closed && !self.shared.queue.has_any() {
                 break;
             }
+            self.shared.queue.gather(GATHER);
         }
         if !self.pending.is_empty() {
             let events = self.events;

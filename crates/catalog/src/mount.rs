@@ -1,7 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use godwit_config::MountKind;
@@ -14,6 +15,9 @@ use crate::shape::{Shape, Source, decide, look_into};
 use crate::table::FileTable;
 use crate::{Error, FILES, ResolvedTable, Result, TableKind};
 
+/// What a listing may take that is made where others wait: a few files of a disk that answers at once.
+const QUICK: Duration = Duration::from_micros(200);
+
 /// A mount: its path, and what the path held when it was listed last.
 #[derive(Debug)]
 pub(crate) struct Mount {
@@ -24,6 +28,8 @@ pub(crate) struct Mount {
     known: RwLock<Arc<State>>,
     /// Held while the path is listed; when the last listing began.
     listed: Mutex<Option<Instant>>,
+    /// Whether the last listing took so little time that another one may hold up a thread that has other work.
+    is_quick: AtomicBool,
 }
 
 /// What a mount is at one moment.
@@ -74,6 +80,7 @@ impl Mount {
             inference: Inference::new(runtime),
             known: RwLock::new(Arc::new(State::unreadable(unlisted))),
             listed: Mutex::new(None),
+            is_quick: AtomicBool::new(false),
         }
     }
 
@@ -91,8 +98,19 @@ impl Mount {
             return self.known();
         }
         let began = Instant::now();
+        if let Some(state) = self.glance() {
+            *listed = Some(began);
+            return state;
+        }
         let config = self.config.clone();
-        let listing = tokio::task::spawn_blocking(move || list(&config)).await;
+        let listing = tokio::task::spawn_blocking(move || {
+            let began = Instant::now();
+            (list(&config), began.elapsed() <= QUICK)
+        });
+        let listing = listing.await.map(|(listing, is_quick)| {
+            self.is_quick.store(is_quick, Ordering::Relaxed);
+            listing
+        });
         let listing = listing.unwrap_or_else(|error| Err(format!("it cannot be listed ({error})")));
         let before = self.known();
         let state = match listing {
@@ -106,6 +124,20 @@ impl Mount {
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&state);
         *listed = Some(began);
         state
+    }
+
+    /// What the last listing found, if there is the same now. Lists the path at once where the last listing was quick, and
+    /// else gives nothing.
+    pub(crate) fn glance(&self) -> Option<Arc<State>> {
+        if !self.is_quick.load(Ordering::Relaxed) {
+            return None;
+        }
+        let known = self.known();
+        let began = Instant::now();
+        let listing = list(&self.config).ok()?;
+        self.is_quick
+            .store(began.elapsed() <= QUICK, Ordering::Relaxed);
+        (known.fingerprint == Some(listing.fingerprint)).then_some(known)
     }
 
     /// A table of it for a query.
@@ -212,6 +244,12 @@ impl State {
 }
 
 impl MountedTable {
+    /// What tells its content from others, once it has been looked into.
+    pub(crate) fn known_snapshot(&self) -> Option<u64> {
+        let files = self.files.as_ref().ok()?;
+        self.provider.get().map(|_| files.fingerprint)
+    }
+
     /// The table of the state before if its files are the same, so that they are not looked into again.
     fn reuse(schema: &str, source: Source, before: &State) -> Arc<Self> {
         let name = format!("{schema}.{}", source.name);

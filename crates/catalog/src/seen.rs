@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use godwit_lake::{LakeTable, Snapshot, State};
+use godwit_lake::{LakeTable, Snapshot, SnapshotId, State};
 
 use crate::{ResolvedTable, Result, TEMP, TableEntry, TableKind, TempTables};
 
@@ -12,6 +12,8 @@ use crate::{ResolvedTable, Result, TEMP, TableEntry, TableKind, TempTables};
 pub struct Seen {
     temporary: TempTables,
     lake: Durable,
+    /// Whether the lake is seen as it was committed last, with nothing beside.
+    is_newest: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -28,7 +30,19 @@ impl Seen {
     /// The temporary tables of a session, with the newest snapshot of the lake or that of the session's transaction.
     pub fn new(temporary: TempTables, lake: Snapshot) -> Self {
         let lake = Durable::There(lake);
-        Self { temporary, lake }
+        Self {
+            temporary,
+            lake,
+            is_newest: false,
+        }
+    }
+
+    /// The same of the newest commit, outside any transaction.
+    pub fn newest(temporary: TempTables, lake: Snapshot) -> Self {
+        Self {
+            is_newest: true,
+            ..Self::new(temporary, lake)
+        }
     }
 
     /// The same while the lake does not answer: only what needs it fails, for this reason. `held` is what it held when it
@@ -39,14 +53,28 @@ impl Seen {
         held: Option<Arc<State>>,
     ) -> Self {
         let lake = Durable::Away { why, held };
-        Self { temporary, lake }
+        Self {
+            temporary,
+            lake,
+            is_newest: false,
+        }
     }
 
     /// The same lake with other temporary tables.
     #[must_use]
     pub fn with_temporary(&self, temporary: TempTables) -> Self {
-        let lake = self.lake.clone();
-        Self { temporary, lake }
+        Self {
+            temporary,
+            ..self.clone()
+        }
+    }
+
+    /// The commit that is seen, if it is the newest one and no transaction adds to it.
+    pub fn commit(&self) -> Option<SnapshotId> {
+        match &self.lake {
+            Durable::There(lake) if self.is_newest => Some(lake.id()),
+            Durable::There(_) | Durable::Away { .. } => None,
+        }
     }
 
     /// The session's temporary tables.

@@ -287,6 +287,11 @@ impl TempTable {
         &self.chunks
     }
 
+    /// Tells this content from every other of this or another table.
+    pub fn snapshot(&self) -> u64 {
+        self.snapshot
+    }
+
     /// How many rows it has.
     pub fn rows(&self) -> u64 {
         self.rows

@@ -57,7 +57,7 @@ pub struct Audit {
     pub keep_files: usize,
 
     /// How often what was written is brought to the disk, so that it survives a power failure. A crash of the server
-    /// alone loses no more than what was not yet written, which is done at once.
+    /// alone loses no more than what was not yet written, which is done within a few milliseconds.
     /// Default: `1s`.
     #[serde(with = "duration")]
     #[schemars(with = "DurationText", extend("x-minimum" = "10ms", "x-maximum" = "1h"))]

@@ -92,6 +92,14 @@ pub struct Query {
     #[schemars(with = "CountText", extend("x-minimum" = "1", "x-maximum" = "1024"))]
     pub worker_threads: Option<usize>,
 
+    /// How many plans of queries the server keeps by their texts, so that a query that is sent again need not be planned
+    /// again. A plan is used again by the same user with the same settings, and only while all that it reads, and what the
+    /// user may read of it, is as it was when the plan was made. One that nobody uses for `statements.idle_timeout` goes.
+    /// `0` keeps none.
+    /// Default: `512`.
+    #[schemars(range(min = 0, max = 100_000))]
+    pub plan_cache: usize,
+
     /// How long the text of a statement may be.
     /// Default: `1MB`.
     #[serde(with = "size")]
@@ -119,6 +127,7 @@ impl Default for Query {
             batch_rows: 8192,
             target_partitions: None,
             worker_threads: None,
+            plan_cache: 512,
             max_sql_bytes: 1_000_000,
             max_sql_depth: 200,
         }

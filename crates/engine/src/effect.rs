@@ -153,6 +153,19 @@ impl Inner {
     pub(crate) async fn apply(
         self: &Arc<Self>,
         session: &Arc<Session>,
+        named: (StatementId, Arc<str>),
+        effect: &Effect,
+        bound: Option<Arc<Bound>>,
+    ) -> Result<Outcome> {
+        let outcome = self.make(session, named, effect, bound).await;
+        // Plans hold the rows of temporary tables that are no more.
+        session.recall().clear();
+        outcome
+    }
+
+    async fn make(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
         (id, sql): (StatementId, Arc<str>),
         effect: &Effect,
         bound: Option<Arc<Bound>>,

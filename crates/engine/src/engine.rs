@@ -11,6 +11,7 @@ use crate::access::is_same;
 use crate::audit::Facts;
 use crate::bind::Bound;
 use crate::inner::Inner;
+use crate::runtime::within;
 use crate::session::of_another;
 use crate::statement::Body;
 use crate::{Error, Origin, Outcome, Prepared, QueryStream, Result, Session, Sessions, Statement};
@@ -59,6 +60,11 @@ impl Engine {
         let session = &self.admit(session, permit)?;
         let id = StatementId::random();
         let text: Arc<str> = sql.into();
+        let here = session.pinned();
+        let known = self.inner.at_a_glance(&here, id, &text);
+        if let Some(known) = within(session.state().timeout(), known).await? {
+            return Ok(known);
+        }
         let sql = Arc::clone(&text);
         self.plan(session, (id, &text), |inner, session| async move {
             inner.describe(&session, id, &sql, None).await
@@ -163,6 +169,10 @@ impl Engine {
     ) -> Result<Statement> {
         let session = &self.admit(session, permit)?;
         let text = session.statements().get(id)?.prepared.sql;
+        let known = self.inner.prepared_at_a_glance(session, id);
+        if let Some(known) = within(session.state().timeout(), known).await? {
+            return Ok(known);
+        }
         self.plan(session, (id, &text), |inner, session| async move {
             inner.instantiate(&session, id).await
         })
@@ -193,6 +203,14 @@ impl Engine {
             }
         }
         let text: Arc<str> = sql.into();
+        if parameters.is_none() && origin.transaction.is_none() {
+            let here = session.pinned();
+            let known = self.inner.at_a_glance(&here, id, &text);
+            let known = within(session.state().timeout(), known).await?;
+            if let Some(known) = known.filter(|known| known.origin == origin) {
+                return Ok(known);
+            }
+        }
         let (sql, parameters) = (Arc::clone(&text), parameters.map(<[u8]>::to_vec));
         let again = |inner: Arc<Inner>, session: Arc<Session>| async move {
             let session = inner.place_of(&session, origin).await?;

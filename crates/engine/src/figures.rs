@@ -56,6 +56,10 @@ pub struct Figures {
     pub plan_hits: u64,
     /// How often it was not, and was made again.
     pub plan_misses: u64,
+    /// How often a query of a text or a prepared statement needed no planning, since it was planned before.
+    pub text_hits: u64,
+    /// How often a text was planned.
+    pub text_misses: u64,
     /// What durable tables went through.
     pub lake: godwit_lake::Figures,
     /// Events of the audit log that are not written yet.
@@ -121,6 +125,7 @@ impl Engine {
             MemoryLimit::Infinite | MemoryLimit::Unknown => 0,
         };
         let (plan_hits, plan_misses) = inner.plans.lookups();
+        let (text_hits, text_misses) = inner.recall.lookups();
         Figures {
             admission: inner.admission.load(),
             queued,
@@ -138,6 +143,8 @@ impl Engine {
             phases: inner.running.watch().phases().clone(),
             plan_hits,
             plan_misses,
+            text_hits,
+            text_misses,
             lake: inner.lake.figures(),
             audit_waiting: self.auditor().waiting(),
             audit_lost: self.auditor().lost(),

@@ -26,6 +26,7 @@ use crate::granting::UserRules;
 use crate::memory::Shares;
 use crate::parse::{self, Parsed, Spoken};
 use crate::plan::Planner;
+use crate::recall::Recall;
 use crate::results::Results;
 use crate::running::Running;
 use crate::runtime::QueryRuntime;
@@ -35,6 +36,7 @@ use crate::statement::Body;
 use crate::transactions::check_statement;
 use crate::{Error, Prepared, Result, Statement, granting, memory, redacted, system, upkeep};
 
+mod again;
 mod base;
 mod begin;
 
@@ -52,6 +54,7 @@ pub(crate) struct Inner {
     pub(crate) lake: Lake,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) plans: PlanCache,
+    pub(crate) recall: Recall,
     /// Users, roles and grants.
     pub(crate) directory: Arc<Directory>,
     pub(crate) user_rules: UserRules,
@@ -121,6 +124,7 @@ impl Inner {
             lake,
             sessions,
             plans: PlanCache::new(config.statements.cached_plans, config.tickets.ttl),
+            recall: Recall::new(config.query.plan_cache, config.statements.idle_timeout),
             directory,
             results,
             running,
@@ -150,7 +154,7 @@ impl Inner {
         parameters: Option<&[u8]>,
     ) -> Result<Statement> {
         let began = Instant::now();
-        let (text, body) = self.read(session, sql).await?;
+        let (text, body) = self.read(session, &sql.into()).await?;
         let bound = match (&body, parameters) {
             (Body::Query(plan), Some(ipc)) => {
                 Bound::decode(&plan.parameters, ipc, self.max_parameter_bytes)?
@@ -161,7 +165,7 @@ impl Inner {
     }
 
     pub(crate) async fn prepare(&self, session: &Session, sql: &str) -> Result<Prepared> {
-        let (text, body) = self.read(session, sql).await?;
+        let (text, body) = self.read(session, &sql.into()).await?;
         session.statements().insert(text, body, session.place())
     }
 
@@ -199,13 +203,18 @@ impl Inner {
     }
 
     /// What a text says, checked, and the text as it may be shown.
-    async fn read(&self, session: &Session, sql: &str) -> Result<(Arc<str>, Body)> {
+    async fn read(&self, session: &Session, sql: &Arc<str>) -> Result<(Arc<str>, Body)> {
+        if let Some(plan) = self.planned_before(session, sql).await? {
+            return Ok((Arc::clone(sql), Body::Query(plan)));
+        }
         match parse::parse_any(sql, self.planner.limits)? {
             Spoken::Statement(parsed) => {
                 let text = Arc::clone(&parsed.sql);
-                Ok((text, self.analyse(session, parsed).await?))
+                let body = self.analyse(session, parsed).await?;
+                self.remember(session, sql, &body);
+                Ok((text, body))
             }
-            Spoken::Kill(kill) => Ok((Arc::from(sql), Body::Effect(Effect::Kill(kill)))),
+            Spoken::Kill(kill) => Ok((Arc::clone(sql), Body::Effect(Effect::Kill(kill)))),
             Spoken::Access(access) => {
                 self.check_access(session, &access).await?;
                 let text = Arc::from(redacted(sql).as_ref());

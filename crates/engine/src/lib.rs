@@ -9,7 +9,7 @@
 //! `provider`, what names stand for; `access`, what of that exists for the caller; `change`, `effect` and `ingest`, what writes; `kill`, what ends others; `define` and `constants`, what says what there is; `granting` and `redact`, what say
 //! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `sparing`, `operators`, `conform`, `fill`
 //! and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
-//! kept and queries that nobody waits for; `admission`, who may begin; `caps`, what a statement may take; `runtime`, `running`, `history`, `figures`, `memory`, `deep` and `cache`,
+//! kept and queries that nobody waits for; `admission`, who may begin; `caps`, what a statement may take; `runtime`, `running`, `history`, `figures`, `memory`, `deep`, `cache` and `recall`,
 //! what it all runs on; `upkeep`, what is done unasked; `readiness`, whether all of it works; `audit` and `shown`, what is noted of it all; `metadata` and `system`, what is told about it; [`Error`].
 
 mod access;
@@ -52,6 +52,7 @@ mod provider;
 mod query;
 mod readiness;
 mod reads;
+mod recall;
 mod redact;
 mod results;
 mod returning;

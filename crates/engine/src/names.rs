@@ -23,6 +23,7 @@ use crate::parse::Limits;
 use crate::{Error, Result};
 
 mod defaults;
+mod glance;
 mod missing;
 mod moments;
 mod mounts;

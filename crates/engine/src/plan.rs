@@ -1,14 +1,14 @@
 //! A syntax tree to an analysed plan: names resolved once, parameters typed, the schema of the result settled.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
-use datafusion::common::{DFSchema, TableReference};
-use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::common::TableReference;
+use datafusion::error::Result as EngineResult;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::optimizer::OptimizerConfig;
 use datafusion::sql::parser::Statement as Tree;
 use godwit_catalog::{Catalog, Seen};
 use godwit_config::Config;
@@ -17,11 +17,17 @@ use godwit_lake::{Lake, SnapshotId};
 use crate::check::Names;
 use crate::copy::Places;
 use crate::deep::{Deep, with_deep_stack};
-use crate::infer::Types;
 use crate::names::{Lookup, Resolved, Table};
 use crate::parse::{Limits, Parsed};
 use crate::session::State;
-use crate::{Error, Result, duplicates, show, size, total};
+use crate::{Result, show, total};
+
+mod settled;
+mod tiny;
+mod work;
+
+use settled::Settled;
+use work::Work;
 
 /// What every statement of the server is planned with.
 #[derive(Debug, Clone)]
@@ -32,9 +38,19 @@ pub(crate) struct Planner {
     pub(crate) limits: Limits,
 }
 
-/// A query, ready to be optimized and run once its parameters have values.
-#[derive(Debug)]
+/// A query, ready to be optimized and run once its parameters have values. A clone is cheap.
+#[derive(Debug, Clone)]
 pub(crate) struct Plan {
+    planned: Arc<Planned>,
+    /// The snapshot of the lake that it reads, or that its transaction began with; none when the lake did not answer.
+    pub(crate) lake: Option<SnapshotId>,
+    /// The commit that it reads, when no transaction added to it.
+    commit: Option<SnapshotId>,
+}
+
+/// What a plan is, whichever of the snapshots with the same contents it reads.
+#[derive(Debug)]
+pub(crate) struct Planned {
     /// Analysed, except for EXPLAIN, which shows its own analysis.
     pub(crate) logical: Deep<LogicalPlan>,
     /// What every batch of the result will have, to the nullability.
@@ -42,8 +58,6 @@ pub(crate) struct Plan {
     /// One nullable field a parameter.
     pub(crate) parameters: SchemaRef,
     pub(crate) snapshot: u64,
-    /// The snapshot of the lake that it reads, or that its transaction began with; none when the lake did not answer.
-    pub(crate) lake: Option<SnapshotId>,
     /// How many rows one run gives, where that is certain.
     pub(crate) rows: Option<u64>,
     /// The session's state that it was planned with, and is run with.
@@ -52,6 +66,8 @@ pub(crate) struct Plan {
     pub(crate) resolved: Resolved,
     /// Whether it is over rows that its client uploads.
     reads_input: bool,
+    /// What can be told of it before it has values.
+    settled: Settled,
 }
 
 /// A query to be planned.
@@ -174,17 +190,23 @@ impl Planner {
         let (logical, schema, parameters) = with_deep_stack(|| work.plan(tree, parameters, given))?;
         let snapshot = with_deep_stack(|| resolved.snapshot_of(&logical));
         let rows = with_deep_stack(|| total::rows(&logical));
-        Ok(Plan {
+        let settled = with_deep_stack(|| Settled::of(&logical, &resolved));
+        let planned = Planned {
             logical: Deep::new(logical),
             schema,
             parameters,
             snapshot,
-            lake: seen.lake().ok().map(godwit_lake::Snapshot::id),
             rows,
             state: Arc::clone(state),
             names,
             resolved,
             reads_input,
+            settled,
+        };
+        Ok(Plan {
+            planned: Arc::new(planned),
+            lake: lake_of(seen),
+            commit: seen.commit(),
         })
     }
 
@@ -225,121 +247,35 @@ impl Planner {
     }
 }
 
-/// The part of planning that only computes.
-struct Work<'a> {
-    state: &'a State,
-    resolved: &'a Resolved,
-    max_depth: usize,
-    also: &'a [Tree],
-    shape: Option<&'a Shape<'a>>,
+fn lake_of(seen: &Seen) -> Option<SnapshotId> {
+    seen.lake().ok().map(godwit_lake::Snapshot::id)
 }
 
-impl Work<'_> {
-    fn plan(
-        &self,
-        mut tree: Tree,
-        parameters: &[String],
-        given: Option<SchemaRef>,
-    ) -> Result<(LogicalPlan, SchemaRef, SchemaRef)> {
-        let mut planned = self.plan_with_types(&tree, parameters, given.clone());
-        if let Err(error) = &planned
-            && duplicates::are_the_cause(error)
-            && duplicates::rename(&mut tree)
-            && let Ok(again) = self.plan_with_types(&tree, parameters, given)
-        {
-            planned = Ok(again);
-        }
-        drop(tree);
-        let (logical, parameters) = planned.map_err(translate)?;
-        size::check(&logical, self.max_depth)?;
-        let logical = self.analyse(logical).map_err(translate)?;
-        let schema = Arc::new(duplicates::restore(&promise(logical.schema()), &logical));
-        Ok((logical, schema, parameters))
+impl Deref for Plan {
+    type Target = Planned;
+
+    fn deref(&self) -> &Planned {
+        &self.planned
     }
-
-    /// Plans twice when there are parameters: first to see where they stand, then with their types.
-    fn plan_with_types(
-        &self,
-        tree: &Tree,
-        parameters: &[String],
-        given: Option<SchemaRef>,
-    ) -> EngineResult<(LogicalPlan, SchemaRef)> {
-        if parameters.is_empty() {
-            return Ok((self.to_plan(tree, Vec::new())?, Arc::new(Schema::empty())));
-        }
-        let schema = match given {
-            Some(schema) => schema,
-            None => self.infer(tree, parameters)?,
-        };
-        let fields = schema
-            .fields()
-            .iter()
-            .map(|field| Some(FieldRef::clone(field)))
-            .collect();
-        Ok((self.to_plan(tree, fields)?, schema))
-    }
-
-    /// Looks at a plan whose parameters have no types. Some operators and functions do not take those, so a few types
-    /// are tried in their place; what the context says overrules them.
-    fn infer(&self, tree: &Tree, parameters: &[String]) -> EngineResult<SchemaRef> {
-        let mut first_error = None;
-        for probe in [
-            None,
-            Some(DataType::Int64),
-            Some(DataType::Utf8),
-            Some(DataType::Float64),
-        ] {
-            let mut types = Types::unknown(parameters.len(), probe);
-            match self.to_plan(tree, types.probe_fields()) {
-                Ok(plan) => {
-                    types.learn(&plan)?;
-                    return Ok(types.schema(parameters));
-                }
-                Err(error) => {
-                    first_error.get_or_insert(error);
-                }
-            }
-        }
-        Err(first_error
-            .unwrap_or_else(|| DataFusionError::Internal("no type was tried".to_owned())))
-    }
-
-    fn to_plan(&self, tree: &Tree, parameters: Vec<Option<FieldRef>>) -> EngineResult<LogicalPlan> {
-        let plan = |tree| {
-            let session = self.state.session();
-            godwit_planner::plan(session, self.resolved, tree, parameters.clone())
-        };
-        let planned = plan(tree)?;
-        match self.shape {
-            Some(shape) => shape(
-                planned,
-                self.also.iter().map(plan).collect::<EngineResult<_>>()?,
-            ),
-            None => Ok(planned),
-        }
-    }
-
-    fn analyse(&self, plan: LogicalPlan) -> EngineResult<LogicalPlan> {
-        if matches!(plan, LogicalPlan::Explain(_)) {
-            return Ok(plan);
-        }
-        let session = self.state.session();
-        session
-            .analyzer()
-            .execute_and_check(plan, &session.options(), |_, _| {})
-    }
-}
-
-/// The schema of a result: names, types and nullability of the columns. What a file says about itself stays there.
-fn promise(schema: &DFSchema) -> Schema {
-    Schema::new(schema.fields().clone())
-}
-
-fn translate(error: DataFusionError) -> Error {
-    Error::from_datafusion(&error, "plan")
 }
 
 impl Plan {
+    /// Whether it reads the commit that a statement sees, and neither of the two is in a transaction.
+    pub(crate) fn is_of(&self, seen: &Seen) -> bool {
+        self.commit.is_some() && self.commit == seen.commit()
+    }
+
+    /// The same over what a statement sees that begins now, when that has the same contents.
+    pub(crate) fn at(&self, seen: &Seen) -> Self {
+        Self {
+            planned: Arc::clone(&self.planned),
+            lake: lake_of(seen),
+            commit: seen.commit(),
+        }
+    }
+}
+
+impl Planned {
     /// What kind of statement it is to the audit log.
     pub(crate) fn kind(&self) -> &'static str {
         if self.reads_input {

@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,14 +18,17 @@ use crate::{Error, Result};
 /// How many batches wait between a query and its reader.
 pub(crate) const WAITING_BATCHES: usize = 2;
 
-/// The rows of a running query, as they are made. At most two batches wait to be taken; dropping the stream cancels
+/// The rows of a running query, as they are made. Only a few batches wait to be taken; dropping the stream cancels
 /// the query.
 pub struct QueryStream {
     schema: SchemaRef,
     max_batch_rows: Option<usize>,
     query_id: String,
+    /// What was there with the word that the query is planned.
+    first: VecDeque<Message>,
     messages: mpsc::Receiver<Message>,
-    task: Task<()>,
+    /// What makes the rows; none when all of them are there.
+    task: Option<Task<()>>,
     /// What is told that the reader has come to the end.
     reading: Option<Reading>,
     /// What knows whether it was killed.
@@ -34,12 +38,14 @@ pub struct QueryStream {
 
 /// Stops a query whose stream is somebody else's, whether that is read or not.
 #[derive(Debug, Clone)]
-pub struct Canceller(AbortHandle);
+pub struct Canceller(Option<AbortHandle>);
 
 impl Canceller {
     /// Stops the query; its stream ends with [`Error::Cancelled`]. Nothing happens when it has ended.
     pub fn cancel(&self) {
-        self.0.abort();
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
     }
 }
 
@@ -58,12 +64,13 @@ impl QueryStream {
         max_batch_rows: Option<usize>,
         query_id: String,
         messages: mpsc::Receiver<Message>,
-        task: Task<()>,
+        task: Option<Task<()>>,
     ) -> Self {
         Self {
             schema,
             max_batch_rows,
             query_id,
+            first: VecDeque::new(),
             messages,
             task,
             reading: None,
@@ -80,6 +87,14 @@ impl QueryStream {
         }
     }
 
+    /// The same with what comes before all other messages.
+    pub(crate) fn with_first(self, first: Vec<Message>) -> Self {
+        Self {
+            first: first.into(),
+            ..self
+        }
+    }
+
     /// The same with what says why it was cut off.
     pub(crate) fn with_live(self, live: Arc<Live>) -> Self {
         Self {
@@ -90,7 +105,7 @@ impl QueryStream {
 
     /// What stops the query from elsewhere.
     pub fn canceller(&self) -> Canceller {
-        Canceller(self.task.abort_handle())
+        Canceller(self.task.as_ref().map(Task::abort_handle))
     }
 
     /// Schema of every batch: the statement's, to the nullability.
@@ -121,7 +136,11 @@ impl Stream for QueryStream {
         if self.ended {
             return Poll::Ready(None);
         }
-        let item = match self.messages.poll_recv(context) {
+        let next = match self.first.pop_front() {
+            Some(first) => Poll::Ready(Some(first)),
+            None => self.messages.poll_recv(context),
+        };
+        let item = match next {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Some(Message::Batch(batch))) => return Poll::Ready(Some(Ok(batch))),
             Poll::Ready(Some(Message::Finished)) => {
@@ -131,11 +150,15 @@ impl Stream for QueryStream {
                 None
             }
             Poll::Ready(Some(Message::Failed(error))) => Some(Err(error)),
-            Poll::Ready(None) => match Pin::new(&mut self.task).poll(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(())) => Some(Err(Error::Cancelled)),
-                Poll::Ready(Err(error)) => Some(Err(Error::from_join(&error, &self.query_id))),
-            },
+            Poll::Ready(None) => {
+                match self.task.as_mut().map(|task| Pin::new(task).poll(context)) {
+                    Some(Poll::Pending) => return Poll::Pending,
+                    None | Some(Poll::Ready(Ok(()))) => Some(Err(Error::Cancelled)),
+                    Some(Poll::Ready(Err(error))) => {
+                        Some(Err(Error::from_join(&error, &self.query_id)))
+                    }
+                }
+            }
         };
         self.ended = true;
         Poll::Ready(item.map(|end| end.map_err(|error| self.explain(error))))

@@ -1,16 +1,21 @@
 //! A statement to its rows: values for parameters, optimization, the physical plan, the stream of batches.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::{DataFusionError, Result as EngineResult};
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
 use futures::StreamExt;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::admission::Lane;
@@ -20,7 +25,6 @@ use crate::conform::conform;
 use crate::deep::{Deep, DeepFuture, with_deep_stack};
 use crate::exchange::prompt;
 use crate::fill::Filling;
-use crate::granting::Asker;
 use crate::memory::Share;
 use crate::operators::traced;
 use crate::plan::Plan;
@@ -33,6 +37,13 @@ use crate::sparing::{Again, may_not_fit, sparing};
 use crate::transactions::Using;
 use crate::yielding::yielding;
 use crate::{Error, Result};
+
+mod outlet;
+
+pub(crate) use outlet::Outlet;
+
+/// How long the word that a query is planned waits for its first rows.
+const SOON: Duration = Duration::from_millis(5);
 
 /// One run of a query, to be driven on the query runtime.
 pub(crate) struct Run {
@@ -47,29 +58,24 @@ pub(crate) struct Run {
     pub(crate) schema: SchemaRef,
     pub(crate) record: Record,
     pub(crate) progress: Option<Arc<Progress>>,
-    pub(crate) messages: mpsc::Sender<Message>,
+    pub(crate) outlet: Outlet,
     /// The transaction that it reads in is not idle meanwhile.
     pub(crate) _using: Option<Using>,
 }
 
 /// What a run of a query ends with when its reader has gone.
-struct Gone;
+pub(crate) struct Gone;
 
 impl Run {
-    /// Waits for its turn and tells it through `admitted`, plans and tells through `ready` that it is planned or why it
-    /// cannot be, then sends the rows. It keeps its place until the last of them was taken.
-    pub(crate) async fn drive(
-        mut self,
-        timeout: Option<Duration>,
-        admitted: oneshot::Sender<()>,
-        ready: oneshot::Sender<Result<()>>,
-    ) {
+    /// Waits for its turn and tells it through `admitted`, plans, tells through the outlet that it is planned or why it
+    /// cannot be, and sends the rows. It keeps its place until the last of them was taken.
+    pub(crate) async fn drive(mut self, timeout: Option<Duration>, admitted: oneshot::Sender<()>) {
         let turn = self.lane.enter(&self.caller.user).await;
         let _slot = match turn {
             Ok(slot) => slot,
             Err(error) => {
                 let error = self.record.fail(error);
-                drop(ready.send(Err(error)));
+                self.outlet.refuse(error);
                 return;
             }
         };
@@ -77,11 +83,11 @@ impl Run {
         let _ = admitted.send(());
         self.record.live().enter(Phase::Planning);
         let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
-        let mut ready = Some(ready);
+        let mut is_planned = false;
         let outcome = match deadline {
-            None => self.send_all(&mut ready).await,
+            None => self.send_all(&mut is_planned).await,
             Some((deadline, timeout)) => {
-                match tokio::time::timeout_at(deadline, self.send_all(&mut ready)).await {
+                match tokio::time::timeout_at(deadline, self.send_all(&mut is_planned)).await {
                     Ok(outcome) => outcome,
                     Err(_) => Err(Error::DeadlineExceeded {
                         seconds: timeout.as_secs_f64(),
@@ -93,26 +99,22 @@ impl Run {
             Ok(Some(Gone)) => {}
             Ok(None) => {
                 self.record.finish();
-                // A reader that is gone does not miss the end. The record stays until the end is under way: a server
-                // that stops waits for the queries that have one.
-                let _ = self.messages.send(Message::Finished).await;
+                // The record stays until the end is under way: a server that stops waits for the queries that have one.
+                self.outlet.end(Message::Finished).await;
                 drop(self.record);
             }
             Err(error) => {
                 let error = self.record.fail(error);
-                match ready {
-                    Some(ready) => drop(ready.send(Err(error))),
-                    None => drop(self.messages.send(Message::Failed(error)).await),
+                match is_planned {
+                    false => self.outlet.refuse(error),
+                    true => self.outlet.end(Message::Failed(error)).await,
                 }
                 drop(self.record);
             }
         }
     }
 
-    async fn send_all(
-        &mut self,
-        ready: &mut Option<oneshot::Sender<Result<()>>>,
-    ) -> Result<Option<Gone>> {
+    async fn send_all(&mut self, is_planned: &mut bool) -> Result<Option<Gone>> {
         let runs = self.bound.as_ref().map_or(1, |bound| bound.len());
         let wanted_rows = self.plan.state.wanted_batch_rows();
         let mut filling = Filling::new(Arc::clone(&self.schema), wanted_rows);
@@ -121,13 +123,13 @@ impl Run {
                 .start(at)
                 .await
                 .map_err(|error| self.translate(&error))?;
+            *is_planned = true;
             self.record.live().enter(Phase::Executing);
-            announce(ready);
             if self.send(rows, &mut filling).await?.is_some() {
                 return Ok(Some(Gone));
             }
         }
-        announce(ready);
+        *is_planned = true;
         filling.finish().map_err(|error| self.broken(error))?;
         self.pass(&mut filling).await
     }
@@ -153,7 +155,8 @@ impl Run {
         mut rows: SendableRecordBatchStream,
         filling: &mut Filling,
     ) -> Result<Option<Gone>> {
-        while let Some(batch) = rows.next().await {
+        let soon = Instant::now() + SOON;
+        while let Some(batch) = self.next(&mut rows, soon).await {
             let batch = batch.map_err(|error| self.translate(&error))?;
             if batch.num_rows() == 0 {
                 continue;
@@ -171,11 +174,26 @@ impl Run {
         Ok(None)
     }
 
+    /// The next rows. Until the reader knows that the query is planned it is not left waiting for them.
+    async fn next(
+        &mut self,
+        rows: &mut SendableRecordBatchStream,
+        soon: Instant,
+    ) -> Option<EngineResult<RecordBatch>> {
+        if self.outlet.is_silent() {
+            match tokio::time::timeout_at(soon, rows.next()).await {
+                Ok(next) => return next,
+                Err(_) => self.outlet.announce(),
+            }
+        }
+        rows.next().await
+    }
+
     /// Sends what is full.
-    async fn pass(&self, filling: &mut Filling) -> Result<Option<Gone>> {
+    async fn pass(&mut self, filling: &mut Filling) -> Result<Option<Gone>> {
         while let Some(batch) = filling.next() {
             self.record.live().enter(Phase::Sending);
-            if self.messages.send(Message::Batch(batch)).await.is_err() {
+            if self.outlet.send(Message::Batch(batch)).await.is_some() {
                 return Ok(Some(Gone));
             }
             self.record.live().enter(Phase::Executing);
@@ -201,6 +219,16 @@ pub(crate) async fn start(
     values: Option<Vec<ScalarValue>>,
     planned: impl FnOnce(&Arc<dyn ExecutionPlan>) -> Option<Arc<Gauge>>,
 ) -> EngineResult<SendableRecordBatchStream> {
+    if let Some(physical) = plan.tiny()? {
+        let physical = traced(physical)?;
+        let gauge = planned(&physical);
+        let context = memory.0.bare_context(plan.state.session(), false);
+        return execute_stream(physical, counted(context, gauge.as_ref())?);
+    }
+    if let Some(logical) = with_deep_stack(|| plan.optimized(values.as_deref()))? {
+        let session = plan.session_for(caller, memory.0);
+        return start_optimized(plan, (session, Deep::new(logical)), memory, planned).await;
+    }
     let logical = || {
         let logical = LogicalPlan::clone(&plan.logical);
         match values {
@@ -219,33 +247,42 @@ pub(crate) async fn start_as(
     logical: impl FnOnce() -> EngineResult<LogicalPlan>,
     planned: impl FnOnce(&Arc<dyn ExecutionPlan>) -> Option<Arc<Gauge>>,
 ) -> EngineResult<SendableRecordBatchStream> {
-    let mut session = plan.state.session().clone();
-    let asker = Asker(Arc::clone(caller));
-    let options = session.config_mut().options_mut();
-    options.extensions.insert(asker);
-    options.execution.sort_spill_reservation_bytes = share.merge_reserve();
-    session.mark_start_execution();
+    let session = plan.session_for(caller, share);
     let logical = Deep::new(with_deep_stack(|| optimize(&session, logical()?))?);
+    start_optimized(plan, (session, logical), (share, query_id), planned).await
+}
+
+async fn start_optimized(
+    plan: &Plan,
+    (session, logical): (Cow<'_, SessionState>, Deep<LogicalPlan>),
+    (share, query_id): (&Share, &str),
+    planned: impl FnOnce(&Arc<dyn ExecutionPlan>) -> Option<Arc<Gauge>>,
+) -> EngineResult<SendableRecordBatchStream> {
     let physical = physical_plan(&session, &logical).await?;
     let physical = yielding(prompt(physical)?)?;
-    let usual = session.config().batch_size();
-    if plan.state.wanted_batch_rows().is_none() {
-        let rows = batch_rows(physical.as_ref(), usual);
-        if rows != usual {
-            *session.config_mut() = session.config().clone().with_batch_size(rows);
-        }
-    }
+    plan.keep_if_tiny(&logical, &physical);
+    let rows = match plan.state.wanted_batch_rows() {
+        Some(_) => None,
+        None => Some(batch_rows(physical.as_ref(), session.config().batch_size())),
+    };
     let physical = traced(physical)?;
     // What a client uploads can be read only once.
     let has_second_chance = !plan.reads_input() && may_not_fit(&physical)?;
     let gauge = planned(&physical);
-    let context = counted(share.context(&session), gauge.as_ref())?;
-    let rows = execute_stream(physical, context)?;
+    let context = match &session {
+        Cow::Owned(session) => share.context(session),
+        Cow::Borrowed(session) => share.bare_context(session, reserves(&physical)?),
+    };
+    let context = match rows {
+        Some(rows) => in_batches_of(rows, context),
+        None => context,
+    };
+    let rows = execute_stream(physical, counted(context, gauge.as_ref())?)?;
     if !has_second_chance {
         return Ok(rows);
     }
     let again = Again {
-        session,
+        session: session.into_owned(),
         logical,
         share: share.clone(),
         gauge,
@@ -254,11 +291,17 @@ pub(crate) async fn start_as(
     Ok(sparing(rows, again))
 }
 
-/// Tells once that the query is planned. Whoever waited may have gone, which the channel of rows shows soon enough.
-fn announce(ready: &mut Option<oneshot::Sender<Result<()>>>) {
-    if let Some(ready) = ready.take() {
-        let _ = ready.send(Ok(()));
+fn in_batches_of(rows: usize, context: TaskContext) -> TaskContext {
+    if context.session_config().batch_size() == rows {
+        return context;
     }
+    let config = context.session_config().clone().with_batch_size(rows);
+    context.with_session_config(config)
+}
+
+/// Whether an operator keeps memory back for merging what it spills.
+fn reserves(plan: &Arc<dyn ExecutionPlan>) -> EngineResult<bool> {
+    plan.exists(|node| Ok(node.is::<SortExec>() || node.is::<AggregateExec>()))
 }
 
 fn optimize(session: &SessionState, plan: LogicalPlan) -> EngineResult<LogicalPlan> {

@@ -305,7 +305,7 @@ impl Record {
         } = statement;
         match (&self.watched.end, live.killer()) {
             (End::Finished, _) => {
-                tracing::info!(query_id = %id, %user, rows, bytes, milliseconds, "query finished");
+                tracing::debug!(query_id = %id, %user, rows, bytes, milliseconds, "query finished");
             }
             (End::Cancelled, Some(_)) => {
                 tracing::info!(query_id = %id, %user, rows, bytes, milliseconds, "query killed");

@@ -13,6 +13,7 @@ use godwit_protocol::session::OptionValue;
 use crate::access::Sight;
 use crate::check::SettingChange;
 use crate::prepared::Store;
+use crate::recall::Recall;
 use crate::settings::{Setting, Settings};
 use crate::transactions::{Place, SqlTransaction};
 use crate::{Error, Result};
@@ -45,6 +46,8 @@ pub(crate) struct Core {
     changing: Mutex<()>,
     statements: Store,
     temporary: TempTables,
+    /// Plans over its temporary tables, whose rows they hold.
+    recall: Recall,
     /// What SQL began.
     transaction: Mutex<SqlTransaction>,
 }
@@ -67,6 +70,7 @@ impl Session {
             stateless,
             statements: Store::new(shared.statements),
             temporary: shared.no_tables(),
+            recall: Recall::new(shared.kept_plans, shared.statements.idle_timeout),
             shared,
             inner: Mutex::new(Inner {
                 settings,
@@ -212,6 +216,11 @@ impl Session {
         &self.core.statements
     }
 
+    /// What was planned over its temporary tables.
+    pub(crate) fn recall(&self) -> &Recall {
+        &self.core.recall
+    }
+
     pub(crate) fn place(&self) -> &Place {
         &self.place
     }
@@ -244,6 +253,7 @@ impl Session {
         if self.core.stateless {
             return Err(stateless("temporary tables belong"));
         }
+        self.recall().clear();
         match self.here()? {
             Some(open) => Ok(open.journaled(&self.core.temporary)),
             None => Ok(self.core.temporary.clone()),

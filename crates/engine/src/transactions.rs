@@ -160,7 +160,7 @@ impl Session {
             (_, None) => {
                 let lake = &self.shared().lake;
                 match lake.latest().await {
-                    Ok(latest) => latest,
+                    Ok(latest) => return Ok(Seen::newest(self.temporary().clone(), latest)),
                     Err(why) => {
                         let (temporary, held) = (self.temporary().clone(), lake.last_known());
                         return Ok(Seen::without_lake(temporary, why, held));

@@ -25,6 +25,7 @@ async fn sweep(engine: Weak<Inner>, idle_timeout: Duration) {
         let now = Instant::now();
         engine.sessions.sweep(now);
         engine.plans.sweep(now);
+        engine.recall.sweep(now);
         engine.results.sweep(now);
         let sessions = Arc::clone(&engine.sessions);
         drop(engine);

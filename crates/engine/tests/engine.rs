@@ -60,6 +60,8 @@ mod names;
 mod on_conflict;
 #[path = "engine/parameters.rs"]
 mod parameters;
+#[path = "engine/plan_cache.rs"]
+mod plan_cache;
 #[path = "engine/prepared.rs"]
 mod prepared;
 #[path = "engine/results.rs"]

@@ -101,6 +101,15 @@ impl Database {
         }
     }
 
+    /// One small read that is made with every statement: where the database is at hand it is made at once, on the thread that
+    /// asks.
+    pub(crate) async fn glance(&self, sql: &'static str) -> Result<Vec<Row>> {
+        match &self.kind {
+            Kind::Sqlite(sqlite) => sqlite.glance(sql).await,
+            Kind::Postgres(postgres) => postgres.query(sql, &[]).await,
+        }
+    }
+
     pub(crate) async fn read(&self) -> Result<Reading> {
         let session = match &self.kind {
             Kind::Sqlite(sqlite) => Session::Sqlite(sqlite.read().await?),

@@ -14,7 +14,7 @@ use godwit_lake::guard::FileGuard;
 use object_store::path::Path as Location;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult,
 };
 
 use crate::listing::DataFile;
@@ -181,8 +181,7 @@ impl ObjectStore for PinnedStore {
     ) -> object_store::Result<Vec<Bytes>> {
         let bytes = self.inner.get_ranges(location, ranges).await;
         // Looked at after the read: what was read can only be older than what is seen now.
-        let meta = self.inner.head(location).await?;
-        self.pins.verify_meta(&meta).map_err(foreign)?;
+        self.pins.verify(location).map_err(foreign)?;
         bytes
     }
 

@@ -32,7 +32,7 @@ use crate::{Error, Result};
 const TABLE: &str = "t";
 
 /// What one caller sees of a table's rows and values.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub(crate) struct Rules {
     /// As messages call it.
     label: String,

@@ -26,7 +26,7 @@ impl Inner {
         allow(session)?;
         self.planner.places.to_write(&copy.path)?;
         let plan = self.plan_copy(session, &copy, parsed, None).await?;
-        Ok(plan.parameters)
+        Ok(Arc::clone(&plan.parameters))
     }
 
     /// Writes the rows to a file that takes its name when it is whole. How many there were.

@@ -7,6 +7,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::Duration;
 
 use godwit_audit::Lines;
 
@@ -14,6 +16,9 @@ use super::{Bounds, Entry};
 
 const CURRENT: &str = "queries.jsonl";
 const BEFORE: &str = "queries.1.jsonl";
+
+/// How long the thread rests after it has written.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// The longest line that is read back, in bytes.
 const LONGEST: u64 = 16 << 20;
@@ -66,8 +71,8 @@ impl Files {
     /// Writes what comes until nothing more can come.
     pub(super) fn write_all(&mut self, ended: &Receiver<Arc<Entry>>) {
         let mut fails = false;
-        while let Ok(entry) = ended.recv() {
-            let written = self.append(&entry);
+        while let Ok(first) = ended.recv() {
+            let written = self.append_all(std::iter::once(first).chain(ended.try_iter()));
             if let Err(error) = &written
                 && !fails
             {
@@ -75,23 +80,29 @@ impl Files {
                 tracing::error!(%error, directory = %dir, "the history of statements cannot be written");
             }
             fails = written.is_err();
+            // What ends meanwhile is written together.
+            thread::sleep(GATHER);
         }
         if let Err(error) = self.current.sync() {
             tracing::error!(%error, "the end of the history of statements may not be on the disk");
         }
     }
 
-    /// Appends one line, or nothing.
-    fn append(&mut self, entry: &Entry) -> io::Result<()> {
-        let mut line = serde_json::to_vec(entry)?;
-        line.push(b'\n');
-        if self.is_full(line.len() as u64) {
-            self.rotate()?;
+    /// Appends a line for each; those that do not get into a file are lost.
+    fn append_all(&mut self, entries: impl Iterator<Item = Arc<Entry>>) -> io::Result<()> {
+        let mut lines = Vec::new();
+        for entry in entries {
+            let mut line = serde_json::to_vec(&*entry)?;
+            line.push(b'\n');
+            if self.is_full((lines.len() + line.len()) as u64) {
+                self.current.append(&std::mem::take(&mut lines))?;
+                self.rotate()?;
+            }
+            lines.append(&mut line);
+            self.rows += 1;
+            self.since.get_or_insert(entry.ended);
         }
-        self.current.append(&line)?;
-        self.rows += 1;
-        self.since.get_or_insert(entry.ended);
-        Ok(())
+        self.current.append(&lines)
     }
 
     fn is_full(&self, line: u64) -> bool {

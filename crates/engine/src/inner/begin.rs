@@ -11,7 +11,7 @@ use crate::audit::Facts;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::query::WAITING_BATCHES;
-use crate::run::Run;
+use crate::run::{Outlet, Run};
 use crate::running::{Phase, Record};
 use crate::runtime::within;
 use crate::transactions::Open;
@@ -62,7 +62,9 @@ impl Inner {
         let task = self.planning.spawn(planning.instrument(record.span()));
         self.running.attach(record.key(), task.abort_handle());
         // Whatever ends the task before its turn shows below. The time that it waits is not the statement's.
-        let _ = admission.await;
+        if timeout.is_some() {
+            let _ = admission.await;
+        }
         let done = within(timeout, task).await?;
         done.map_err(|error| {
             record
@@ -95,6 +97,8 @@ impl Inner {
         let (admitted, admission) = oneshot::channel();
         let (ready, planned) = oneshot::channel();
         let timeout = plan.state.timeout();
+        let outlet = Outlet::new(ready, sender);
+        let is_tiny = plan.is_tiny() && progress.is_none();
         // Who looks what a full server does is not to wait for it.
         let (lane, runtime) = if plan.is_about_server() {
             (&self.admission.planning, &self.planning)
@@ -112,26 +116,36 @@ impl Inner {
             schema: Arc::clone(&statement.schema),
             record,
             progress,
-            messages: sender,
+            outlet: if is_tiny { outlet.whole() } else { outlet },
             _using: statement.caller().transaction.as_ref().map(Open::using),
         };
-        let task = runtime.spawn(run.drive(timeout, admitted, ready).instrument(span));
-        self.running.attach(key, task.abort_handle());
-        // Whatever ends the task before its turn shows below. The time that it waits is not the query's.
-        let _ = admission.await;
-        match within(timeout, planned).await? {
-            Ok(planned) => {
-                planned?;
+        let task = if is_tiny {
+            // A change of threads would take longer than all of it.
+            Box::pin(run.drive(timeout, admitted)).await;
+            None
+        } else {
+            let task = runtime.spawn(run.drive(timeout, admitted).instrument(span));
+            self.running.attach(key, task.abort_handle());
+            // Whatever ends the task before its turn shows below. The time that it waits is not the query's.
+            if timeout.is_some() {
+                let _ = admission.await;
+            }
+            Some(task)
+        };
+        match (within(timeout, planned).await?, task) {
+            (Ok(planned), task) => {
+                let first = planned?;
                 let schema = Arc::clone(&statement.schema);
                 let max_rows = plan.state.wanted_batch_rows();
                 let rows = QueryStream::new(schema, max_rows, query_id, receiver, task);
-                Ok(rows.with_live(live))
+                Ok(rows.with_first(first).with_live(live))
             }
             // The task ended without a word: it was cancelled, or it panicked.
-            Err(_) => match task.await {
+            (Err(_), Some(task)) => match task.await {
                 Ok(()) => Err(live.explain(Error::Cancelled)),
                 Err(error) => Err(live.explain(Error::from_join(&error, &query_id))),
             },
+            (Err(_), None) => Err(live.explain(Error::Cancelled)),
         }
     }
 }

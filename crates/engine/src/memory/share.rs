@@ -7,6 +7,7 @@
 //! that cannot, because these fail where they get nothing: a sort that has spilled merges with such memory, which it gives
 //! back and takes again.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -131,6 +132,26 @@ impl Share {
     /// What a plan of the session runs in, with this memory.
     pub(crate) fn context(&self, session: &SessionState) -> TaskContext {
         TaskContext::from(session).with_runtime(Arc::clone(&self.env))
+    }
+
+    /// The same without functions by their names: those of a physical plan are in it, and only tables of the server that
+    /// list them ask for others. Whether an operator may merge what it spilled has to be said.
+    pub(crate) fn bare_context(&self, session: &SessionState, merges: bool) -> TaskContext {
+        let mut config = session.config().clone();
+        if merges {
+            let execution = &mut config.options_mut().execution;
+            execution.sort_spill_reservation_bytes = self.merge_reserve();
+        }
+        TaskContext::new(
+            None,
+            session.session_id().to_owned(),
+            config,
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            Arc::clone(&self.env),
+        )
     }
 
     /// What a sort keeps back for merging what it spilled, in bytes.

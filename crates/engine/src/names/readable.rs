@@ -1,5 +1,6 @@
 //! What of a table its reader sees.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
@@ -95,6 +96,8 @@ impl Lookup<'_> {
         let translate = |error| Error::from_datafusion(&error, "plan");
         let rows = scan(&table, &named).map_err(translate)?;
         let is_guarded = rules.is_some();
+        let mut hasher = DefaultHasher::new();
+        (table.snapshot, &rules).hash(&mut hasher);
         if let Some(rules) = &rules {
             let durable = self.number(&table.schema, name).map(TableId);
             let now = durable.and_then(|id| self.present?.table_of(id));
@@ -113,11 +116,13 @@ impl Lookup<'_> {
             Expr::Column(Column::from(rows.schema().qualified_field(at))).alias(&column.then)
         });
         let items: Vec<_> = items.collect();
+        items.hash(&mut hasher);
         let plan = LogicalPlanBuilder::from(rows)
             .project(items)
             .and_then(LogicalPlanBuilder::build);
         Ok(narrowed(
             table,
+            hasher.finish(),
             Deep::new(plan.map_err(translate)?),
             is_guarded.then_some(&label),
         ))
@@ -162,8 +167,14 @@ fn scan(table: &Table, named: &[Named]) -> EngineResult<LogicalPlan> {
     plan.project(items.collect::<Vec<_>>())?.build()
 }
 
-/// The table with a plan in its place; behind a guard when it is called so.
-fn narrowed(table: Table, plan: Deep<LogicalPlan>, guarded: Option<&String>) -> Table {
+/// The table with a plan in its place; behind a guard when it is called so. What of it is seen is content too, so that it has
+/// another number.
+fn narrowed(
+    table: Table,
+    snapshot: u64,
+    plan: Deep<LogicalPlan>,
+    guarded: Option<&String>,
+) -> Table {
     let kind =
         source_as_provider(&table.source).map_or(TableType::Base, |table| table.table_type());
     let provider: Arc<dyn TableProvider> = match guarded {
@@ -178,6 +189,7 @@ fn narrowed(table: Table, plan: Deep<LogicalPlan>, guarded: Option<&String>) -> 
     within.found.insert(full, Found::Table(table.clone()));
     Table {
         source: provider_as_source(provider),
+        snapshot,
         inner: Some(Arc::new(within)),
         ..table
     }

@@ -73,6 +73,42 @@ impl Resolved {
         self.found.values().any(is_temporary)
     }
 
+    /// Whether all that the names stand for, and what is read beneath it, has a number that changes with it. What the server
+    /// tells about itself has none.
+    pub(crate) fn is_versioned(&self) -> bool {
+        self.tables().all(|table| {
+            let is_versioned = match table.kind {
+                TableKind::Table | TableKind::Temporary | TableKind::View => table.snapshot != 0,
+                TableKind::SystemTable => false,
+            };
+            is_versioned
+                && table
+                    .inner
+                    .as_ref()
+                    .is_none_or(|inner| inner.is_versioned())
+        })
+    }
+
+    /// Whether all names stand for tables as they are, and not for what one caller sees of them.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.tables()
+            .all(|table| table.inner.is_none() && table.kind != TableKind::SystemTable)
+    }
+
+    /// Whether a plan scans nothing but what the names stand for.
+    pub(crate) fn has_all_of(&self, plan: &LogicalPlan) -> bool {
+        let mut sources = HashMap::new();
+        self.add_sources(&mut sources);
+        let mut has_all = true;
+        let walked = plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node {
+                has_all &= sources.contains_key(&address(&scan.source));
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        walked.is_ok() && has_all
+    }
+
     /// One number for the contents of all tables that a plan scans.
     pub(crate) fn snapshot_of(&self, plan: &LogicalPlan) -> u64 {
         let scanned = self.scanned(plan);

@@ -165,7 +165,7 @@ impl Lookup<'_> {
             name: view.name.clone(),
             kind: TableKind::View,
             source: provider_as_source(provider),
-            snapshot: snapshot(view, &resolved),
+            snapshot: snapshot(view, &resolved, is_of_another),
             inner: Some(Arc::new(resolved)),
         })
     }
@@ -222,9 +222,10 @@ fn named(plan: LogicalPlan, aliases: &[String]) -> EngineResult<LogicalPlan> {
 }
 
 /// One number for the view and the contents that it reads.
-fn snapshot(view: &View, resolved: &Resolved) -> u64 {
+fn snapshot(view: &View, resolved: &Resolved, is_of_another: bool) -> u64 {
     let mut hasher = DefaultHasher::new();
     (view.id, &view.sql, &view.aliases).hash(&mut hasher);
+    (&view.owner, is_of_another).hash(&mut hasher);
     let mut read: Vec<_> = resolved
         .tables()
         .map(|table| (&table.schema, &table.name, table.snapshot))

@@ -45,7 +45,13 @@ pub(super) fn start(inner: &Inner, shared: Arc<Shared>, part: u32) -> Result<Que
     let task = inner.runtime.spawn(reader.drive().instrument(span));
     inner.running.attach(key, task.abort_handle());
     let schema = Arc::clone(&shared.schema);
-    let rows = QueryStream::new(schema, shared.max_batch_rows, query_id, receiver, task);
+    let rows = QueryStream::new(
+        schema,
+        shared.max_batch_rows,
+        query_id,
+        receiver,
+        Some(task),
+    );
     Ok(rows.with_reading(reading).with_live(live))
 }
 

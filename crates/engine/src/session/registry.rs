@@ -17,6 +17,9 @@ use crate::settings::{Bounds, Settings};
 use crate::transactions::Transactions;
 use crate::{Error, Result};
 
+/// How many plans a session keeps over its temporary tables at most.
+const MAX_KEPT_PLANS: usize = 16;
+
 /// What a client's calls have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SessionKey {
@@ -49,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) nothing_allowed: Arc<Authority>,
     pub(crate) bounds: Bounds,
     pub(crate) statements: StoreLimits,
+    /// How many plans a session keeps over its temporary tables.
+    pub(crate) kept_plans: usize,
     /// What the temporary tables of one session may take together, in bytes.
     temp_bytes: u64,
 }
@@ -86,6 +91,7 @@ impl Sessions {
                 nothing_allowed: Arc::new(nobody.authority("", &[])),
                 bounds,
                 statements,
+                kept_plans: config.query.plan_cache.min(MAX_KEPT_PLANS),
                 temp_bytes: config.sessions.temp_bytes,
             }),
             max: config.sessions.max,
@@ -181,6 +187,7 @@ impl Sessions {
         }
         for session in alive {
             session.statements().sweep(now);
+            session.recall().sweep(now);
         }
     }
 

@@ -73,6 +73,11 @@ impl State {
         Arc::ptr_eq(&self.frozen, &other.frozen) && is_same(&self.authority, &other.authority)
     }
 
+    /// Tells these settings from all others that there are at the same time.
+    pub(crate) fn settings_address(&self) -> usize {
+        Arc::as_ptr(&self.frozen).addr()
+    }
+
     /// What the caller may do.
     pub(crate) fn authority(&self) -> &Arc<Authority> {
         &self.authority

@@ -15,6 +15,6 @@ mod matrix;
 #[path = "access/own_tables.rs"]
 mod own_tables;
 #[path = "access/realm.rs"]
-mod realm;
+pub(crate) mod realm;
 #[path = "access/revoked.rs"]
 mod revoked;

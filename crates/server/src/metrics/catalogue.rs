@@ -109,6 +109,7 @@ catalogue! {
     TRANSACTIONS = Gauge() "godwit_transactions" [] "Transactions that are open";
     RESULTS = Gauge() "godwit_kept_results" [] "Results on disk, of polled queries and of those in parts, those included that are being made";
     PLAN_CACHE = Counter() "godwit_plan_cache_lookups" ["outcome"] "How often the plan of a ticket was still there (hit) or made again (miss)";
+    PLAN_REUSE = Counter() "godwit_plan_reuse_lookups" ["outcome"] "How often a query was planned before and used that plan (hit), and how often a text was planned (miss)";
 
     LAKE_COMMITS = Counter() "godwit_lake_commits" ["outcome"] "Transactions on durable tables that committed a change, that were refused because another one committed first, or that failed";
     LAKE_COMPACTED = Counter() "godwit_lake_compacted_files" [] "Small files of durable tables that were joined into larger ones";

@@ -124,6 +124,9 @@ pub(super) fn engine(page: &mut Page, figures: &EngineFigures) {
     for (outcome, count) in [("hit", figures.plan_hits), ("miss", figures.plan_misses)] {
         page.add(&names::PLAN_CACHE, &[outcome], Value::Whole(count));
     }
+    for (outcome, count) in [("hit", figures.text_hits), ("miss", figures.text_misses)] {
+        page.add(&names::PLAN_REUSE, &[outcome], Value::Whole(count));
+    }
     for (metric, value) in [
         (&names::LAKE_COMPACTED, lake.compacted_files),
         (&names::LAKE_REMOVED, lake.removed_files),

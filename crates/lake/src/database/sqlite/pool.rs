@@ -57,16 +57,16 @@ impl Pool {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.push(connection);
     }
+}
 
-    /// Never makes the file: one that was taken away is an error, not an empty database.
-    fn open(&self) -> rusqlite::Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.file, flags)?;
-        connection.busy_timeout(BUSY)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        Ok(connection)
-    }
+/// Never makes the file: one that was taken away is an error, not an empty database.
+pub(super) fn open(file: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(connection)
 }
 
 impl Lease {
@@ -74,7 +74,7 @@ impl Lease {
     pub(super) fn connection(&mut self) -> rusqlite::Result<&Connection> {
         match &mut self.connection {
             Some(connection) => Ok(connection),
-            none => Ok(none.insert(self.pool.open()?)),
+            none => Ok(none.insert(open(&self.pool.file)?)),
         }
     }
 }
