@@ -207,4 +207,4 @@ def test_time_limits_that_make_no_sense(timeout):
 
 def test_help_tells_the_side_effects():
     text = run("conformance", "--help").stdout
-    assert "temporary tables" in text and "removed again" in text
+    assert "tables of random names" in text and "removed again" in text
