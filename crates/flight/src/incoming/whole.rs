@@ -86,7 +86,7 @@ impl Messages {
     }
 
     /// The next message, if all of it has come.
-    fn next(&mut self) -> Result<Option<FlightData>, Status> {
+    fn take_message(&mut self) -> Result<Option<FlightData>, Status> {
         let mut message = match self.message.take() {
             Some(message) => message,
             None => {
@@ -136,7 +136,7 @@ impl Stream for Messages {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         while !this.ended {
-            match this.next() {
+            match this.take_message() {
                 Ok(None) => {}
                 Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
                 Err(status) => {
