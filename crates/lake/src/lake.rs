@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use godwit_config::Config;
 
+use crate::commit::Committer;
 use crate::database::Database;
 use crate::options::Options;
 use crate::storage::{self, Storage};
@@ -26,6 +27,7 @@ pub(crate) struct Inner {
     pub(crate) cache: crate::snapshot::cache::Cache,
     pub(crate) running: crate::transaction::Running,
     pub(crate) counts: crate::figures::Counts,
+    pub(crate) committer: Committer,
 }
 
 /// A moment of the past.
@@ -62,6 +64,7 @@ impl Lake {
         layout::open(&database, &storage).await?;
         database.settle().await?;
         let inner = Arc::new(Inner {
+            committer: Committer::start(&database)?,
             database,
             storage,
             runtime,

@@ -14,7 +14,7 @@ const AT_A_TIME: i64 = 1000;
 impl Snapshot {
     pub(crate) async fn latest(lake: &Lake) -> Result<Self> {
         let sql = "SELECT snapshot_id, schema_version FROM ducklake_snapshot ORDER BY snapshot_id DESC LIMIT 1";
-        let rows = lake.inner.database.query(sql, &[]).await?;
+        let rows = lake.inner.database.glance(sql).await?;
         let newest = rows
             .first()
             .ok_or_else(|| Error::broken("the lake's catalog has no snapshot"))?;
