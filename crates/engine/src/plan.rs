@@ -23,6 +23,8 @@ use crate::parse::{Limits, Parsed};
 use crate::session::State;
 use crate::{Error, Result, duplicates, show, size, total};
 
+pub(crate) mod spelled;
+
 /// What every statement of the server is planned with.
 #[derive(Debug, Clone)]
 pub(crate) struct Planner {
@@ -340,6 +342,27 @@ fn translate(error: DataFusionError) -> Error {
 }
 
 impl Plan {
+    /// Whether it only spells out rows, so that they are the same whatever there is.
+    pub(crate) fn is_spelled_out(&self) -> bool {
+        with_deep_stack(|| spelled::is_spelled_out(&self.logical))
+    }
+
+    /// The same for later, of a plan that reads no table: it holds on to none.
+    pub(crate) fn without_tables(&self) -> Self {
+        Self {
+            logical: self.logical.clone(),
+            schema: Arc::clone(&self.schema),
+            parameters: Arc::clone(&self.parameters),
+            snapshot: self.snapshot,
+            lake: None,
+            rows: self.rows,
+            state: Arc::clone(&self.state),
+            names: Names::default(),
+            resolved: Resolved::default(),
+            reads_input: false,
+        }
+    }
+
     /// What kind of statement it is to the audit log.
     pub(crate) fn kind(&self) -> &'static str {
         if self.reads_input {
