@@ -8,7 +8,7 @@ import signal
 import time
 
 import lakes
-from crash import SETUP, Writer, problems
+from crash import ERRORS, SETUP, Writer, problems
 from godwit_server import eventually
 
 ROUNDS = int(os.environ.get("GODWIT_CRASH_ROUNDS", "5"))
@@ -57,6 +57,55 @@ def test_kill_at_random_moments(start, tmp_path):
                 client.run("call compact()")
     assert len(acknowledged) >= ROUNDS
     print(f"{len(acknowledged)} commits acknowledged, {len(tried) - len(acknowledged)} not")
+
+
+class Single(Writer):
+    """Rows of their own, each in a statement and a commit of its own, so that several clients' commits become durable together."""
+
+    def run(self):
+        try:
+            with self.server.client() as client:
+                while True:
+                    number = self.batch()
+                    client.run(f"insert into singles values ({number}, 'row {number}')")
+                    self.acknowledge(number)
+        except ERRORS as error:
+            self.error = error
+
+
+def test_kill_under_single_rows(start, tmp_path):
+    """Of commits that were made together, too, each is there or not, with a snapshot and a row id of its own."""
+    chance = random.Random(SEED)
+    home = tmp_path / "home"
+    server = start(home=home)
+    with server.client() as client:
+        client.run("create table singles (n bigint, pad varchar)")
+        begin = client.value("select max(snapshot_id) from system.snapshots")
+    acknowledged, tried, first = set(), set(), 0
+    for _ in range(ROUNDS):
+        writers = [Single(server, lane, first, 0) for lane in range(8)]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            assert writer.started_writing.wait(30), writer.error
+        wait(server, chance.uniform(0.01, 0.3))
+        server.stop(signal.SIGKILL)
+        for writer in writers:
+            writer.join(60)
+            assert not writer.is_alive() and writer.error is not None
+        acknowledged |= {number for writer in writers for number in writer.acknowledged}
+        tried |= {number for writer in writers for number in writer.tried}
+        first = max(writer.next for writer in writers)
+        server = start(home=home)
+        with server.client() as client:
+            there = [number for number, pad in client.rows("select n, pad from singles") if pad == f"row {number}"]
+            assert len(there) == len(set(there)) == client.value("select count(*) from singles")
+            assert acknowledged <= set(there) <= tried
+            assert client.value("select max(snapshot_id) from system.snapshots") == begin + len(there)
+    with server.client() as client, lakes.beside(server, read_only=True) as judge:
+        assert lakes.disagreements(client, judge) == []
+        row_ids = judge.rows("select count(distinct rowid), max(rowid) from singles")
+        assert row_ids == [(len(there), len(there) - 1)]
 
 
 def test_kill_during_a_long_commit(start, tmp_path):

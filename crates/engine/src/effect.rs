@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::sql::sqlparser::ast::ObjectName;
 use godwit_auth::Permit;
 use godwit_protocol::StatementId;
 use godwit_protocol::session::OptionValue;
@@ -11,7 +12,7 @@ use tracing::Instrument;
 
 use crate::audit::{Facts, Watched};
 use crate::bind::Bound;
-use crate::change::Scope;
+use crate::change::{Kept, Scope, Step};
 use crate::check::{Access, Change, Kill, SettingChange, TransactionStatement, change_of};
 use crate::deep::with_deep_stack;
 use crate::define;
@@ -21,7 +22,7 @@ use crate::results::Returning;
 use crate::running::{Phase, Record};
 use crate::session::Session;
 use crate::transactions::gate::{self, Gate};
-use crate::{Engine, Error, Kept, Outcome, Result};
+use crate::{Engine, Error, Outcome, Result};
 
 mod adding;
 mod bulk;
@@ -47,7 +48,11 @@ pub(crate) enum Effect {
     Transaction(TransactionStatement),
     /// Rows of tables, or temporary tables. The statement is planned again when it runs, on what they hold then; this
     /// keeps the parameters as they were advertised.
-    Tables(SchemaRef),
+    Tables {
+        parameters: SchemaRef,
+        /// What need not be planned again.
+        kept: Option<Arc<Kept>>,
+    },
     /// The same of a statement that returns rows.
     Returning {
         parameters: SchemaRef,
@@ -69,8 +74,9 @@ pub(crate) struct Job {
     parameters: SchemaRef,
     /// The schema of the rows that it returns, as it was advertised.
     returns: Option<SchemaRef>,
+    kept: Option<Arc<Kept>>,
     /// Where these rows go, and who waits for them; nowhere when nobody wants them.
-    pub(crate) returning: Option<(Returning, oneshot::Sender<Kept>)>,
+    pub(crate) returning: Option<(Returning, oneshot::Sender<crate::Kept>)>,
     /// The change happens once for every row.
     bound: Option<Arc<Bound>>,
 }
@@ -88,6 +94,7 @@ impl Job {
             sql,
             parameters: effect.parameters(),
             returns: effect.returns().cloned(),
+            kept: effect.kept().cloned(),
             returning: None,
             bound,
         }
@@ -95,12 +102,24 @@ impl Job {
 }
 
 impl Effect {
+    /// A change that was checked, of the table of this name.
+    pub(crate) fn of(step: &Step, name: Option<ObjectName>) -> Self {
+        let parameters = step.parameters();
+        match step.returns().cloned() {
+            Some(rows) => Self::Returning { parameters, rows },
+            None => Self::Tables {
+                kept: Kept::of(name, step),
+                parameters,
+            },
+        }
+    }
+
     pub(crate) fn parameters(&self) -> SchemaRef {
         match self {
             Self::Setting(_) | Self::Transaction(_) | Self::Kill(_) | Self::Access(_) => {
                 Arc::new(Schema::empty())
             }
-            Self::Tables(parameters)
+            Self::Tables { parameters, .. }
             | Self::Returning { parameters, .. }
             | Self::Definition(parameters) => Arc::clone(parameters),
         }
@@ -114,8 +133,15 @@ impl Effect {
             | Self::Transaction(_)
             | Self::Kill(_)
             | Self::Access(_)
-            | Self::Tables(_)
+            | Self::Tables { .. }
             | Self::Definition(_) => None,
+        }
+    }
+
+    fn kept(&self) -> Option<&Arc<Kept>> {
+        match self {
+            Self::Tables { kept, .. } => kept.as_ref(),
+            _ => None,
         }
     }
 }
@@ -195,7 +221,7 @@ impl Inner {
                 };
                 Box::pin(self.define(job)).await
             }
-            Effect::Tables(_) | Effect::Returning { .. } => {
+            Effect::Tables { .. } | Effect::Returning { .. } => {
                 let job = Job::new(session, (id, sql), effect, bound);
                 Box::pin(self.change_tables(job)).await
             }
@@ -302,18 +328,24 @@ impl Inner {
 
     /// Whether the change is one of a durable table.
     async fn is_durable(&self, job: &Job) -> Result<bool> {
-        let parsed = parse::parse(&job.sql, self.planner.limits)?;
-        let change = change_in(&parsed)?;
-        let Some((verb, name)) = change.target() else {
-            return Ok(false);
-        };
+        let (state, seen) = (job.session.state(), job.session.seen().await?);
         let scope = Scope {
-            state: &job.session.state(),
-            seen: &job.session.seen().await?,
-            parameters: &parsed.parameters,
+            state: &state,
+            seen: &seen,
+            parameters: &[],
             given: None,
         };
-        let target = self.planner.target(&scope, verb, name).await?;
+        let target = match &job.kept {
+            Some(kept) => self.planner.target(&scope, "INSERT", kept.name()).await?,
+            None => {
+                let parsed = parse::parse(&job.sql, self.planner.limits)?;
+                let change = change_in(&parsed)?;
+                let Some((verb, name)) = change.target() else {
+                    return Ok(false);
+                };
+                self.planner.target(&scope, verb, name).await?
+            }
+        };
         Ok(target.is_durable())
     }
 }

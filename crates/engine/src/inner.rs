@@ -19,7 +19,7 @@ use crate::audit::Watch;
 use crate::bind::Bound;
 use crate::cache::PlanCache;
 use crate::caps::Caps;
-use crate::change::{Scope, read_only};
+use crate::change::{Scope, read_only, target_of};
 use crate::check::{self, Class, Names, Write};
 use crate::effect::{Effect, change_in, check_bound};
 use crate::granting::UserRules;
@@ -274,15 +274,13 @@ impl Inner {
             parameters: &parsed.parameters,
             given: None,
         };
-        let step = self.planner.change(scope, change_in(parsed)?).await?;
+        let change = change_in(parsed)?;
+        let name = target_of(&change);
+        let step = self.planner.change(scope, change).await?;
         if step.is_temporary() {
             session.changeable()?;
         }
-        let parameters = step.parameters();
-        Ok(Body::Effect(match step.returns().cloned() {
-            Some(rows) => Effect::Returning { parameters, rows },
-            None => Effect::Tables(parameters),
-        }))
+        Ok(Body::Effect(Effect::of(&step, name)))
     }
 
     async fn plan_again(&self, session: &Session, prepared: &Prepared) -> Result<Body> {

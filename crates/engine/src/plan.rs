@@ -29,6 +29,8 @@ mod work;
 use settled::Settled;
 use work::Work;
 
+pub(crate) mod spelled;
+
 /// What every statement of the server is planned with.
 #[derive(Debug, Clone)]
 pub(crate) struct Planner {
@@ -273,9 +275,36 @@ impl Plan {
             commit: seen.commit(),
         }
     }
+
+    /// The same for later, of a plan that reads no table: it holds on to none.
+    pub(crate) fn without_tables(&self) -> Self {
+        let resolved = Resolved::default();
+        let planned = Planned {
+            logical: self.logical.clone(),
+            schema: Arc::clone(&self.schema),
+            parameters: Arc::clone(&self.parameters),
+            snapshot: self.snapshot,
+            rows: self.rows,
+            state: Arc::clone(&self.state),
+            names: Names::default(),
+            settled: Settled::of(&self.logical, &resolved),
+            resolved,
+            reads_input: false,
+        };
+        Self {
+            planned: Arc::new(planned),
+            lake: None,
+            commit: None,
+        }
+    }
 }
 
 impl Planned {
+    /// Whether it only spells out rows, so that they are the same whatever there is.
+    pub(crate) fn is_spelled_out(&self) -> bool {
+        with_deep_stack(|| spelled::is_spelled_out(&self.logical))
+    }
+
     /// What kind of statement it is to the audit log.
     pub(crate) fn kind(&self) -> &'static str {
         if self.reads_input {

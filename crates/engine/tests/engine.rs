@@ -76,6 +76,8 @@ mod schemas;
 mod sessions;
 #[path = "engine/settings.rs"]
 mod settings;
+#[path = "engine/spelled_inserts.rs"]
+mod spelled_inserts;
 #[path = "engine/support.rs"]
 mod support;
 #[path = "engine/temporary.rs"]

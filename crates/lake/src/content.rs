@@ -3,6 +3,7 @@
 //! A commit or a statement of a transaction makes a new list, which shares most parts with the one before. Whoever reads
 //! the old one keeps it. A row is named by the number of its part and its position in it.
 
+mod added;
 pub(crate) mod inlined;
 pub(crate) mod load;
 mod positions;

@@ -42,6 +42,16 @@ pub(crate) struct Writing {
     session: Session,
 }
 
+/// When a transaction that writes began. With the turn after it and the same of others, nobody has written between the two
+/// but this process, and that in the first of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// Numbers the transactions of this process that write.
+    turn: u64,
+    /// Another number after every commit of another connection.
+    others: i64,
+}
+
 /// A connection in a transaction.
 #[derive(Debug)]
 enum Session {
@@ -132,6 +142,15 @@ impl Database {
         Ok(Writing { session })
     }
 
+    /// As [`Self::write`], for a thread that does nothing else: where calls block, they block it.
+    pub(crate) async fn write_here(&self) -> Result<Writing> {
+        let session = match &self.kind {
+            Kind::Sqlite(sqlite) => Session::Sqlite(sqlite.write_here().await?),
+            Kind::Postgres(_) => return self.write().await,
+        };
+        Ok(Writing { session })
+    }
+
     /// A transaction that makes the tables; no other one that does runs meanwhile.
     pub(crate) async fn found(&self) -> Result<Writing> {
         let session = match &self.kind {
@@ -171,7 +190,30 @@ impl Reading {
     }
 }
 
+impl Moment {
+    /// Whether nobody has written since another transaction began, except for that one.
+    pub(crate) fn follows(self, other: Self) -> bool {
+        self.turn == other.turn + 1 && self.others == other.others
+    }
+}
+
 impl Writing {
+    /// When it began; `None` where that cannot be told.
+    pub(crate) async fn moment(&mut self) -> Result<Option<Moment>> {
+        match &mut self.session {
+            Session::Sqlite(session) => session.moment().await.map(Some),
+            Session::Postgres(_) => Ok(None),
+        }
+    }
+
+    /// Whether an error has ended it, so that not even what went before the error is left.
+    pub(crate) async fn is_ended(&mut self) -> bool {
+        match &mut self.session {
+            Session::Sqlite(session) => session.is_ended().await,
+            Session::Postgres(_) => true,
+        }
+    }
+
     pub(crate) async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
         self.session.query(sql, parameters).await
     }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use godwit_config::Config;
 
+use crate::commit::Committer;
 use crate::database::Database;
 use crate::options::Options;
 use crate::storage::{self, Storage};
@@ -29,6 +30,7 @@ pub(crate) struct Inner {
     pub(crate) counts: crate::figures::Counts,
     /// Whether the last round of maintenance had no time left to remove files.
     pub(crate) cleaning_was_left: AtomicBool,
+    pub(crate) committer: Committer,
 }
 
 /// A moment of the past.
@@ -65,6 +67,7 @@ impl Lake {
         layout::open(&database, &storage).await?;
         database.settle().await?;
         let inner = Arc::new(Inner {
+            committer: Committer::start(&database)?,
             database,
             storage,
             runtime,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::ScalarValue;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::StreamExt;
@@ -20,7 +21,7 @@ use crate::conform::conform;
 use crate::inner::Inner;
 use crate::memory::Share;
 use crate::parse;
-use crate::plan::Plan;
+use crate::plan::{Plan, spelled};
 use crate::results::Returned;
 use crate::run;
 use crate::session::{Caller, State};
@@ -100,6 +101,9 @@ impl<'a> Run<'a> {
     }
 
     async fn plan(&self) -> Result<Step> {
+        if let Some(write) = self.planned_before().await? {
+            return Ok(Step::Write(write));
+        }
         let parsed = parse::parse(&self.job.sql, self.inner.planner.limits)?;
         let change = change_in(&parsed)?;
         let temporary = self.temporary().clone();
@@ -121,6 +125,20 @@ impl<'a> Run<'a> {
             });
         }
         Ok(step)
+    }
+
+    /// The change as it was planned when it was described, where that is still what it is.
+    async fn planned_before(&self) -> Result<Option<Write>> {
+        let (Some(kept), Place::Durable(transaction)) = (&self.job.kept, self.place) else {
+            return Ok(None);
+        };
+        let scope = Scope {
+            state: &self.state(),
+            seen: &Seen::new(self.temporary().clone(), transaction.snapshot()),
+            parameters: &[],
+            given: None,
+        };
+        self.inner.planner.again(&scope, kept).await
     }
 
     async fn make(
@@ -208,7 +226,12 @@ impl<'a> Run<'a> {
             return self.hand_on(plan, batches, taking).await;
         }
         for at in rows {
-            let batches = self.start(plan, at).await?;
+            let values = self.values(at)?;
+            if let Some(batch) = spelled::rows(plan, values.as_deref()) {
+                taking.take(&batch).await?;
+                continue;
+            }
+            let batches = self.start(plan, values).await?;
             self.hand_on(plan, batches, taking).await?;
         }
         Ok(())
@@ -227,11 +250,19 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Starts a query for one of the bound rows.
-    async fn start(&self, plan: &Plan, at: usize) -> Result<SendableRecordBatchStream> {
+    /// The values of one of the bound rows.
+    fn values(&self, at: usize) -> Result<Option<Vec<ScalarValue>>> {
         let bound = self.job.bound.as_ref();
         let values = bound.map(|bound| bound.row(at)).transpose();
-        let values = values.map_err(|error| self.translate(&error))?;
+        values.map_err(|error| self.translate(&error))
+    }
+
+    /// Starts a query with these parameters.
+    async fn start(
+        &self,
+        plan: &Plan,
+        values: Option<Vec<ScalarValue>>,
+    ) -> Result<SendableRecordBatchStream> {
         let id = self.query_id();
         let memory = (&self.share, id.as_str());
         let batches = run::start(plan, &self.caller, memory, values, |_| None).await;
@@ -262,7 +293,7 @@ impl<'a> Run<'a> {
                 let mut staging =
                     Staging::new(draft, name, Arc::clone(&schema), before).map_err(full)?;
                 for at in rows {
-                    let mut batches = self.start(&plan, at).await?;
+                    let mut batches = self.start(&plan, self.values(at)?).await?;
                     while let Some(batch) = batches.next().await {
                         let batch = batch.map_err(|error| self.translate(&error))?;
                         let batch = self.conformed(&batch, &plan.schema)?;

@@ -381,9 +381,8 @@ impl Drop for Using {
 /// # Errors
 /// [`Error::Aborted`] when another transaction committed first; when the lake does not answer.
 pub(crate) async fn commit(transaction: Transaction) -> Result<()> {
-    let committed = tokio::spawn(transaction.commit()).await;
+    let committed = transaction.commit().await;
     committed
-        .map_err(|error| Error::from_join(&error, "commit"))?
         .map(drop)
         .map_err(|error| Error::from_lake(&error, "commit"))
 }

@@ -17,10 +17,12 @@ pub(super) async fn check(
     if newest == base {
         return Ok(());
     }
-    let sql = format!(
-        "SELECT snapshot_id, changes_made FROM ducklake_snapshot_changes WHERE snapshot_id > {base} ORDER BY snapshot_id"
-    );
-    let rows = commit.writing.query(&sql, &[]).await?;
+    let mine = Mine::of(changes);
+    if let Some(mut said) = commit.memory.said_after(base.0) {
+        return said.try_for_each(|(snapshot, words)| against(&mine, snapshot, words));
+    }
+    let sql = "SELECT snapshot_id, changes_made FROM ducklake_snapshot_changes WHERE snapshot_id > $1 ORDER BY snapshot_id";
+    let rows = commit.writing.query(sql, &[base.0.into()]).await?;
     let expected = newest.0.checked_sub(base.0);
     if expected != i64::try_from(rows.len()).ok() {
         return Err(Error::conflict(format!(
@@ -28,15 +30,18 @@ pub(super) async fn check(
              knows what they changed; {RETRY}"
         )));
     }
-    let mine = Mine::of(changes);
     for row in &rows {
-        for theirs in theirs::parse(row.opt_text(1)?.unwrap_or_default()) {
-            if let Some(what) = mine.against(&theirs) {
-                return Err(Error::conflict(format!(
-                    "another transaction committed first: {what} by snapshot {}; {RETRY}",
-                    row.int(0)?
-                )));
-            }
+        against(&mine, row.int(0)?, row.opt_text(1)?.unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+fn against(mine: &Mine, snapshot: i64, words: &str) -> Result<()> {
+    for theirs in theirs::parse(words) {
+        if let Some(what) = mine.against(&theirs) {
+            return Err(Error::conflict(format!(
+                "another transaction committed first: {what} by snapshot {snapshot}; {RETRY}"
+            )));
         }
     }
     Ok(())

@@ -81,7 +81,7 @@ impl Commit<'_> {
         let sql = format!(
             "INSERT INTO ducklake_schema(schema_id, schema_uuid, begin_snapshot, schema_name, path, path_is_relative) \
              VALUES ({id}, {}, {}, $2, $3, true)",
-            self.database.dialect().uuid(1),
+            self.dialect.uuid(1),
             self.numbers.snapshot
         );
         let parameters = [
@@ -102,7 +102,7 @@ impl Commit<'_> {
         let sql = format!(
             "INSERT INTO ducklake_table(table_id, table_uuid, begin_snapshot, schema_id, table_name, path, \
              path_is_relative) VALUES ({id}, {}, {}, {}, $2, $3, {is_relative})",
-            self.database.dialect().uuid(1),
+            self.dialect.uuid(1),
             self.numbers.snapshot,
             self.numbers.schema(schema.id)
         );
@@ -182,7 +182,7 @@ impl Commit<'_> {
         let sql = format!(
             "INSERT INTO ducklake_view(view_id, view_uuid, begin_snapshot, schema_id, view_name, dialect, \"sql\", \
              column_aliases) VALUES ({id}, {}, {}, {}, $2, $3, $4, $5)",
-            self.database.dialect().uuid(1),
+            self.dialect.uuid(1),
             self.numbers.snapshot,
             self.numbers.schema(schema.id)
         );

@@ -1,11 +1,13 @@
 //! Rows of files and of what is in them.
 
+use std::sync::Arc;
+
 use arrow::array::Int64Array;
 
-use super::Commit;
 use super::deletes::TableDeletes;
 use super::rows::RowChanges;
 use super::values::{number, text, truth};
+use super::{Added, Commit};
 use crate::{ColumnStats, DataFile, Error, Result};
 
 impl Commit<'_> {
@@ -30,11 +32,12 @@ impl Commit<'_> {
         if !changes.inserts_rows() {
             return Ok(());
         }
-        let mut stats = self.table_stats(table).await?;
+        let is_only_added = changes.is_only_added();
+        let mut kept = self.table(table).await?;
         for (new, deletes) in changes.files.iter().zip(&deletes.new) {
-            let first = stats.take_row_ids(new.file.rows);
+            let first = kept.stats.take_row_ids(new.file.rows);
             let file = self.new_file(changes, &new.file, first).await?;
-            stats.add_file(table, &new.file)?;
+            kept.stats.add_file(table, &new.file)?;
             if let Some(deletes) = deletes {
                 self.deletes(id, &table.path, file, deletes).await?;
             }
@@ -44,16 +47,28 @@ impl Commit<'_> {
             let row_ids = match row_ids {
                 Some(row_ids) => row_ids.clone(),
                 None => {
-                    let first = stats.take_row_ids(rows);
+                    let first = kept.stats.take_row_ids(rows);
                     Int64Array::from_iter_values(
                         (0..batch.num_rows() as i64).map(|row| first + row),
                     )
                 }
             };
-            self.insert_rows(table, batch, &row_ids).await?;
-            stats.add_rows(table, batch)?;
+            let name = self.insert_rows(table, &mut kept, batch, &row_ids).await?;
+            kept.stats.add_rows(table, batch)?;
+            if is_only_added {
+                self.added.push(Added {
+                    table: Arc::clone(table),
+                    name,
+                    row_ids,
+                    batch: batch.clone(),
+                });
+            }
         }
-        self.write_stats(stats).await
+        if !self.defers {
+            kept.stats.write(self.writing).await?;
+        }
+        self.tables.insert(id, kept);
+        Ok(())
     }
 
     async fn new_file(&mut self, changes: &RowChanges, file: &DataFile, first: i64) -> Result<i64> {

@@ -2,7 +2,7 @@
 
 use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch};
 
-use super::Commit;
+use super::{Commit, KeptTable};
 use crate::database::{Dialect, Value};
 use crate::writer::is_inline_safe;
 use crate::{Error, Result, Table, text, types};
@@ -85,7 +85,7 @@ impl Commit<'_> {
         let name = format!("ducklake_inlined_data_{id}_{version}");
         let mut columns = String::new();
         for column in &table.columns {
-            let sql_type = text::sql_type(&column.stored, self.database.dialect());
+            let sql_type = text::sql_type(&column.stored, self.dialect);
             columns.push_str(&format!(", {} {sql_type}", quoted(column.field.name())));
         }
         let sql = format!(
@@ -100,15 +100,20 @@ impl Commit<'_> {
     }
 
     /// The table for inlined rows that has the columns that a table has now.
-    async fn inlined_table(&mut self, table: &Table) -> Result<String> {
-        let sql = format!(
-            "SELECT table_name FROM ducklake_inlined_data_tables WHERE table_id = {} AND schema_version >= {} \
-             ORDER BY schema_version DESC LIMIT 1",
-            self.numbers.table(table.id),
-            self.numbers.version_of(table)
-        );
-        if let Some(row) = self.writing.query(&sql, &[]).await?.first() {
-            return Ok(row.text(0)?.to_owned());
+    async fn inlined_table(&mut self, table: &Table, kept: &mut KeptTable) -> Result<String> {
+        let wanted = self.numbers.version_of(table);
+        if let Some((version, name)) = &kept.inlined
+            && *version >= wanted
+        {
+            return Ok(name.clone());
+        }
+        let sql = "SELECT schema_version, table_name FROM ducklake_inlined_data_tables WHERE table_id = $1 \
+                   AND schema_version >= $2 ORDER BY schema_version DESC LIMIT 1";
+        let parameters = [self.numbers.table(table.id).into(), wanted.into()];
+        if let Some(row) = self.writing.query(sql, &parameters).await?.first() {
+            let name = row.text(1)?.to_owned();
+            kept.inlined = Some((row.int(0)?, name.clone()));
+            return Ok(name);
         }
         // Others look for such tables when schemas change, so they are told that one has.
         self.numbers.is_new_version = true;
@@ -119,44 +124,47 @@ impl Commit<'_> {
             self.numbers.table(table.id)
         );
         self.writing.execute(&sql, &[]).await?;
-        self.create_inlined(table, version).await
+        let name = self.create_inlined(table, version).await?;
+        kept.inlined = Some((version, name.clone()));
+        Ok(name)
     }
 
     /// Keeps rows, each under a row id.
     pub(super) async fn insert_rows(
         &mut self,
         table: &Table,
+        kept: &mut KeptTable,
         batch: &RecordBatch,
         row_ids: &Int64Array,
-    ) -> Result<()> {
-        let name = self.inlined_table(table).await?;
-        let dialect = self.database.dialect();
+    ) -> Result<String> {
+        let name = self.inlined_table(table, kept).await?;
+        let dialect = self.dialect;
         let mut names = String::new();
         let mut values = String::new();
         let mut columns: Vec<(ArrayRef, String)> = Vec::with_capacity(table.columns.len());
         for (at, (column, array)) in table.columns.iter().zip(batch.columns()).enumerate() {
             let sql_type = text::sql_type(&column.stored, dialect);
             names.push_str(&format!(", {}", quoted(column.field.name())));
-            values.push_str(&format!(", {}", dialect.cast(at + 1, &sql_type)));
+            values.push_str(&format!(", {}", dialect.cast(at + 3, &sql_type)));
             columns.push((types::to_file(array, column)?, sql_type));
         }
+        let sql = format!(
+            "INSERT INTO {}(row_id, begin_snapshot{names}) VALUES ($1, $2{values})",
+            quoted(&name)
+        );
         for row in 0..batch.num_rows() {
-            let sql = format!(
-                "INSERT INTO {}(row_id, begin_snapshot{names}) VALUES ({}, {}{values})",
-                quoted(&name),
-                row_ids.value(row),
-                self.numbers.snapshot
-            );
-            let parameters = columns.iter().map(|(array, sql_type)| {
+            let mut parameters = Vec::with_capacity(columns.len() + 2);
+            parameters.push(row_ids.value(row).into());
+            parameters.push(self.numbers.snapshot.into());
+            for (array, sql_type) in &columns {
                 let text = text::write_inlined(array.as_ref() as &dyn Array, row, sql_type)?;
-                Ok(text.map_or(Value::Null, Value::Text))
-            });
-            let parameters = parameters.collect::<Result<Vec<_>>>()?;
+                parameters.push(text.map_or(Value::Null, Value::Text));
+            }
             self.writing.execute(&sql, &parameters).await?;
         }
         // DuckDB keeps what it knows of a table's row ids until the next number of a file changes.
         self.numbers.file();
-        Ok(())
+        Ok(name)
     }
 }
 

@@ -6,6 +6,15 @@ use super::{Changes, Commit};
 use crate::database::Writing;
 use crate::{Error, Result, SchemaId, SnapshotId, Table, TableId, ViewId, layout};
 
+/// The newest snapshot, and the next numbers after it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Newest {
+    snapshot: i64,
+    schema_version: i64,
+    next_catalog: i64,
+    next_file: i64,
+}
+
 /// The numbers that a commit gives out, from those of the newest snapshot on.
 #[derive(Debug)]
 pub(super) struct Numbers {
@@ -26,26 +35,40 @@ pub(super) struct Numbers {
     versioned: HashSet<TableId>,
 }
 
-impl Numbers {
-    pub(super) async fn next(writing: &mut Writing) -> Result<Self> {
+impl Newest {
+    pub(super) async fn read(writing: &mut Writing) -> Result<Self> {
         let newest = "SELECT snapshot_id, schema_version, next_catalog_id, next_file_id FROM ducklake_snapshot \
                       ORDER BY snapshot_id DESC LIMIT 1";
         let rows = writing.query(newest, &[]).await?;
         let row = rows.first();
         let row = row.ok_or_else(|| Error::broken("the catalog has no snapshot"))?;
-        let newest = row.int(0)?;
         Ok(Self {
-            snapshot: newest + 1,
-            newest: SnapshotId(newest),
-            schema_version: row.int(1)? + 1,
-            is_new_version: false,
+            snapshot: row.int(0)?,
+            schema_version: row.int(1)?,
             next_catalog: row.int(2)?,
             next_file: row.int(3)?,
+        })
+    }
+
+    pub(super) fn id(self) -> SnapshotId {
+        SnapshotId(self.snapshot)
+    }
+}
+
+impl Numbers {
+    pub(super) fn after(newest: Newest) -> Self {
+        Self {
+            snapshot: newest.snapshot + 1,
+            newest: newest.id(),
+            schema_version: newest.schema_version + 1,
+            is_new_version: false,
+            next_catalog: newest.next_catalog,
+            next_file: newest.next_file,
             schemas: HashMap::new(),
             tables: HashMap::new(),
             views: HashMap::new(),
             versioned: HashSet::new(),
-        })
+        }
     }
 
     /// The number of a file, data or deletes.
@@ -105,25 +128,32 @@ impl Numbers {
 
 impl Commit<'_> {
     /// The snapshot itself, when all that it has is written.
-    pub(super) async fn snapshot(&mut self, changes: &Changes, words: &str) -> Result<SnapshotId> {
+    pub(super) async fn snapshot(&mut self, changes: &Changes, words: &str) -> Result<Newest> {
         let numbers = &self.numbers;
         let is_new_version = numbers.is_new_version || !changes.definitions.is_empty();
+        let newest = Newest {
+            snapshot: numbers.snapshot,
+            schema_version: numbers.schema_version - i64::from(!is_new_version),
+            next_catalog: numbers.next_catalog,
+            next_file: numbers.next_file,
+        };
         let sql = format!(
             "INSERT INTO ducklake_snapshot(snapshot_id, snapshot_time, schema_version, next_catalog_id, next_file_id) \
-             VALUES ({}, {}, {}, {}, {})",
-            numbers.snapshot,
-            self.database.dialect().timestamp(1),
-            numbers.schema_version - i64::from(!is_new_version),
-            numbers.next_catalog,
-            numbers.next_file
+             VALUES ($1, {}, $3, $4, $5)",
+            self.dialect.timestamp(2),
         );
-        let now = layout::time(Utc::now());
-        self.writing.execute(&sql, &[now.into()]).await?;
-        let sql = format!(
-            "INSERT INTO ducklake_snapshot_changes(snapshot_id, changes_made) VALUES ({}, $1)",
-            numbers.snapshot
-        );
-        self.writing.execute(&sql, &[words.into()]).await?;
-        Ok(SnapshotId(numbers.snapshot))
+        let parameters = [
+            newest.snapshot.into(),
+            layout::time(Utc::now()).into(),
+            newest.schema_version.into(),
+            newest.next_catalog.into(),
+            newest.next_file.into(),
+        ];
+        self.writing.execute(&sql, &parameters).await?;
+        let sql =
+            "INSERT INTO ducklake_snapshot_changes(snapshot_id, changes_made) VALUES ($1, $2)";
+        let parameters = [newest.snapshot.into(), words.into()];
+        self.writing.execute(sql, &parameters).await?;
+        Ok(newest)
     }
 }

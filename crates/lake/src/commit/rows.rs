@@ -159,6 +159,12 @@ impl RowChanges {
         !(self.files.is_empty() && self.inlined.is_empty())
     }
 
+    /// Whether all that happens to the table is that the catalog keeps more rows of it, which are new.
+    pub(super) fn is_only_added(&self) -> bool {
+        let are_new = self.inlined.iter().all(|(_, row_ids)| row_ids.is_none());
+        are_new && self.files.is_empty() && !self.deletes_rows()
+    }
+
     /// Data files that it needs.
     pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(|new| new.file.path.as_str())

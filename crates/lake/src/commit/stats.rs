@@ -5,16 +5,19 @@ use std::collections::HashMap;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema};
 
-use super::values::{number, text, truth};
-use super::{Changes, Commit};
+use super::values::{text, truth};
+use super::{Changes, Commit, KeptTable};
+use crate::database::{Value, Writing};
 use crate::{Column, ColumnId, ColumnStats, DataFile, Error, Result, Table, stats, types};
 
 /// The statistics of a table while rows are added to it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct TableStats {
     id: i64,
     /// Whether the catalog has a row for the table.
     is_known: bool,
+    /// Whether they differ from the catalog's.
+    is_changed: bool,
     rows: i64,
     next_row_id: i64,
     file_bytes: i64,
@@ -22,10 +25,12 @@ pub(super) struct TableStats {
 }
 
 /// What is known of a column.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Known {
     stats: ColumnStats,
     has_nulls: Option<bool>,
+    /// Whether it differs from the catalog's.
+    is_changed: bool,
 }
 
 impl TableStats {
@@ -34,6 +39,15 @@ impl TableStats {
         let first = self.next_row_id;
         self.next_row_id += i64::try_from(rows).unwrap_or(i64::MAX);
         first
+    }
+
+    /// As the catalog has them now.
+    fn settled(&mut self) {
+        self.is_known = true;
+        self.is_changed = false;
+        self.columns
+            .values_mut()
+            .for_each(|known| known.is_changed = false);
     }
 
     pub(super) fn add_file(&mut self, table: &Table, file: &DataFile) -> Result<()> {
@@ -61,20 +75,33 @@ impl TableStats {
     }
 
     fn add(&mut self, table: &Table, added: &HashMap<ColumnId, &ColumnStats>) {
+        self.is_changed = true;
         for column in stats::leaves(&table.columns) {
             let Some(known) = self.columns.get_mut(&column.id) else {
                 continue;
             };
             let unknown = unknown(column.id);
             let added = added.get(&column.id).copied().unwrap_or(&unknown);
-            known.stats = stats::merge(&known.stats, added, column);
-            known.has_nulls = match (known.has_nulls, added.nulls.map(|nulls| nulls > 0)) {
+            let merged = stats::merge(&known.stats, added, column);
+            let has_nulls = match (known.has_nulls, added.nulls.map(|nulls| nulls > 0)) {
                 (Some(true), _) | (_, Some(true)) => Some(true),
                 (Some(false), Some(false)) => Some(false),
                 _ => None,
             };
+            let before = (&known.stats, known.has_nulls);
+            known.is_changed |= said(before) != said((&merged, has_nulls));
+            known.stats = merged;
+            known.has_nulls = has_nulls;
         }
     }
+}
+
+/// What the catalog says of a column.
+fn said<'a>(
+    (stats, has_nulls): (&'a ColumnStats, Option<bool>),
+) -> (Option<&'a str>, Option<&'a str>, Option<bool>, Option<bool>) {
+    let (min, max) = (stats.min.as_deref(), stats.max.as_deref());
+    (min, max, stats.has_nan, has_nulls)
 }
 
 fn unknown(column: ColumnId) -> ColumnStats {
@@ -100,6 +127,7 @@ impl Known {
                 ..unknown(column.id)
             },
             has_nulls: Some(false),
+            is_changed: false,
         }
     }
 }
@@ -120,19 +148,29 @@ impl Commit<'_> {
         Ok(())
     }
 
+    /// What is known of a table before rows are added to it.
+    pub(super) async fn table(&mut self, table: &Table) -> Result<KeptTable> {
+        let id = self.numbers.table(table.id);
+        if let Some(kept) = self.tables.get(&id).or_else(|| self.memory.table(id)) {
+            return Ok(kept.clone());
+        }
+        Ok(KeptTable {
+            stats: self.table_stats(id, table).await?,
+            inlined: None,
+        })
+    }
+
     /// The statistics before the commit. A column that was added to a table with rows has none: nobody knows what these
     /// rows add to it.
-    pub(super) async fn table_stats(&mut self, table: &Table) -> Result<TableStats> {
-        let id = self.numbers.table(table.id);
-        let sql = format!(
-            "SELECT record_count, next_row_id, file_size_bytes FROM ducklake_table_stats WHERE table_id = {id}"
-        );
-        let rows = self.writing.query(&sql, &[]).await?;
+    async fn table_stats(&mut self, id: i64, table: &Table) -> Result<TableStats> {
+        let sql = "SELECT record_count, next_row_id, file_size_bytes FROM ducklake_table_stats WHERE table_id = $1";
+        let rows = self.writing.query(sql, &[id.into()]).await?;
         let Some(row) = rows.first() else {
             let leaves = stats::leaves(&table.columns).into_iter();
             return Ok(TableStats {
                 id,
                 is_known: false,
+                is_changed: false,
                 rows: 0,
                 next_row_id: 0,
                 file_bytes: 0,
@@ -142,6 +180,7 @@ impl Commit<'_> {
         Ok(TableStats {
             id,
             is_known: true,
+            is_changed: false,
             rows: row.opt_int(0)?.unwrap_or_default(),
             next_row_id: row.int(1)?,
             file_bytes: row.opt_int(2)?.unwrap_or_default(),
@@ -150,12 +189,10 @@ impl Commit<'_> {
     }
 
     async fn column_stats(&mut self, id: i64) -> Result<HashMap<ColumnId, Known>> {
-        let sql = format!(
-            "SELECT column_id, contains_null, contains_nan, min_value, max_value FROM ducklake_table_column_stats \
-             WHERE table_id = {id}"
-        );
+        let sql = "SELECT column_id, contains_null, contains_nan, min_value, max_value FROM ducklake_table_column_stats \
+                   WHERE table_id = $1";
         let mut columns = HashMap::new();
-        for row in self.writing.query(&sql, &[]).await? {
+        for row in self.writing.query(sql, &[id.into()]).await? {
             let column = ColumnId(row.int(0)?);
             let stats = ColumnStats {
                 min: row.opt_text(3)?.map(str::to_owned),
@@ -163,45 +200,70 @@ impl Commit<'_> {
                 has_nan: row.opt_int(2)?.map(|has_nan| has_nan != 0),
                 ..unknown(column)
             };
-            let has_nulls = row.opt_int(1)?.map(|has_nulls| has_nulls != 0);
-            columns.insert(column, Known { stats, has_nulls });
+            let known = Known {
+                stats,
+                has_nulls: row.opt_int(1)?.map(|has_nulls| has_nulls != 0),
+                is_changed: false,
+            };
+            columns.insert(column, known);
         }
         Ok(columns)
     }
+}
 
-    pub(super) async fn write_stats(&mut self, stats: TableStats) -> Result<()> {
-        let (id, rows, next, bytes) = (stats.id, stats.rows, stats.next_row_id, stats.file_bytes);
-        let sql = match stats.is_known {
+impl TableStats {
+    /// Writes what differs from the catalog.
+    pub(super) async fn write(&mut self, writing: &mut Writing) -> Result<()> {
+        if !self.is_changed {
+            return Ok(());
+        }
+        let sql = match self.is_known {
+            true => {
+                "UPDATE ducklake_table_stats SET record_count = $1, next_row_id = $2, file_size_bytes = $3 WHERE table_id = $4"
+            }
+            false => {
+                "INSERT INTO ducklake_table_stats(record_count, next_row_id, file_size_bytes, table_id) VALUES ($1, $2, $3, $4)"
+            }
+        };
+        let figures = [self.rows, self.next_row_id, self.file_bytes, self.id];
+        writing.execute(sql, &figures.map(Value::Int)).await?;
+        for (column, known) in &self.columns {
+            if known.is_changed || !self.is_known {
+                known
+                    .write(writing, (self.id, *column), self.is_known)
+                    .await?;
+            }
+        }
+        self.settled();
+        Ok(())
+    }
+}
+
+impl Known {
+    async fn write(
+        &self,
+        writing: &mut Writing,
+        (table, column): (i64, ColumnId),
+        is_there: bool,
+    ) -> Result<()> {
+        let (has_nulls, has_nan) = (truth(self.has_nulls), truth(self.stats.has_nan));
+        let sql = match is_there {
             true => format!(
-                "UPDATE ducklake_table_stats SET record_count = {rows}, next_row_id = {next}, file_size_bytes = {bytes} \
-                 WHERE table_id = {id}"
+                "UPDATE ducklake_table_column_stats SET contains_null = {has_nulls}, contains_nan = {has_nan}, \
+                 min_value = $1, max_value = $2 WHERE table_id = $3 AND column_id = $4"
             ),
             false => format!(
-                "INSERT INTO ducklake_table_stats(table_id, record_count, next_row_id, file_size_bytes) \
-                 VALUES ({id}, {rows}, {next}, {bytes})"
+                "INSERT INTO ducklake_table_column_stats(contains_null, contains_nan, min_value, max_value, table_id, \
+                 column_id) VALUES ({has_nulls}, {has_nan}, $1, $2, $3, $4)"
             ),
         };
-        self.writing.execute(&sql, &[]).await?;
-        for (column, known) in &stats.columns {
-            let has_nulls = truth(known.has_nulls);
-            let has_nan = truth(known.stats.has_nan);
-            let column = number(Some(column.0));
-            let sql = match stats.is_known {
-                true => format!(
-                    "UPDATE ducklake_table_column_stats SET contains_null = {has_nulls}, contains_nan = {has_nan}, \
-                     min_value = $1, max_value = $2 WHERE table_id = {id} AND column_id = {column}"
-                ),
-                false => format!(
-                    "INSERT INTO ducklake_table_column_stats(table_id, column_id, contains_null, contains_nan, min_value, \
-                     max_value) VALUES ({id}, {column}, {has_nulls}, {has_nan}, $1, $2)"
-                ),
-            };
-            let bounds = [
-                text(known.stats.min.as_deref()),
-                text(known.stats.max.as_deref()),
-            ];
-            self.writing.execute(&sql, &bounds).await?;
-        }
+        let parameters = [
+            text(self.stats.min.as_deref()),
+            text(self.stats.max.as_deref()),
+            table.into(),
+            column.0.into(),
+        ];
+        writing.execute(&sql, &parameters).await?;
         Ok(())
     }
 }

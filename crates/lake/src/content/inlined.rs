@@ -17,7 +17,29 @@ pub(super) struct InlinedRows {
     /// The least row id.
     pub(super) first: i64,
     /// Tells these rows from all others.
-    pub(super) mark: u64,
+    pub(super) mark: Mark,
+}
+
+/// Tells the rows of one of the catalog's tables from all others. What is added to it makes it what it would be if the rows
+/// were read anew.
+#[derive(Debug, Clone)]
+pub(super) struct Mark(DefaultHasher);
+
+impl Mark {
+    fn new(table: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        table.hash(&mut hasher);
+        Self(hasher)
+    }
+
+    /// One more row, with the snapshot that it began to live at.
+    pub(super) fn add(&mut self, row_id: i64, begin: i64) {
+        (row_id, begin).hash(&mut self.0);
+    }
+
+    pub(super) fn value(&self) -> u64 {
+        self.0.finish()
+    }
 }
 
 /// All rows of a table that the catalog holds at a snapshot.
@@ -74,16 +96,15 @@ impl Version<'_> {
             .iter()
             .map(|row| row.int(0))
             .collect::<Result<Vec<_>>>()?;
-        let mut mark = DefaultHasher::new();
-        (&self.name, &ids).hash(&mut mark);
-        for row in &rows {
-            row.int(1)?.hash(&mut mark);
+        let mut mark = Mark::new(&self.name);
+        for (row_id, row) in ids.iter().zip(&rows) {
+            mark.add(*row_id, row.int(1)?);
         }
         let stored = self.stored(&columns, &rows)?;
         let batch = self.batch(&columns, &stored, rows.len())?;
         Ok(Some(InlinedRows {
             first: ids.iter().copied().min().unwrap_or_default(),
-            mark: mark.finish(),
+            mark,
             rows: Inlined {
                 batch,
                 row_ids: Some(Int64Array::from(ids)),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
+use super::inlined::Mark;
 use super::positions::{self, Only};
 use super::rows::{DeleteFile, FileRow, TableRows};
 use crate::database::Reading;
@@ -21,7 +22,11 @@ pub(crate) struct Loaded {
     /// Tells it from every other content of any table; the same whenever it is loaded.
     pub(crate) version: u64,
     /// What delete files say, by their numbers: they never change.
-    deletes: HashMap<i64, Arc<Deleted>>,
+    pub(super) deletes: HashMap<i64, Arc<Deleted>>,
+    /// Tells each part from all others.
+    pub(super) marks: Vec<u64>,
+    /// The part that new rows come into, with what tells it from others; it is the last one that the catalog keeps.
+    pub(super) growing: Option<(usize, Mark)>,
 }
 
 /// The content of a table at a snapshot.
@@ -67,6 +72,8 @@ struct Placed {
     part: Part,
     first: i64,
     mark: u64,
+    /// Of rows that the catalog keeps.
+    growing: Option<Mark>,
 }
 
 impl Loader<'_> {
@@ -92,7 +99,8 @@ impl Loader<'_> {
         }
         for rows in inlined {
             placed.push(Placed {
-                mark: rows.mark,
+                mark: rows.mark.value(),
+                growing: Some(rows.mark),
                 first: rows.first,
                 part: Part {
                     rows: Rows::Inlined(Arc::new(rows.rows)),
@@ -101,12 +109,16 @@ impl Loader<'_> {
             });
         }
         placed.sort_by_key(|placed| placed.first);
-        let version = self.version(&placed);
+        let marks: Vec<u64> = placed.iter().map(|placed| placed.mark).collect();
+        let last = placed.iter().rposition(|placed| placed.growing.is_some());
+        let growing = last.and_then(|at| Some((at, placed.get_mut(at)?.growing.take()?)));
         let parts = placed.into_iter().map(|placed| placed.part).collect();
         Ok(Loaded {
             content: Arc::new(Content { parts }),
-            version,
+            version: version_of(self.table, &marks),
             deletes,
+            marks,
+            growing,
         })
     }
 
@@ -154,6 +166,7 @@ impl Loader<'_> {
         let placed = Placed {
             first: file.row_id_start.unwrap_or_default(),
             mark: mark.finish(),
+            growing: None,
             part: Part {
                 rows: Rows::File(row.file),
                 deleted,
@@ -161,21 +174,18 @@ impl Loader<'_> {
         };
         Ok((placed, kept))
     }
+}
 
-    /// Made of what the content is made of, so that loading it again gives it again.
-    fn version(&self, parts: &[Placed]) -> u64 {
-        let mut version = DefaultHasher::new();
-        (self.table.id, self.table.schema_version).hash(&mut version);
-        for column in &self.table.columns {
-            let default = (&column.initial_default, &column.default);
-            (column.id, &column.field, &column.stored, default).hash(&mut version);
-        }
-        parts.len().hash(&mut version);
-        for part in parts {
-            part.mark.hash(&mut version);
-        }
-        crate::snapshot::committed_version(version.finish())
+/// Made of what the content is made of, so that loading it again gives it again.
+pub(super) fn version_of(table: &Table, parts: &[u64]) -> u64 {
+    let mut version = DefaultHasher::new();
+    (table.id, table.schema_version).hash(&mut version);
+    for column in &table.columns {
+        let default = (&column.initial_default, &column.default);
+        (column.id, &column.field, &column.stored, default).hash(&mut version);
     }
+    parts.hash(&mut version);
+    crate::snapshot::committed_version(version.finish())
 }
 
 /// All that any of them deletes.

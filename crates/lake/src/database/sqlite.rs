@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::{Row, Value};
+use super::{Moment, Row, Value};
 use crate::{Error, Result};
 use failure::failed;
 use glances::Glances;
@@ -37,6 +37,8 @@ pub(super) struct Session {
     file: Arc<PathBuf>,
     /// `None` while a call has it.
     lease: Option<Lease>,
+    /// Whether its calls are made on a thread that is there for them, and need no other one.
+    is_here: bool,
 }
 
 impl Sqlite {
@@ -95,30 +97,58 @@ impl Sqlite {
     }
 
     pub(super) async fn read(&self) -> Result<Session> {
-        self.begin(&self.readers, "BEGIN").await
+        let session = self.session(&self.readers).await?;
+        session.begin("BEGIN").await
     }
 
     pub(super) async fn write(&self) -> Result<Session> {
-        self.begin(&self.writer, "BEGIN IMMEDIATE").await
+        let session = self.session(&self.writer).await?;
+        session.begin("BEGIN IMMEDIATE").await
     }
 
-    async fn begin(&self, pool: &Arc<Pool>, begin: &'static str) -> Result<Session> {
-        let mut session = self.session(pool).await?;
-        session
-            .run(move |connection| connection.execute_batch(begin))
-            .await?;
-        Ok(session)
+    /// Blocks this thread, now and in every call on the session.
+    pub(super) async fn write_here(&self) -> Result<Session> {
+        let session = Session {
+            is_here: true,
+            ..self.session(&self.writer).await?
+        };
+        session.begin("BEGIN IMMEDIATE").await
     }
 
     async fn session(&self, pool: &Arc<Pool>) -> Result<Session> {
         Ok(Session {
             file: Arc::clone(&self.file),
             lease: Some(pool.lease().await?),
+            is_here: false,
         })
     }
 }
 
 impl Session {
+    async fn begin(mut self, begin: &'static str) -> Result<Self> {
+        self.run(move |connection| connection.prepare_cached(begin)?.raw_execute().map(drop))
+            .await?;
+        Ok(self)
+    }
+
+    /// When the transaction began.
+    pub(super) async fn moment(&mut self) -> Result<Moment> {
+        let turn = self.lease.as_ref().map(Lease::turn).unwrap_or_default();
+        let others = self
+            .run(|connection| {
+                let mut others = connection.prepare_cached("PRAGMA data_version")?;
+                others.query_row([], |row| row.get(0))
+            })
+            .await?;
+        Ok(Moment { turn, others })
+    }
+
+    /// Whether an error has ended the transaction.
+    pub(super) async fn is_ended(&mut self) -> bool {
+        let ended = self.run(|connection| Ok(connection.is_autocommit()));
+        ended.await.unwrap_or(true)
+    }
+
     pub(super) async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
         let (sql, parameters) = (sql.to_owned(), parameters.to_vec());
         self.run(move |connection| statement::query(connection, &sql, &parameters))
@@ -132,7 +162,10 @@ impl Session {
     }
 
     pub(super) async fn commit(mut self) -> Result<()> {
-        let lost = self.run_raw(|connection| connection.execute_batch("COMMIT"));
+        let lost = self.run_raw(|connection| {
+            let mut commit = connection.prepare_cached("COMMIT")?;
+            commit.raw_execute().map(drop)
+        });
         match lost.await? {
             Ok(()) => Ok(()),
             // What was written to the log and could not be made safe may come back after a power failure.
@@ -167,6 +200,11 @@ impl Session {
         let Some(mut lease) = self.lease.take() else {
             return Err(Error::internal("a call on this transaction was given up"));
         };
+        if self.is_here {
+            let result = lease.connection().and_then(call);
+            self.lease = Some(lease);
+            return Ok(result);
+        }
         let (lease, result) = blocking(move || {
             let result = lease.connection().and_then(call);
             (lease, result)

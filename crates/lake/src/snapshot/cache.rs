@@ -1,5 +1,7 @@
 //! What was read of the catalog and need not be read again.
 
+mod commits;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,6 +10,8 @@ use crate::content::load::{self, Loaded};
 use crate::database::Value;
 use crate::state::load as state;
 use crate::{Lake, Result, SnapshotId, State, Table, TableId};
+use commits::Commits;
+use tokio::sync::watch;
 
 /// From how many commits on a content is read anew rather than looked for in what they changed.
 const COMMITS: i64 = 1000;
@@ -16,6 +20,8 @@ const COMMITS: i64 = 1000;
 #[derive(Debug)]
 pub(crate) struct Cache {
     kept: Mutex<Kept>,
+    /// Whether commits are being made whose outcome is about to be told.
+    telling: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -28,6 +34,7 @@ struct Kept {
     clock: u64,
     states: HashMap<i64, (Arc<State>, u64)>,
     contents: HashMap<TableId, Vec<Entry>>,
+    commits: Commits,
 }
 
 /// A content that a table has from one snapshot to another.
@@ -38,6 +45,8 @@ struct Entry {
     loaded: Arc<Loaded>,
     bytes: u64,
     used: u64,
+    /// Whether a commit of this process made it of the one before.
+    is_made: bool,
 }
 
 impl Kept {
@@ -58,6 +67,16 @@ impl Kept {
     }
 
     fn keep_content(&mut self, table: TableId, snapshot: SnapshotId, loaded: Arc<Loaded>) {
+        self.keep_entry(table, snapshot, loaded, false);
+    }
+
+    fn keep_entry(
+        &mut self,
+        table: TableId,
+        snapshot: SnapshotId,
+        loaded: Arc<Loaded>,
+        is_made: bool,
+    ) {
         let (used, bytes) = (self.tick(), loaded.content.memory_bytes());
         let entry = Entry {
             from: snapshot,
@@ -65,6 +84,7 @@ impl Kept {
             loaded,
             bytes,
             used,
+            is_made,
         };
         self.contents.entry(table).or_default().push(entry);
         self.bytes += bytes;
@@ -130,9 +150,11 @@ impl Cache {
             clock: 0,
             states: HashMap::new(),
             contents: HashMap::new(),
+            commits: Commits::default(),
         };
         Self {
             kept: Mutex::new(kept),
+            telling: watch::Sender::new(false),
         }
     }
 
@@ -190,8 +212,13 @@ pub(super) async fn content_at(
     snapshot: SnapshotId,
 ) -> Result<Arc<Loaded>> {
     let cache = &lake.inner.cache;
-    if let Some(loaded) = cache.kept(|kept| kept.at(table.id, snapshot)) {
-        return Ok(loaded);
+    for is_told in [false, true] {
+        if let Some(loaded) = cache.kept(|kept| kept.at(table.id, snapshot)) {
+            return Ok(loaded);
+        }
+        if !is_told {
+            cache.told().await;
+        }
     }
     let before = cache.kept(|kept| kept.before(table.id, snapshot));
     if let Some((known, loaded)) = &before
@@ -212,6 +239,10 @@ async fn is_same(lake: &Lake, table: TableId, from: SnapshotId, to: SnapshotId) 
     let commits = to.0 - from.0;
     if commits > COMMITS {
         return Ok(false);
+    }
+    let known = |kept: &mut Kept| kept.commits.leave(table, from, to);
+    if let Some(is_same) = lake.inner.cache.kept(known) {
+        return Ok(is_same);
     }
     let sql = "SELECT changes_made FROM ducklake_snapshot_changes WHERE snapshot_id > $1 AND snapshot_id <= $2";
     let rows = lake

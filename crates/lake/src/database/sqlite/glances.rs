@@ -43,11 +43,7 @@ impl Glances {
         if self.idle().len() >= self.most {
             return;
         }
-        let opened = open(&self.file).and_then(|connection| {
-            connection.busy_timeout(Duration::ZERO)?;
-            Ok(connection)
-        });
-        if let Ok(connection) = opened {
+        if let Ok(connection) = open(&self.file, Duration::ZERO) {
             self.give(connection);
         }
     }

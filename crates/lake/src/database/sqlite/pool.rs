@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub(super) struct Pool {
     file: PathBuf,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
+    /// How many leases there have been.
+    turns: AtomicU64,
 }
 
 /// The right to one connection. It goes back without a transaction.
@@ -28,6 +31,7 @@ pub(super) struct Lease {
     pool: Arc<Pool>,
     connection: Option<Connection>,
     permit: Option<OwnedSemaphorePermit>,
+    turn: u64,
 }
 
 impl Pool {
@@ -36,6 +40,7 @@ impl Pool {
             file: file.to_owned(),
             idle: Mutex::default(),
             permits: Arc::new(Semaphore::new(most)),
+            turns: AtomicU64::new(0),
         })
     }
 
@@ -45,6 +50,7 @@ impl Pool {
             pool: Arc::clone(self),
             connection: self.take(),
             permit: Some(permit.map_err(Error::internal)?),
+            turn: self.turns.fetch_add(1, Ordering::Relaxed),
         })
     }
 
@@ -60,21 +66,26 @@ impl Pool {
 }
 
 /// Never makes the file: one that was taken away is an error, not an empty database.
-pub(super) fn open(file: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn open(file: &Path, busy: Duration) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags)?;
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(busy)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)
 }
 
 impl Lease {
+    /// Numbers the leases of a pool from zero.
+    pub(super) fn turn(&self) -> u64 {
+        self.turn
+    }
+
     /// Blocks where it has to be opened.
     pub(super) fn connection(&mut self) -> rusqlite::Result<&Connection> {
         match &mut self.connection {
             Some(connection) => Ok(connection),
-            none => Ok(none.insert(open(&self.pool.file)?)),
+            none => Ok(none.insert(open(&self.pool.file, BUSY)?)),
         }
     }
 }
