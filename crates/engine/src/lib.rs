@@ -10,7 +10,7 @@
 //! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `conform`, `fill`
 //! and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
 //! kept and queries that nobody waits for; `runtime`, `running`, `history`, `figures`, `memory`, `deep` and `cache`,
-//! what it all runs on; `upkeep`, what is done unasked; `readiness`, whether all of it works; `audit` and `shown`, what is noted of it all; `metadata` and `system`, what is told about it; [`Error`].
+//! what it all runs on; `upkeep`, what is done unasked; `readiness`, whether all of it works; `audit` and `shown`, what is noted of it all; `metadata`, `system` and `vectors`, what is told about it; [`Error`].
 
 mod access;
 mod audit;
@@ -64,6 +64,7 @@ mod system;
 mod total;
 mod transactions;
 mod upkeep;
+mod vectors;
 mod yielding;
 
 pub use check::Kill;

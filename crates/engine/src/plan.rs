@@ -213,6 +213,7 @@ impl Planner {
             places: &self.places,
             limits: self.limits,
             trail: None,
+            nested: 0,
         }
     }
 

@@ -67,10 +67,12 @@ impl Resolved {
         self.found.insert(reference, Found::Table(table));
     }
 
-    /// Whether some name stands for a temporary table.
+    /// Whether some name stands for a temporary table, or for what reads one.
     pub(crate) fn is_temporary(&self) -> bool {
-        let is_temporary = |found: &Found| matches!(found, Found::Table(table) if table.kind == TableKind::Temporary);
-        self.found.values().any(is_temporary)
+        self.tables().any(|table| {
+            let inner = table.inner.as_ref();
+            table.kind == TableKind::Temporary || inner.is_some_and(|inner| inner.is_temporary())
+        })
     }
 
     /// One number for the contents of all tables that a plan scans.
@@ -99,7 +101,7 @@ impl Resolved {
             if let LogicalPlan::TableScan(scan) = node
                 && let Some(table) = sources.get(&address(&scan.source))
             {
-                scanned.insert((table.schema.as_str(), table.name.as_str(), table.snapshot));
+                table.add_scanned(&mut scanned);
             }
             Ok(TreeNodeRecursion::Continue)
         });
@@ -138,6 +140,15 @@ impl Resolved {
                 .found
                 .iter()
                 .all(|(name, found)| before.found.get(name).map(content) == Some(content(found)))
+    }
+}
+
+impl Table {
+    /// The table, and what is read behind it where no plan shows.
+    fn add_scanned<'a>(&'a self, scanned: &mut BTreeSet<(&'a str, &'a str, u64)>) {
+        scanned.insert((self.schema.as_str(), self.name.as_str(), self.snapshot));
+        let inner = self.inner.iter().flat_map(|inner| inner.tables());
+        inner.for_each(|table| table.add_scanned(scanned));
     }
 }
 
