@@ -8,7 +8,7 @@
 //! between two calls; `parse`, `depth` and `placeholders`, text to a tree; `check`, what is refused; `names` and
 //! `provider`, what names stand for; `access`, what of that exists for the caller; `change`, `effect` and `ingest`, what writes; `kill`, what ends others; `define` and `constants`, what says what there is; `granting` and `redact`, what say
 //! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `conform`, `fill`
-//! and `query`, a plan to its rows; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
+//! and `query`, a plan to its rows; `shapes`, what `compact` makes of its columns; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
 //! kept and queries that nobody waits for; `runtime`, `running`, `history`, `figures`, `memory`, `deep` and `cache`,
 //! what it all runs on; `upkeep`, what is done unasked; `readiness`, whether all of it works; `audit` and `shown`, what is noted of it all; `metadata`, `system` and `vectors`, what is told about it; [`Error`].
 
@@ -56,6 +56,7 @@ mod running;
 mod runtime;
 mod session;
 mod settings;
+mod shapes;
 mod show;
 mod shown;
 mod size;

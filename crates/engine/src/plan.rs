@@ -13,6 +13,8 @@ use datafusion::sql::parser::Statement as Tree;
 use godwit_catalog::{Catalog, Seen};
 use godwit_config::Config;
 use godwit_lake::{Lake, SnapshotId};
+use godwit_protocol::Shapes;
+use tokio::sync::OnceCell;
 
 use crate::check::Names;
 use crate::copy::Places;
@@ -52,6 +54,8 @@ pub(crate) struct Plan {
     pub(crate) resolved: Resolved,
     /// Whether it is over rows that its client uploads.
     reads_input: bool,
+    /// What `compact` makes of the columns, once somebody has asked.
+    pub(crate) shapes: OnceCell<Shapes>,
 }
 
 /// A query to be planned.
@@ -185,6 +189,7 @@ impl Planner {
             names,
             resolved,
             reads_input,
+            shapes: OnceCell::new(),
         })
     }
 
@@ -348,6 +353,11 @@ impl Plan {
         } else {
             "query"
         }
+    }
+
+    /// Whether it is over rows that its client uploads.
+    pub(crate) fn reads_input(&self) -> bool {
+        self.reads_input
     }
 
     /// Whether the order of the rows is part of the result.

@@ -12,7 +12,8 @@ mod report;
 mod steps;
 mod table;
 
-use bytes::unfolded;
+pub(crate) use bytes::unfolded;
+pub(crate) use column::{Column, examine};
 pub(crate) use table::Anatomy;
 
 /// Rows of a chunk where nobody says otherwise.

@@ -86,6 +86,17 @@ impl Resolved {
         hasher.finish()
     }
 
+    /// Whether what is scanned is a table itself, whose first rows come at little cost: not a view or a table behind
+    /// policies, whose rows a query has to find, nor one of the server's own.
+    pub(crate) fn has_first_rows(&self, source: &Arc<dyn TableSource>) -> bool {
+        let mut sources = HashMap::new();
+        self.add_sources(&mut sources);
+        sources.get(&address(source)).is_some_and(|table| {
+            let is_table = matches!(table.kind, TableKind::Table | TableKind::Temporary);
+            is_table && table.inner.is_none()
+        })
+    }
+
     /// Whether a plan scans this table.
     pub(crate) fn reads(&self, plan: &LogicalPlan, schema: &str, name: &str) -> bool {
         let mut scanned = self.scanned(plan).into_iter();
