@@ -50,6 +50,7 @@ pub struct Wire {
 
     /// Which types results have, where neither the session nor the call says.
     /// `compat` has those that every client reads; `native` those of the engine: views, dictionaries, runs, half floats.
+    /// `compact` sends what seems constant as runs and what has few values as a dictionary, for slow networks.
     /// Default: `compat`.
     pub profile: WireProfile,
 
@@ -68,6 +69,8 @@ pub enum WireProfile {
     Compat,
     /// Those of the engine.
     Native,
+    /// Those that take few bytes.
+    Compact,
 }
 
 /// How the buffers of results are compressed.
@@ -85,19 +88,20 @@ pub enum WireCompression {
 
 impl WireProfile {
     /// How profiles are written.
-    pub const NAMES: &'static [&'static str] = &["compat", "native"];
+    pub const NAMES: &'static [&'static str] = &["compat", "native", "compact"];
 
     /// How this one is written.
     pub fn name(self) -> &'static str {
         match self {
             Self::Compat => "compat",
             Self::Native => "native",
+            Self::Compact => "compact",
         }
     }
 
     /// The profile of a name.
     pub fn named(name: &str) -> Option<Self> {
-        let all = [Self::Compat, Self::Native];
+        let all = [Self::Compat, Self::Native, Self::Compact];
         all.into_iter().find(|profile| profile.name() == name)
     }
 }

@@ -22,6 +22,7 @@ use crate::copy::{FILE, Places};
 use crate::parse::Limits;
 use crate::{Error, Result};
 
+mod anatomy;
 mod defaults;
 mod glance;
 mod missing;
@@ -78,6 +79,8 @@ pub(crate) struct Lookup<'a> {
     pub(crate) limits: Limits,
     /// The views that are being looked into; none for what a user wrote.
     pub(crate) trail: Option<&'a Trail<'a>>,
+    /// How many texts of `vector_types` the names are in.
+    pub(crate) nested: usize,
 }
 
 impl std::fmt::Debug for Table {

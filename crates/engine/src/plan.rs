@@ -13,6 +13,8 @@ use datafusion::sql::parser::Statement as Tree;
 use godwit_catalog::{Catalog, Seen};
 use godwit_config::Config;
 use godwit_lake::{Lake, SnapshotId};
+use godwit_protocol::Shapes;
+use tokio::sync::OnceCell;
 
 use crate::check::Names;
 use crate::copy::Places;
@@ -70,6 +72,8 @@ pub(crate) struct Planned {
     reads_input: bool,
     /// What can be told of it before it has values.
     settled: Settled,
+    /// What `compact` makes of the columns, once somebody has asked.
+    pub(crate) shapes: OnceCell<Shapes>,
 }
 
 /// A query to be planned.
@@ -204,6 +208,7 @@ impl Planner {
             resolved,
             reads_input,
             settled,
+            shapes: OnceCell::new(),
         };
         Ok(Plan {
             planned: Arc::new(planned),
@@ -237,6 +242,7 @@ impl Planner {
             places: &self.places,
             limits: self.limits,
             trail: None,
+            nested: 0,
         }
     }
 
@@ -290,6 +296,7 @@ impl Plan {
             settled: Settled::of(&self.logical, &resolved),
             resolved,
             reads_input: false,
+            shapes: OnceCell::new(),
         };
         Self {
             planned: Arc::new(planned),

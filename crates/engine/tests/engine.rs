@@ -92,5 +92,7 @@ mod temporary_writes;
 mod time_travel;
 #[path = "engine/transactions.rs"]
 mod transactions;
+#[path = "engine/vectors.rs"]
+mod vectors;
 #[path = "engine/views.rs"]
 mod views;

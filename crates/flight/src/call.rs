@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use godwit_auth::{Identity, Intent, Permit};
-use godwit_engine::{Session, SessionKey};
+use godwit_config::WireProfile;
+use godwit_engine::{Session, SessionKey, Statement};
 use godwit_protocol::handle::PreparedHandle;
 use godwit_protocol::poll::PollHandle;
 use godwit_protocol::ticket::Ticket;
-use godwit_protocol::{TransactionId, WireFormat};
+use godwit_protocol::{StatementId, TransactionId, WireFormat};
 use tonic::{Request, Status};
 
 use crate::format::WantedFormat;
@@ -90,9 +91,46 @@ impl Call {
         Ok(flight.engine.within(&session, permit, id)?)
     }
 
-    /// The form in which rows of that session are sent to this caller.
+    /// The form in which rows of that session are sent to this caller, where it does not depend on what they are.
     pub(crate) fn format(&self, session: &Session) -> WireFormat {
         self.wanted.or(session)
+    }
+
+    /// The form in which the rows of a query are sent to this caller.
+    ///
+    /// # Errors
+    /// As [`godwit_engine::Engine::shapes`].
+    pub(crate) async fn format_of(
+        &self,
+        flight: &Flight,
+        session: &Arc<Session>,
+        statement: &Statement,
+    ) -> Result<WireFormat> {
+        let mut format = self.format(session);
+        if format.profile == WireProfile::Compact {
+            let permit = self.permit(flight, Intent::Query)?;
+            format.shapes = flight.engine.shapes(session, &permit, statement).await?;
+        }
+        Ok(format)
+    }
+
+    /// The same of a prepared statement.
+    ///
+    /// # Errors
+    /// As [`godwit_engine::Engine::prepared_shapes`].
+    pub(crate) async fn format_of_prepared(
+        &self,
+        flight: &Flight,
+        session: &Arc<Session>,
+        id: StatementId,
+    ) -> Result<WireFormat> {
+        let mut format = self.format(session);
+        if format.profile == WireProfile::Compact {
+            let permit = self.permit(flight, Intent::Query)?;
+            let shapes = flight.engine.prepared_shapes(session, &permit, id);
+            format.shapes = shapes.await?;
+        }
+        Ok(format)
     }
 
     /// The statement that a handle names, with the session that holds it. That is the caller's session, or the one

@@ -2,7 +2,8 @@
 //!
 //! [`WireSchema`] is the schema as the profile of the call has it, for FlightInfo, GetSchema, prepare and DoGet alike.
 //! `convert` brings a batch into it, `size` says how many bytes a batch takes on the wire, [`Messages`] cuts and joins
-//! batches by that, and `ipc` writes the [`Message`], compressed where that is wanted.
+//! batches by that, `shape` makes runs and dictionaries of columns where `compact` wants them, and `ipc` writes the
+//! [`Message`], compressed where that is wanted.
 
 mod convert;
 mod ipc;
@@ -11,6 +12,7 @@ mod messages;
 mod profile;
 #[cfg(test)]
 mod samples;
+mod shape;
 mod size;
 
 use arrow::array::RecordBatch;

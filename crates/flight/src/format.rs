@@ -2,7 +2,7 @@
 
 use godwit_config::{WireCompression, WireProfile};
 use godwit_engine::Session;
-use godwit_protocol::WireFormat;
+use godwit_protocol::{Shapes, WireFormat};
 use tonic::metadata::MetadataMap;
 
 use crate::{Error, Result};
@@ -40,11 +40,12 @@ impl WantedFormat {
         })
     }
 
-    /// The form of the rows of this call.
+    /// The form of the rows of this call, before anybody has looked at them.
     pub(crate) fn or(self, session: &Session) -> WireFormat {
         WireFormat {
             profile: self.profile.unwrap_or_else(|| session.wire_profile()),
             compression: self.compression.unwrap_or_else(|| session.compression()),
+            shapes: Shapes::default(),
         }
     }
 }
@@ -95,8 +96,8 @@ mod tests {
     #[test]
     fn another_value_is_refused_with_those_that_are_allowed() {
         for (header, value, allowed) in [
-            (PROFILE_HEADER, "arrow", "compat, native"),
-            (PROFILE_HEADER, "", "compat, native"),
+            (PROFILE_HEADER, "arrow", "compat, native, compact"),
+            (PROFILE_HEADER, "", "compat, native, compact"),
             (COMPRESSION_HEADER, "gzip", "none, lz4, zstd"),
         ] {
             let Err(Error::Invalid(text)) = wanted(header, value) else {

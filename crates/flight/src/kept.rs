@@ -26,10 +26,10 @@ pub(crate) fn info(
     call: &Call,
     descriptor: FlightDescriptor,
     kept: &Kept,
-    format: WireFormat,
+    format: &WireFormat,
     facts: Facts,
 ) -> Result<FlightInfo> {
-    let fingerprint = fingerprint(&WireSchema::new(kept.schema(), format.profile));
+    let fingerprint = fingerprint(&WireSchema::of(kept.schema(), format));
     let endpoints = (0..kept.parts()).map(|part| {
         let body = TicketBody::Kept {
             statement: kept.id(),
@@ -62,9 +62,9 @@ pub(crate) fn info(
 pub(crate) fn unfinished(
     descriptor: FlightDescriptor,
     kept: &Kept,
-    format: WireFormat,
+    format: &WireFormat,
 ) -> Result<FlightInfo> {
-    let schema = WireSchema::new(kept.schema(), format.profile);
+    let schema = WireSchema::of(kept.schema(), format);
     Ok(FlightInfo {
         schema: schema_message(schema.schema())?,
         flight_descriptor: Some(descriptor),
@@ -81,13 +81,13 @@ pub(crate) fn descriptor(
     flight: &Flight,
     call: &Call,
     kept: &Kept,
-    format: WireFormat,
+    format: &WireFormat,
 ) -> FlightDescriptor {
     let handle = PollHandle {
         user: call.user().to_owned(),
         statement: kept.id(),
         expires_at: SystemTime::now() + flight.options.ticket_ttl,
-        format,
+        format: format.clone(),
     };
     FlightDescriptor::new_cmd(handle.seal(&flight.sealer))
 }
@@ -102,9 +102,9 @@ pub(crate) fn renewed(flight: &Flight, call: &Call, ticket: Ticket) -> Result<Fl
         TicketBody::Kept { statement, .. } => {
             let permit = call.permit(flight, Intent::Query)?;
             let kept = flight.engine.kept(&permit, statement)?;
-            Ok(kept_endpoint(flight, call, body, format, &kept))
+            Ok(kept_endpoint(flight, call, body, &format, &kept))
         }
-        body => Ok(endpoint(flight, call, body, format)),
+        body => Ok(endpoint(flight, call, body, &format)),
     }
 }
 
@@ -113,7 +113,7 @@ fn kept_endpoint(
     flight: &Flight,
     call: &Call,
     body: TicketBody,
-    format: WireFormat,
+    format: &WireFormat,
     kept: &Kept,
 ) -> FlightEndpoint {
     let endpoint = endpoint(flight, call, body, format);

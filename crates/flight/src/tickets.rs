@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use arrow::datatypes::Schema;
 use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, Ticket as FlightTicket};
 use bytes::Bytes;
-use godwit_engine::{Prepared, Session, Statement};
+use godwit_engine::{Prepared, Statement};
 use godwit_protocol::action::schema_message;
 use godwit_protocol::ticket::{Ticket, TicketBody};
 use godwit_protocol::{StatementId, WireFormat, schema_fingerprint};
@@ -58,8 +58,8 @@ impl Facts {
     }
 
     /// What is known of a query before it runs.
-    pub(crate) fn of_statement(statement: &Statement, format: WireFormat) -> Self {
-        let schema = WireSchema::new(&statement.schema, format.profile);
+    pub(crate) fn of_statement(statement: &Statement, format: &WireFormat) -> Self {
+        let schema = WireSchema::of(&statement.schema, format);
         Self {
             ordered: statement.ordered(),
             ..Self::of(statement.rows_hint(), &schema)
@@ -75,11 +75,10 @@ pub(crate) fn query_info(
     flight: &Flight,
     call: &Call,
     descriptor: FlightDescriptor,
-    session: &Session,
+    format: &WireFormat,
     statement: &Statement,
 ) -> Result<FlightInfo> {
-    let format = call.format(session);
-    let schema = WireSchema::new(&statement.schema, format.profile);
+    let schema = WireSchema::of(&statement.schema, format);
     let parameters = statement.parameters_ipc();
     let size = parameters.as_ref().map_or(0, Bytes::len);
     if size > LARGEST_PARAMETERS {
@@ -112,12 +111,11 @@ pub(crate) fn unbound_info(
     flight: &Flight,
     call: &Call,
     descriptor: FlightDescriptor,
-    session: &Session,
+    format: &WireFormat,
     prepared: &Prepared,
     handle: Bytes,
 ) -> Result<FlightInfo> {
-    let format = call.format(session);
-    let schema = WireSchema::new(&prepared.dataset_schema, format.profile);
+    let schema = WireSchema::of(&prepared.dataset_schema, format);
     let body = TicketBody::Prepared {
         run: StatementId::random(),
         handle,
@@ -139,7 +137,7 @@ pub(crate) fn plain_info(
     body: TicketBody,
     facts: Facts,
 ) -> Result<FlightInfo> {
-    let endpoint = endpoint(flight, call, body, WireFormat::default());
+    let endpoint = endpoint(flight, call, body, &WireFormat::default());
     info(descriptor, schema, endpoint, facts)
 }
 
@@ -169,12 +167,12 @@ pub(crate) fn endpoint(
     flight: &Flight,
     call: &Call,
     body: TicketBody,
-    format: WireFormat,
+    format: &WireFormat,
 ) -> FlightEndpoint {
     let ticket = Ticket {
         user: call.user().to_owned(),
         expires_at: SystemTime::now() + flight.options.ticket_ttl,
-        format,
+        format: format.clone(),
         body,
     };
     FlightEndpoint {

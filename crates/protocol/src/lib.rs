@@ -38,7 +38,7 @@ pub use command::Command;
 pub use descriptor::Descriptor;
 pub use error::{Error, Result};
 pub use fingerprint::schema_fingerprint;
-pub use format::WireFormat;
+pub use format::{Shape, Shapes, WireFormat};
 pub use id::{SavepointId, SessionId, StatementId, TransactionId};
 pub use seal::{Purpose, Sealer};
 

@@ -1,4 +1,5 @@
-//! Tables as they were, `AT (VERSION => …)` and `AT (TIMESTAMP => …)`, and what was done to them, `table_changes(…)`.
+//! What the tree names and no catalog has: tables as they were, `AT (VERSION => …)` and `AT (TIMESTAMP => …)`, what was done
+//! to them, `table_changes(…)`, and what columns are made of, `vector_types(…)`.
 
 use std::ops::ControlFlow;
 
@@ -12,6 +13,7 @@ use datafusion::sql::sqlparser::ast::{
 use godwit_catalog::{CATALOG, ResolvedTable, Seen, TableKind};
 use godwit_lake::{At, FEED_COLUMNS, SnapshotId};
 
+use super::anatomy::ANATOMY;
 use super::{Lookup, Resolved, Table};
 use crate::check::{self, Names};
 use crate::deep::with_deep_stack;
@@ -39,6 +41,8 @@ enum What {
     Past { name: ObjectName, version: Expr },
     /// The changes of a table: its name, from and to.
     Feed { args: Vec<Expr> },
+    /// What the columns of a query are made of: its text, and the rows of a chunk.
+    Anatomy { args: Vec<Expr> },
 }
 
 impl Lookup<'_> {
@@ -59,6 +63,7 @@ impl Lookup<'_> {
             let table = match &moment.what {
                 What::Past { name, version } => self.past(name, version).await?,
                 What::Feed { args } => self.feed(args).await?,
+                What::Anatomy { args } => self.anatomy(args).await?,
             };
             resolved.insert(moment.reference, table);
         }
@@ -236,15 +241,20 @@ impl VisitorMut for Taker {
         else {
             return ControlFlow::Continue(());
         };
-        let is_feed = name.to_string().eq_ignore_ascii_case(FEED);
+        let called = name.to_string();
+        let mut functions = [FEED, ANATOMY].into_iter();
+        let function = functions.find(|known| called.eq_ignore_ascii_case(known));
         // Other ways to write a version stay where they are, and are refused with the other clauses.
         let is_moment = |version: &mut TableVersion| matches!(version, TableVersion::Function(clause) if argument(clause).is_some());
-        let what = if let Some(given) = args.take_if(|args| is_feed && args.settings.is_none()) {
+        let what = if let Some(function) = function
+            && let Some(given) = args.take_if(|args| args.settings.is_none())
+        {
             match plain(given.args) {
-                Some(args) => What::Feed { args },
+                Some(args) if function == FEED => What::Feed { args },
+                Some(args) => What::Anatomy { args },
                 None => {
                     return ControlFlow::Break(Error::invalid(format!(
-                        "{FEED} takes no named arguments"
+                        "{function} takes no named arguments"
                     )));
                 }
             }

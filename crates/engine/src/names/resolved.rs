@@ -67,10 +67,12 @@ impl Resolved {
         self.found.insert(reference, Found::Table(table));
     }
 
-    /// Whether some name stands for a temporary table.
+    /// Whether some name stands for a temporary table, or for what reads one.
     pub(crate) fn is_temporary(&self) -> bool {
-        let is_temporary = |found: &Found| matches!(found, Found::Table(table) if table.kind == TableKind::Temporary);
-        self.found.values().any(is_temporary)
+        self.tables().any(|table| {
+            let inner = table.inner.as_ref();
+            table.kind == TableKind::Temporary || inner.is_some_and(|inner| inner.is_temporary())
+        })
     }
 
     /// Whether all that the names stand for, and what is read beneath it, has a number that changes with it. What the server
@@ -120,6 +122,17 @@ impl Resolved {
         hasher.finish()
     }
 
+    /// Whether what is scanned is a table itself, whose first rows come at little cost: not a view or a table behind
+    /// policies, whose rows a query has to find, nor one of the server's own.
+    pub(crate) fn has_first_rows(&self, source: &Arc<dyn TableSource>) -> bool {
+        let mut sources = HashMap::new();
+        self.add_sources(&mut sources);
+        sources.get(&address(source)).is_some_and(|table| {
+            let is_table = matches!(table.kind, TableKind::Table | TableKind::Temporary);
+            is_table && table.inner.is_none()
+        })
+    }
+
     /// Whether a plan scans this table.
     pub(crate) fn reads(&self, plan: &LogicalPlan, schema: &str, name: &str) -> bool {
         let mut scanned = self.scanned(plan).into_iter();
@@ -155,7 +168,7 @@ impl Resolved {
             if let LogicalPlan::TableScan(scan) = node
                 && let Some(table) = sources.get(&address(&scan.source))
             {
-                scanned.insert((table.schema.as_str(), table.name.as_str(), table.snapshot));
+                table.add_scanned(&mut scanned);
             }
             Ok(TreeNodeRecursion::Continue)
         });
@@ -194,6 +207,15 @@ impl Resolved {
                 .found
                 .iter()
                 .all(|(name, found)| before.found.get(name).map(content) == Some(content(found)))
+    }
+}
+
+impl Table {
+    /// The table, and what is read behind it where no plan shows.
+    fn add_scanned<'a>(&'a self, scanned: &mut BTreeSet<(&'a str, &'a str, u64)>) {
+        scanned.insert((self.schema.as_str(), self.name.as_str(), self.snapshot));
+        let inner = self.inner.iter().flat_map(|inner| inner.tables());
+        inner.for_each(|table| table.add_scanned(scanned));
     }
 }
 

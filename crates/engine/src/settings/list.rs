@@ -198,7 +198,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "wire_profile",
         None,
         Kind::OneOf(WireProfile::NAMES),
-        "Which types results have: compat, those that every client reads; native, those of the engine.",
+        "Which types results have: compat, those that every client reads; native, those of the engine; compact, those that take few bytes.",
     ),
 ];
 

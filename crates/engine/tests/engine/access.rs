@@ -1,5 +1,7 @@
 //! Who may do what: that what is not granted is refused, what is hidden is not there, and nothing goes round a policy.
 
+#[path = "access/anatomy.rs"]
+mod anatomy;
 #[path = "access/any.rs"]
 mod any;
 #[path = "access/bypass.rs"]

@@ -20,12 +20,12 @@ pub(super) use apart::largest_dictionary;
 
 type Result<T> = std::result::Result<T, ArrowError>;
 
-/// The batch in its wire form. Work is in proportion to the rows of the batch, even when it is a slice of a large one.
+/// The batch in its wire form, before columns get their shapes. Work is in proportion to the rows of the batch, even when it is a slice of a large one.
 ///
 /// # Errors
 /// When the batch does not have the schema that the wire schema was made from, or holds nulls where that has none.
 pub(super) fn convert(batch: &RecordBatch, to: &WireSchema) -> Result<RecordBatch> {
-    let fields = to.schema().fields();
+    let fields = to.plain().fields();
     if fields.len() != batch.num_columns() {
         return Err(mismatch(batch.num_columns(), fields.len()));
     }
@@ -33,7 +33,7 @@ pub(super) fn convert(batch: &RecordBatch, to: &WireSchema) -> Result<RecordBatc
     let columns = columns.map(|(column, field)| array(column, field.data_type()));
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(
-        Arc::clone(to.schema()),
+        Arc::clone(to.plain()),
         columns.collect::<Result<_>>()?,
         &options,
     )

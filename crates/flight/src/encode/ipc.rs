@@ -4,7 +4,9 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
 use arrow_ipc::CompressionType;
-use arrow_ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteOptions, StreamEncoder};
+use arrow_ipc::writer::{
+    DictionaryHandling, DictionaryTracker, IpcDataGenerator, IpcWriteOptions, StreamEncoder,
+};
 use godwit_config::WireCompression;
 
 use super::message::{Message, messages};
@@ -19,15 +21,28 @@ pub(super) struct Writer {
 }
 
 impl Writer {
+    /// `grows` says that dictionaries get values more while rows are sent: then only those are sent.
+    ///
     /// # Errors
     /// When the codec is not built in, or the schema cannot be said in a message.
-    pub(super) fn new(schema: &Schema, compression: WireCompression) -> Result<Self, ArrowError> {
+    pub(super) fn new(
+        schema: &Schema,
+        compression: WireCompression,
+        grows: bool,
+    ) -> Result<Self, ArrowError> {
         let codec = match compression {
             WireCompression::None => None,
             WireCompression::Lz4 => Some(CompressionType::LZ4_FRAME),
             WireCompression::Zstd => Some(CompressionType::ZSTD),
         };
-        let options = IpcWriteOptions::default().try_with_compression(codec)?;
+        let handling = if grows {
+            DictionaryHandling::Delta
+        } else {
+            DictionaryHandling::Resend
+        };
+        let options = IpcWriteOptions::default()
+            .with_dictionary_handling(handling)
+            .try_with_compression(codec)?;
         Ok(Self {
             encoder: StreamEncoder::try_new_with_options(schema, options.clone())?,
             options,
@@ -49,7 +64,7 @@ impl Writer {
     }
 
     /// Adds the message of a batch, and before it those of the dictionaries that the client does not have: a dictionary
-    /// is sent once, and again as a whole when its values are others.
+    /// is sent once, and again as a whole when its values are others. What one has more is sent alone, if it grows.
     pub(super) fn batch(
         &mut self,
         batch: &RecordBatch,

@@ -10,6 +10,7 @@ use godwit_config::{WireCompression, WireProfile};
 
 use super::convert::{convert, largest_dictionary};
 use super::message::Message;
+use super::shape::Shaper;
 use super::{LARGEST_MESSAGE, WireSchema, ipc::Writer, size::message_bytes};
 use crate::{Error, Result};
 
@@ -26,6 +27,7 @@ pub(crate) struct Messages<S> {
     source: S,
     ended: bool,
     schema: WireSchema,
+    shaper: Shaper,
     writer: Writer,
     target: usize,
     limit: usize,
@@ -52,13 +54,15 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
         message_bytes: usize,
     ) -> Result<Self> {
         let target = message_bytes.clamp(1, LARGEST_MESSAGE);
-        let writer = Writer::new(schema.schema(), compression)?;
+        let writer = Writer::new(schema.schema(), compression, schema.is_shaped())?;
         let ready = VecDeque::from([writer.schema(schema.schema())]);
-        let max_rows = most_rows(schema.schema());
+        let shaper = Shaper::new(&schema);
+        let max_rows = most_rows(schema.schema()).min(shaper.most_rows());
         Ok(Self {
             source,
             ended: false,
             schema,
+            shaper,
             writer,
             target,
             limit: target.saturating_mul(2).min(LARGEST_MESSAGE),
@@ -138,8 +142,8 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
 
     /// Takes a batch in wire form, whose size is now known exactly.
     fn accept(&mut self, batch: RecordBatch) -> Result<()> {
-        let bytes = message_bytes(&batch, self.schema.profile());
         let rows = batch.num_rows();
+        let bytes = message_bytes(&batch, self.schema.profile()) + self.shaper.more_bytes(rows);
         if rows > 1 && (bytes > self.limit || self.has_large_dictionary(&batch)) {
             let half = rows.div_ceil(2);
             for part in [batch.slice(0, half), batch.slice(half, rows - half)] {
@@ -163,30 +167,34 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
     /// Whether a dictionary of the batch is too large for a message.
     fn has_large_dictionary(&self, batch: &RecordBatch) -> bool {
         let mut columns = batch.columns().iter();
-        self.is_native() && columns.any(|column| largest_dictionary(column) > LARGEST_MESSAGE)
+        self.has_dictionaries()
+            && columns.any(|column| largest_dictionary(column) > LARGEST_MESSAGE)
     }
 
-    fn is_native(&self) -> bool {
-        self.schema.profile() == WireProfile::Native
+    fn has_dictionaries(&self) -> bool {
+        self.schema.profile() != WireProfile::Compat
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if !self.schema.is_shaped() {
+            return Ok(self.writer.batch(batch, &mut self.ready)?);
+        }
+        let shaped = self.shaper.shape(batch)?;
+        Ok(self.writer.batch(&shaped, &mut self.ready)?)
     }
 
     fn flush(&mut self) -> Result<()> {
         self.small_bytes = 0;
         match std::mem::take(&mut self.small).as_slice() {
             [] => Ok(()),
-            [one] => Ok(self.writer.batch(one, &mut self.ready)?),
+            [one] => self.write(one),
             many => {
-                let joined = concat_batches(self.schema.schema(), many);
+                let joined = concat_batches(self.schema.plain(), many);
                 match joined {
-                    Ok(joined) if !self.has_large_dictionary(&joined) => {
-                        Ok(self.writer.batch(&joined, &mut self.ready)?)
-                    }
-                    Err(error) if !self.is_native() => Err(error.into()),
+                    Ok(joined) if !self.has_large_dictionary(&joined) => self.write(&joined),
+                    Err(error) if !self.has_dictionaries() => Err(error.into()),
                     // Together, the dictionaries are too much for their keys, or for a message.
-                    Ok(_) | Err(_) => {
-                        let mut many = many.iter();
-                        Ok(many.try_for_each(|one| self.writer.batch(one, &mut self.ready))?)
-                    }
+                    Ok(_) | Err(_) => many.iter().try_for_each(|one| self.write(one)),
                 }
             }
         }

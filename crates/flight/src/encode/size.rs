@@ -85,13 +85,15 @@ impl Sizes {
             T::Union(_, mode) => self.union(array.as_union(), *mode),
             T::Dictionary(keys, _) => match self.0 {
                 Profile::Compat => self.average(array.as_any_dictionary().values(), rows),
-                Profile::Native => rows * keys.primitive_width().unwrap_or(8) + BUFFER,
+                Profile::Native | Profile::Compact => {
+                    rows * keys.primitive_width().unwrap_or(8) + BUFFER
+                }
             },
             T::RunEndEncoded(ends, _) => {
                 let width = ends.data_type().primitive_width().unwrap_or(8);
                 run_values(array).map_or(0, |values| match self.0 {
                     Profile::Compat => self.average(&values, rows),
-                    Profile::Native => {
+                    Profile::Native | Profile::Compact => {
                         (values.len() + 1) * width + NODE + 2 * BUFFER + self.of(&values)
                     }
                 })
@@ -103,6 +105,14 @@ impl Sizes {
     fn width(&self, native: usize, classic: usize) -> usize {
         match self.0 {
             Profile::Compat => classic,
+            Profile::Native | Profile::Compact => native,
+        }
+    }
+
+    /// The same for what `compact` has as `compat` has it.
+    fn view_width(&self, native: usize, classic: usize) -> usize {
+        match self.0 {
+            Profile::Compat | Profile::Compact => classic,
             Profile::Native => native,
         }
     }
@@ -110,7 +120,7 @@ impl Sizes {
     fn views<T: ByteViewType>(&self, views: &GenericByteViewArray<T>) -> usize {
         let rows = views.len();
         match self.0 {
-            Profile::Compat => {
+            Profile::Compat | Profile::Compact => {
                 let span: u64 = views.lengths().map(u64::from).sum();
                 offsets::<i32>(rows) + usize::try_from(span).unwrap_or(usize::MAX / 2) + BUFFER
             }
@@ -127,7 +137,7 @@ impl Sizes {
 
     fn list_view<O: OffsetSizeTrait>(&self, array: &GenericListViewArray<O>) -> usize {
         let items = array.sizes().iter().map(|size| size.as_usize()).sum();
-        let places = offsets::<O>(array.len()) * self.width(2, 1);
+        let places = offsets::<O>(array.len()) * self.view_width(2, 1);
         places + self.average(array.values(), items)
     }
 

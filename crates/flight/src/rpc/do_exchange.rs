@@ -38,6 +38,6 @@ pub(crate) async fn run(
     let engine = &flight.engine;
     let statement = engine.exchange(&session, &permit, &sql, upload).await?;
     let format = call.format(&session);
-    let rows = query_rows(flight, call, &session, &statement, format, statement.id).await?;
+    let rows = query_rows(flight, call, &session, &statement, &format, statement.id).await?;
     Ok(rows.map_ok(FlightData::from).boxed())
 }

@@ -63,8 +63,8 @@ pub(crate) async fn run(
             let statement = engine
                 .resume(&session, &permit, statement, text, origin)
                 .await?;
-            keeps(promised, &statement.schema, format)?;
-            query_rows(flight, call, &session, &statement, format, statement.id).await
+            keeps(promised, &statement.schema, &format)?;
+            query_rows(flight, call, &session, &statement, &format, statement.id).await
         }
         TicketBody::Prepared {
             run,
@@ -79,8 +79,8 @@ pub(crate) async fn run(
             let statement = engine
                 .instantiate(&session, &permit, handle.statement)
                 .await?;
-            keeps(promised, &statement.schema, format)?;
-            query_rows(flight, call, &session, &statement, format, run).await
+            keeps(promised, &statement.schema, &format)?;
+            query_rows(flight, call, &session, &statement, &format, run).await
         }
         TicketBody::Kept {
             statement,
@@ -90,15 +90,15 @@ pub(crate) async fn run(
         } => {
             let permit = call.permit(flight, Intent::Query)?;
             let rows = flight.engine.read_kept(&permit, statement, part)?;
-            keeps(promised, &rows.schema(), format)?;
-            sent(flight, statement, rows, format)
+            keeps(promised, &rows.schema(), &format)?;
+            sent(flight, statement, rows, &format)
         }
     }
 }
 
 /// The rows must have the schema that the FlightInfo named.
-fn keeps(promised: [u8; 32], schema: &Schema, format: WireFormat) -> Result<()> {
-    let schema = WireSchema::new(schema, format.profile);
+fn keeps(promised: [u8; 32], schema: &Schema, format: &WireFormat) -> Result<()> {
+    let schema = WireSchema::of(schema, format);
     if fingerprint(&schema) == promised {
         Ok(())
     } else {
@@ -113,8 +113,8 @@ async fn command_rows(flight: &Flight, call: &Call, command: Command) -> Result<
             let session = call.session_in(flight, &permit, transaction.as_ref())?;
             let statement = flight.engine.describe(&session, &permit, &query).await?;
             if statement.kind == StatementKind::Query {
-                let format = call.format(&session);
-                return query_rows(flight, call, &session, &statement, format, statement.id).await;
+                let format = call.format_of(flight, &session, &statement).await?;
+                return query_rows(flight, call, &session, &statement, &format, statement.id).await;
             }
             let permit = call.permit(flight, Intent::Update)?;
             if statement.returns_rows() {
@@ -147,7 +147,7 @@ fn returned(
 ) -> Result<Answers<Message>> {
     let permit = call.permit(flight, Intent::Query)?;
     let rows = flight.engine.read_kept(&permit, id, 0)?;
-    sent(flight, id, rows, call.format(session))
+    sent(flight, id, rows, &call.format(session))
 }
 
 async fn prepared_rows(flight: &Flight, call: &Call, handle: &[u8]) -> Result<Answers<Message>> {
@@ -157,8 +157,8 @@ async fn prepared_rows(flight: &Flight, call: &Call, handle: &[u8]) -> Result<An
     let prepared = flight.engine.prepared(&session, &permit, id)?;
     if prepared.kind == StatementKind::Query {
         let statement = flight.engine.instantiate(&session, &permit, id).await?;
-        let format = call.format(&session);
-        return query_rows(flight, call, &session, &statement, format, statement.id).await;
+        let format = call.format_of(flight, &session, &statement).await?;
+        return query_rows(flight, call, &session, &statement, &format, statement.id).await;
     }
     let permit = call.permit(flight, Intent::Update)?;
     if prepared.returns_rows() {
@@ -180,7 +180,7 @@ pub(super) async fn query_rows(
     call: &Call,
     session: &std::sync::Arc<Session>,
     statement: &Statement,
-    format: WireFormat,
+    format: &WireFormat,
     run: StatementId,
 ) -> Result<Answers<Message>> {
     let permit = call.permit(flight, Intent::Query)?;
@@ -201,7 +201,7 @@ fn sent(
     flight: &Flight,
     run: StatementId,
     rows: QueryStream,
-    format: WireFormat,
+    format: &WireFormat,
 ) -> Result<Answers<Message>> {
     let sending = flight.running.enter(run, Some(rows.canceller()));
     send(flight, sending, run, rows, format)
@@ -212,9 +212,9 @@ fn send(
     sending: Sending,
     run: StatementId,
     rows: QueryStream,
-    format: WireFormat,
+    format: &WireFormat,
 ) -> Result<Answers<Message>> {
-    let schema = WireSchema::new(&rows.schema(), format.profile);
+    let schema = WireSchema::of(&rows.schema(), format);
     let max_rows = rows.max_batch_rows().unwrap_or(usize::MAX);
     let rows = Rows {
         rows,

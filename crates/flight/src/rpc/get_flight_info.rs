@@ -35,13 +35,14 @@ pub(crate) async fn run(
         Described::Query(session, statement) if session.endpoints() > 1 => {
             let permit = call.permit(flight, Intent::Query)?;
             let parts = session.endpoints();
-            let format = call.format(&session);
-            let facts = Facts::of_statement(&statement, format);
+            let format = call.format_of(flight, &session, &statement).await?;
+            let facts = Facts::of_statement(&statement, &format);
             let result = flight.engine.keep(&session, &permit, &statement, parts)?;
-            kept::info(flight, call, descriptor, &result, format, facts)
+            kept::info(flight, call, descriptor, &result, &format, facts)
         }
         Described::Query(session, statement) => {
-            query_info(flight, call, descriptor, &session, &statement)
+            let format = call.format_of(flight, &session, &statement).await?;
+            query_info(flight, call, descriptor, &format, &statement)
         }
     }
 }
@@ -122,7 +123,8 @@ async fn prepared(
     match prepared.kind {
         StatementKind::Query if !flight.engine.use_bound(&session, &permit, id)? => {
             let descriptor = descriptor.clone();
-            unbound_info(flight, call, descriptor, &session, &prepared, sealed).map(Described::Done)
+            let format = call.format_of_prepared(flight, &session, id).await?;
+            unbound_info(flight, call, descriptor, &format, &prepared, sealed).map(Described::Done)
         }
         StatementKind::Query => {
             let statement = flight.engine.instantiate(&session, &permit, id).await?;
@@ -151,7 +153,7 @@ fn returned_info(
     rows: &Kept,
 ) -> Result<Described> {
     let (descriptor, format) = (descriptor.clone(), call.format(session));
-    kept::info(flight, call, descriptor, rows, format, Facts::UNKNOWN).map(Described::Done)
+    kept::info(flight, call, descriptor, rows, &format, Facts::UNKNOWN).map(Described::Done)
 }
 
 fn outcome_info(

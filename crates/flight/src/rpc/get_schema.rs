@@ -11,7 +11,7 @@ use crate::call::Call;
 use crate::encode::WireSchema;
 use crate::{Flight, Result, metadata};
 
-/// The schema that GetFlightInfo names for the same descriptor. Nothing is run.
+/// The schema that GetFlightInfo names for the same descriptor. The statement is not run.
 ///
 /// # Errors
 /// Whatever is wrong with the descriptor or the statement.
@@ -25,7 +25,9 @@ pub(crate) async fn run(
         Descriptor::Command(Command::Statement { query, transaction }) => {
             statement(flight, call, &query, transaction.as_ref()).await?
         }
-        Descriptor::Command(Command::Prepared { handle }) => prepared(flight, call, &handle)?,
+        Descriptor::Command(Command::Prepared { handle }) => {
+            prepared(flight, call, &handle).await?
+        }
         Descriptor::Command(
             command
             @ (Command::Update { .. } | Command::PreparedUpdate { .. } | Command::Ingest(_)),
@@ -49,11 +51,12 @@ async fn statement(
     let permit = call.permit(flight, Intent::Query)?;
     let session = call.session_in(flight, &permit, transaction)?;
     let statement = flight.engine.describe(&session, &permit, sql).await?;
-    let schema = WireSchema::new(&statement.schema, call.format(&session).profile);
+    let format = call.format_of(flight, &session, &statement).await?;
+    let schema = WireSchema::of(&statement.schema, &format);
     Ok(SchemaRef::clone(schema.schema()))
 }
 
-fn prepared(flight: &Flight, call: &Call, handle: &[u8]) -> Result<SchemaRef> {
+async fn prepared(flight: &Flight, call: &Call, handle: &[u8]) -> Result<SchemaRef> {
     let (session, handle) = call.prepared(flight, handle)?;
     let permit = call.permit(flight, Intent::Query)?;
     let prepared = flight
@@ -62,7 +65,9 @@ fn prepared(flight: &Flight, call: &Call, handle: &[u8]) -> Result<SchemaRef> {
     Ok(match prepared.kind {
         StatementKind::Effect if !prepared.returns_rows() => metadata::outcome::schema(),
         StatementKind::Query | StatementKind::Effect => {
-            let schema = WireSchema::new(&prepared.dataset_schema, call.format(&session).profile);
+            let id = handle.statement;
+            let format = call.format_of_prepared(flight, &session, id).await?;
+            let schema = WireSchema::of(&prepared.dataset_schema, &format);
             SchemaRef::clone(schema.schema())
         }
     })

@@ -37,7 +37,7 @@ pub(crate) async fn run(
     let (flight, caller) = (flight.clone(), call.clone());
     let infos = tables.into_iter();
     let infos =
-        infos.filter_map(move |table| table_info(&flight, &caller, &table, format).transpose());
+        infos.filter_map(move |table| table_info(&flight, &caller, &table, &format).transpose());
     Ok(answers(call.id, stream::iter(infos)))
 }
 
@@ -46,12 +46,12 @@ fn table_info(
     flight: &Flight,
     call: &Call,
     table: &TableInfo,
-    format: WireFormat,
+    format: &WireFormat,
 ) -> Result<Option<FlightInfo>> {
     let Some(schema) = &table.arrow_schema else {
         return Ok(None);
     };
-    let schema = WireSchema::new(schema, format.profile);
+    let schema = WireSchema::of(schema, format);
     let path = [&table.catalog, &table.schema, &table.name].map(String::clone);
     let body = TicketBody::Query {
         // Nothing is planned yet: DoGet plans, and compares the schema.

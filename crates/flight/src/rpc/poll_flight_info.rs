@@ -38,9 +38,10 @@ pub(crate) async fn run(
         Described::Query(session, statement) => {
             let permit = call.permit(flight, Intent::Query)?;
             let parts = session.endpoints();
+            let format = call.format_of(flight, &session, &statement).await?;
             let kept = flight.engine.keep(&session, &permit, &statement, parts)?;
             kept.ended(FIRST_WAIT).await;
-            told(flight, call, &kept, call.format(&session))
+            told(flight, call, &kept, &format)
         }
     }
 }
@@ -50,10 +51,10 @@ async fn again(flight: &Flight, call: &Call, handle: &[u8]) -> Result<PollInfo> 
     let permit = call.permit(flight, Intent::Query)?;
     let kept = flight.engine.kept(&permit, handle.statement)?;
     kept.advanced(WORTH_TELLING, LONGEST_WAIT).await;
-    told(flight, call, &kept, handle.format)
+    told(flight, call, &kept, &handle.format)
 }
 
-fn told(flight: &Flight, call: &Call, kept: &Kept, format: WireFormat) -> Result<PollInfo> {
+fn told(flight: &Flight, call: &Call, kept: &Kept, format: &WireFormat) -> Result<PollInfo> {
     let descriptor = kept::descriptor(flight, call, kept, format);
     match kept.state() {
         KeptState::Failed(error) => Err(error.into()),

@@ -6,7 +6,7 @@ use super::*;
 use crate::encode::profile::tests::{leaves, nested};
 use crate::encode::samples::{batch, nulls, sample, texts};
 
-const PROFILES: [Profile; 2] = [Profile::Compat, Profile::Native];
+const PROFILES: [Profile; 3] = [Profile::Compat, Profile::Native, Profile::Compact];
 
 fn wire(batch: &RecordBatch, profile: Profile) -> RecordBatch {
     let schema = WireSchema::new(batch.schema_ref(), profile);

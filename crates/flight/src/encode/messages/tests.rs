@@ -13,6 +13,7 @@ use crate::encode::WireSchema;
 use crate::encode::profile::tests::leaves;
 use crate::encode::samples;
 
+mod compact;
 mod native;
 
 const TARGET: usize = 2 << 20;
@@ -188,7 +189,11 @@ const COMPRESSIONS: [WireCompression; 3] = [
 
 #[tokio::test]
 async fn every_type_arrives_with_its_values() {
-    for profile in [WireProfile::Compat, WireProfile::Native] {
+    for profile in [
+        WireProfile::Compat,
+        WireProfile::Native,
+        WireProfile::Compact,
+    ] {
         for compression in COMPRESSIONS {
             every_type_arrives(profile, compression).await;
         }

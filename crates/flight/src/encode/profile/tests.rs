@@ -142,6 +142,86 @@ fn native_types_stay_as_they_are_at_any_depth() {
 }
 
 #[test]
+fn compact_types_are_native_ones_without_views() {
+    use DataType as T;
+    let compact = |data_type: &DataType| {
+        let schema = Schema::new(vec![Field::new("c", data_type.clone(), true)]);
+        let wire = WireSchema::new(&schema, Profile::Compact);
+        wire.schema().field(0).data_type().clone()
+    };
+    for (from, to) in leaves() {
+        let small = match from {
+            T::Utf8View | T::BinaryView => to.clone(),
+            _ => from.clone(),
+        };
+        assert_eq!(compact(&from), small);
+    }
+    assert_eq!(
+        compact(&T::ListView(field(T::Utf8View))),
+        T::List(field(T::Utf8))
+    );
+    let keyed = |values| T::Dictionary(Box::new(T::Int8), Box::new(values));
+    assert_eq!(compact(&keyed(T::Utf8View)), keyed(T::Utf8));
+}
+
+fn format(shapes: &[Shape]) -> WireFormat {
+    WireFormat {
+        profile: Profile::Compact,
+        shapes: shapes.iter().copied().collect(),
+        ..WireFormat::default()
+    }
+}
+
+#[test]
+fn columns_have_the_shapes_of_the_format_where_their_types_have_them() {
+    use DataType as T;
+    let list = T::List(field(T::Int32));
+    let uuid = HashMap::from([("ARROW:extension:name".to_owned(), "arrow.uuid".to_owned())]);
+    let schema = Schema::new(vec![
+        Field::new("a", T::Utf8View, false),
+        Field::new("b", T::Int64, true),
+        Field::new("c", list.clone(), true),
+        Field::new("d", T::Boolean, true),
+        Field::new("e", T::Utf8, true).with_metadata(uuid),
+        Field::new("f", T::Utf8View, true),
+    ]);
+    let (runs, dictionary) = (Shape::Runs, Shape::Dictionary);
+    let of = [dictionary, runs, runs, dictionary, runs];
+    let wire = WireSchema::of(&schema, &format(&of));
+    let types = wire
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.data_type().clone());
+    let ends = Arc::new(Field::new("run_ends", T::Int32, false));
+    let values = Arc::new(Field::new("values", T::Int64, true));
+    let expected = [
+        T::Dictionary(Box::new(T::Int16), Box::new(T::Utf8)),
+        T::RunEndEncoded(ends, values),
+        list,
+        T::Boolean,
+        T::Utf8,
+        T::Utf8,
+    ];
+    assert_eq!(types.collect::<Vec<_>>(), expected);
+    assert!(!wire.schema().field(0).is_nullable() && wire.schema().field(1).is_nullable());
+    assert_eq!(
+        wire.plain(),
+        WireSchema::new(&schema, Profile::Compact).schema()
+    );
+    for profile in [Profile::Compat, Profile::Native] {
+        let other = WireFormat {
+            profile,
+            ..format(&of)
+        };
+        assert_eq!(
+            WireSchema::of(&schema, &other),
+            WireSchema::new(&schema, profile)
+        );
+    }
+}
+
+#[test]
 fn the_wire_form_of_a_wire_form_is_itself() {
     for (_, to) in leaves() {
         assert_eq!(wire(&to), to);
@@ -167,7 +247,7 @@ fn names_and_nullability_stay_and_only_extension_names_do_of_metadata() {
         vec![outer],
         HashMap::from([("pandas".to_owned(), "{}".to_owned())]),
     );
-    for profile in [Profile::Compat, Profile::Native] {
+    for profile in [Profile::Compat, Profile::Native, Profile::Compact] {
         let wire = WireSchema::new(&schema, profile);
         let wire = wire.schema();
         assert!(wire.metadata().is_empty());

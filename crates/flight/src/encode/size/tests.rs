@@ -12,7 +12,7 @@ use crate::encode::samples;
 /// The bytes of the message that the writer really makes.
 fn sent(batch: &RecordBatch, compression: WireCompression) -> usize {
     let mut messages = VecDeque::new();
-    let mut writer = Writer::new(batch.schema_ref(), compression).unwrap();
+    let mut writer = Writer::new(batch.schema_ref(), compression, false).unwrap();
     writer.batch(batch, &mut messages).unwrap();
     let message = messages.pop_back().unwrap();
     message.header.len() + message.body_bytes()
@@ -56,7 +56,7 @@ fn a_message_is_never_larger_than_said_and_not_much_smaller() {
         {
             let whole = samples::batch(std::slice::from_ref(&data_type), 3000);
             for part in [whole.clone(), whole.slice(1001, 500), whole.slice(17, 1)] {
-                for profile in [Profile::Compat, Profile::Native] {
+                for profile in [Profile::Compat, Profile::Native, Profile::Compact] {
                     check(&part, profile);
                 }
             }
@@ -70,7 +70,7 @@ fn views_count_with_the_values_that_their_rows_have() {
     let values = [long.as_str(), "short", "short"];
     let array = arrow::array::StringViewArray::from_iter_values(values);
     let batch = RecordBatch::try_from_iter([("c", std::sync::Arc::new(array) as _)]).unwrap();
-    for profile in [Profile::Compat, Profile::Native] {
+    for profile in [Profile::Compat, Profile::Native, Profile::Compact] {
         assert!(message_bytes(&batch.slice(0, 1), profile) > 100_000);
         assert!(message_bytes(&batch.slice(1, 2), profile) < 2_000);
     }

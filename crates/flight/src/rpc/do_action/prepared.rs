@@ -27,11 +27,12 @@ pub(super) async fn create(
         statement: prepared.id,
     };
     let handle = handle.seal(&flight.sealer);
-    let profile = call.format(&session).profile;
-    let parameters = WireSchema::new(&prepared.parameter_schema, profile).nullable();
+    let format = call.format_of_prepared(flight, &session, prepared.id);
+    let format = format.await?;
+    let parameters = WireSchema::new(&prepared.parameter_schema, format.profile).nullable();
     // A client that asks for rows asks as it does for a query's.
     let is_update = prepared.kind == StatementKind::Effect && !prepared.returns_rows();
-    let rows = (!is_update).then(|| WireSchema::new(&prepared.dataset_schema, profile));
+    let rows = (!is_update).then(|| WireSchema::of(&prepared.dataset_schema, &format));
     let rows = rows.as_ref().map(|schema| schema.schema().as_ref());
     Ok(prepared_result(
         handle,
