@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::compute::{
     CastOptions, cast_with_options, concat_batches, interleave, kernels::cmp, take,
 };
-use arrow::datatypes::{DataType, Field, SchemaRef, UnionMode};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UnionMode};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
@@ -211,4 +211,15 @@ pub(crate) fn plain(error: &ArrowError) -> String {
 #[expect(clippy::needless_pass_by_value, reason = "as map_err passes it")]
 fn translate(error: ArrowError) -> Error {
     Error::from_arrow(&error, "bind")
+}
+
+/// Whether the values that a change needs are bound.
+pub(crate) fn check_bound(parameters: &Schema, bound: Option<&Bound>) -> Result<()> {
+    let count = parameters.fields().len();
+    if count > 0 && bound.is_none() {
+        return Err(Error::invalid(format!(
+            "the statement takes {count} parameters, none are bound; prepare it and bind values"
+        )));
+    }
+    Ok(())
 }

@@ -15,10 +15,9 @@ use godwit_lake::{State as LakeState, Transaction};
 use godwit_protocol::StatementId;
 
 use crate::access::Sight;
-use crate::bind::Bound;
+use crate::bind::{Bound, check_bound};
 use crate::check::{Class, Define, classify, definition_of, folded};
 use crate::deep::with_deep_stack;
-use crate::effect::check_bound;
 use crate::inner::Inner;
 use crate::parse::{self, Parsed};
 use crate::plan::Planner;

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use crate::audit::{Facts, Watched};
-use crate::bind::Bound;
+use crate::bind::{Bound, check_bound};
 use crate::change::{Kept, Scope, Step};
 use crate::check::{Access, Change, Kill, SettingChange, TransactionStatement, change_of};
 use crate::deep::with_deep_stack;
@@ -28,6 +28,7 @@ mod adding;
 mod bulk;
 mod keys;
 mod lake;
+mod literal;
 mod marks;
 mod matched;
 mod run;
@@ -160,7 +161,7 @@ impl Engine {
         value: Option<&OptionValue>,
     ) -> Result<()> {
         let sql = match value {
-            Some(value) => format!("SET {name} = {}", literal(value)),
+            Some(value) => format!("SET {name} = {}", literal::literal(value)),
             None => format!("RESET {name}"),
         };
         let id = StatementId::random();
@@ -365,17 +366,6 @@ async fn recorded(
     }
 }
 
-/// Whether the values that a change needs are bound.
-pub(crate) fn check_bound(parameters: &Schema, bound: Option<&Bound>) -> Result<()> {
-    let count = parameters.fields().len();
-    if count > 0 && bound.is_none() {
-        return Err(Error::invalid(format!(
-            "the statement takes {count} parameters, none are bound; prepare it and bind values"
-        )));
-    }
-    Ok(())
-}
-
 /// The change that a statement is.
 ///
 /// # Errors
@@ -398,19 +388,4 @@ pub(crate) fn change_in(parsed: &parse::Parsed) -> Result<Change> {
 #[expect(clippy::needless_pass_by_value, reason = "as map_err passes it")]
 pub(crate) fn full(error: godwit_catalog::Error) -> Error {
     Error::from_catalog(&error)
-}
-
-/// The value of an option as SQL writes it.
-fn literal(value: &OptionValue) -> String {
-    let text = |text: &str| format!("'{}'", text.replace('\'', "''"));
-    match value {
-        OptionValue::Text(value) => text(value),
-        OptionValue::Bool(value) => value.to_string(),
-        OptionValue::Int(value) => value.to_string(),
-        OptionValue::Double(value) => value.to_string(),
-        OptionValue::TextList(values) => {
-            let values: Vec<_> = values.iter().map(|value| text(value)).collect();
-            format!("[{}]", values.join(", "))
-        }
-    }
 }

@@ -16,12 +16,12 @@ use godwit_protocol::StatementId;
 
 use crate::admission::Admission;
 use crate::audit::Watch;
-use crate::bind::Bound;
+use crate::bind::{Bound, check_bound};
 use crate::cache::PlanCache;
 use crate::caps::Caps;
 use crate::change::{Scope, read_only, target_of};
 use crate::check::{self, Class, Names, Write};
-use crate::effect::{Effect, change_in, check_bound};
+use crate::effect::{Effect, change_in};
 use crate::granting::UserRules;
 use crate::memory::Shares;
 use crate::parse::{self, Parsed, Spoken};

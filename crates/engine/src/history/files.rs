@@ -81,7 +81,7 @@ impl Files {
             }
             fails = written.is_err();
             // What ends meanwhile is written together.
-            thread::sleep(GATHER);
+            thread::park_timeout(GATHER);
         }
         if let Err(error) = self.current.sync() {
             tracing::error!(%error, "the end of the history of statements may not be on the disk");

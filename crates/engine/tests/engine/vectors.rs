@@ -274,7 +274,7 @@ async fn it_is_a_table_like_others() {
 async fn what_is_no_query_is_refused() {
     let world = World::new().await;
     world.changes(&["create table t (a int)"]).await;
-    let refused = |sql: String| async {
+    let refused = async |sql: String| {
         let error = world.error(&sql).await;
         assert!(
             matches!(

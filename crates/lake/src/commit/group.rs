@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
@@ -96,7 +97,14 @@ impl Group {
                 clippy::disallowed_methods,
                 reason = "the thread is there for nothing else, and what it waits for blocks anyway"
             )]
-            let done = block_on(self.commit(&ready));
+            let done = catch_unwind(AssertUnwindSafe(|| block_on(self.commit(&ready))));
+            // Whoever hears of the end finds none of them running any more.
+            drop(ready);
+            let Ok(done) = done else {
+                // Those who wait hear that it is in doubt, since their answers are gone; what is remembered is gone too.
+                tracing::error!("a commit has panicked");
+                continue;
+            };
             for (answer, done) in answers.into_iter().zip(done) {
                 // Whoever waited may have gone; it was committed all the same.
                 let _ = answer.send(done);

@@ -24,6 +24,7 @@ async fn realm() -> Realm {
     let columns: &[&str] = &["region"];
     let of_region = [(Privilege::Select, Some(columns))];
     realm.allow("bob", "main.t", &of_region).await;
+    realm.policy("q", "main.t", "bob", "true").await;
     realm
 }
 
