@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::datatypes::{IntervalUnit, TimeUnit, UnionMode};
 
@@ -154,6 +155,10 @@ fn compact_types_are_native_ones_without_views() {
             T::Utf8View | T::BinaryView => to.clone(),
             T::Dictionary(keys, values) if **values == T::Utf8View => {
                 T::Dictionary(keys.clone(), Box::new(T::Utf8))
+            }
+            T::RunEndEncoded(ends, values) if *values.data_type() == T::Utf8View => {
+                let values = values.as_ref().clone().with_data_type(T::Utf8);
+                T::RunEndEncoded(Arc::clone(ends), Arc::new(values))
             }
             _ => from.clone(),
         };
