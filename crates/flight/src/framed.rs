@@ -5,14 +5,18 @@
 mod body;
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use arrow::array::RecordBatch;
 use arrow_flight::flight_service_server::FlightServiceServer;
 use arrow_flight::{PutResult, Ticket};
-use futures::FutureExt;
+use futures::{FutureExt, stream};
+use godwit_config::{WireCompression, WireProfile};
 use http::header::CONTENT_TYPE;
 use http::{Request, Response};
+use http_body::Body as _;
 use tonic::body::Body;
 use tonic::codec::EncodeBody;
 use tonic::metadata::{GRPC_CONTENT_TYPE, MetadataMap};
@@ -21,8 +25,11 @@ use tonic::{Status, Streaming};
 use tonic_prost::{ProstDecoder, ProstEncoder};
 use tower::Service;
 
-use crate::Flight;
+use crate::encode::{Messages, WireSchema};
 use crate::incoming::Incoming;
+use crate::service::answers;
+use crate::status::QueryId;
+use crate::{Error, Flight, Result};
 use body::Frames;
 
 const DO_GET: &str = "/arrow.flight.protocol.FlightService/DoGet";
@@ -111,4 +118,31 @@ fn response(answer: Result<Body, Status>) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
     response
+}
+
+/// How many bytes the answer of a DoGet with these rows has: they are brought into wire form, encoded and framed as for a
+/// client, and nothing is sent. For benchmarks of that way.
+///
+/// # Errors
+/// [`Error::Encode`] when the batches are not all of the first one's schema; [`Error::Request`] with what the client would
+/// be told after the rows.
+pub async fn answer_bytes(
+    rows: Vec<RecordBatch>,
+    profile: WireProfile,
+    compression: WireCompression,
+    message_bytes: usize,
+) -> Result<usize> {
+    let Some(first) = rows.first() else {
+        return Ok(0);
+    };
+    let schema = WireSchema::new(first.schema_ref(), profile);
+    let rows = stream::iter(rows.into_iter().map(Ok));
+    let messages = Messages::new(rows, schema, compression, message_bytes)?;
+    let mut frames = Frames::new(answers(QueryId::random(), messages));
+    let mut bytes = 0;
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut frames).poll_frame(cx)).await {
+        let frame = frame.map_err(Error::Request)?;
+        bytes += frame.data_ref().map_or(0, bytes::Bytes::len);
+    }
+    Ok(bytes)
 }

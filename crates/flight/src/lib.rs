@@ -43,6 +43,7 @@ mod upload;
 
 pub use error::{Error, Result};
 pub use figures::{CLASSES, CODES, Calls, Figures};
+pub use framed::answer_bytes;
 pub use options::FlightOptions;
 pub use serve::serve;
 pub use service::Flight;
