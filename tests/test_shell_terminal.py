@@ -52,8 +52,8 @@ def test_a_statement_of_several_lines(shell):
     shell.wait_for("...>")
     shell.enter("  'second; line' as b")
     shell.enter("; -- the end")
-    screen = shell.wait_for("│ first │ second; line │", "1 row")
-    assert prompts(screen) == 2
+    shell.wait_for("│ first │ second; line │", "1 row")
+    shell.wait_until(lambda screen: prompts(screen) == 2, "another prompt")
     shell.enter("\\q")
     assert shell.exit_code() == 0
 
@@ -149,10 +149,16 @@ def eventually_completes(shell, begun, word, rest):
     shell.type(begun + rest)
     shell.keys(*["Left"] * len(rest))
 
+    wanted = f"{begun[: begun.rindex(' ')]} {word}{rest}"
+
     def completed():
         shell.keys("Tab")
-        screen = shell.screen()
-        return f"{begun[: begun.rindex(' ')]} {word}{rest}" in screen
+        # Another Tab would go on from what the line is by now.
+        try:
+            shell.wait_until(lambda screen: wanted in screen, wanted, 1)
+        except AssertionError:
+            return False
+        return True
 
     eventually(completed, f"{begun} becomes {word}")
     shell.keys("End", "Enter")
