@@ -6,13 +6,10 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::aggregates::AggregateExec;
-use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
 use futures::StreamExt;
 use tokio::sync::oneshot;
@@ -33,7 +30,7 @@ use crate::query::Message;
 use crate::reads::batch_rows;
 use crate::running::{Gauge, Phase, Record, counted};
 use crate::session::Caller;
-use crate::sparing::{Again, may_not_fit, sparing};
+use crate::sparing::{Again, has_quick_joins, holds_rows, sparing};
 use crate::transactions::Using;
 use crate::yielding::yielding;
 use crate::{Error, Result};
@@ -227,7 +224,13 @@ pub(crate) async fn start(
     }
     if let Some(logical) = with_deep_stack(|| plan.optimized(values.as_deref()))? {
         let session = plan.session_for(caller, memory.0);
-        return start_optimized(plan, (session, Deep::new(logical)), memory, planned).await;
+        return start_optimized(
+            (plan, caller),
+            (session, Deep::new(logical)),
+            memory,
+            planned,
+        )
+        .await;
     }
     let logical = || {
         let logical = LogicalPlan::clone(&plan.logical);
@@ -249,11 +252,17 @@ pub(crate) async fn start_as(
 ) -> EngineResult<SendableRecordBatchStream> {
     let session = plan.session_for(caller, share);
     let logical = Deep::new(with_deep_stack(|| optimize(&session, logical()?))?);
-    start_optimized(plan, (session, logical), (share, query_id), planned).await
+    start_optimized(
+        (plan, caller),
+        (session, logical),
+        (share, query_id),
+        planned,
+    )
+    .await
 }
 
 async fn start_optimized(
-    plan: &Plan,
+    (plan, caller): (&Plan, &Arc<Caller>),
     (session, logical): (Cow<'_, SessionState>, Deep<LogicalPlan>),
     (share, query_id): (&Share, &str),
     planned: impl FnOnce(&Arc<dyn ExecutionPlan>) -> Option<Arc<Gauge>>,
@@ -266,24 +275,27 @@ async fn start_optimized(
         None => Some(batch_rows(physical.as_ref(), session.config().batch_size())),
     };
     let physical = traced(physical)?;
-    // What a client uploads can be read only once.
-    let has_second_chance = !plan.reads_input() && may_not_fit(&physical)?;
+    let holds = holds_rows(&physical)?;
+    let may_spill_joins = holds && has_quick_joins(&physical)?;
     let gauge = planned(&physical);
     let context = match &session {
         Cow::Owned(session) => share.context(session),
-        Cow::Borrowed(session) => share.bare_context(session, reserves(&physical)?),
+        Cow::Borrowed(session) => share.bare_context(session, holds),
     };
     let context = match rows {
         Some(rows) => in_batches_of(rows, context),
         None => context,
     };
     let rows = execute_stream(physical, counted(context, gauge.as_ref())?)?;
-    if !has_second_chance {
+    // What a client uploads can be read only once.
+    if plan.reads_input() || !holds {
         return Ok(rows);
     }
     let again = Again {
-        session: session.into_owned(),
+        plan: plan.clone(),
+        caller: Arc::clone(caller),
         logical,
+        may_spill_joins,
         share: share.clone(),
         gauge,
         query_id: query_id.to_owned(),
@@ -297,11 +309,6 @@ fn in_batches_of(rows: usize, context: TaskContext) -> TaskContext {
     }
     let config = context.session_config().clone().with_batch_size(rows);
     context.with_session_config(config)
-}
-
-/// Whether an operator keeps memory back for merging what it spills.
-fn reserves(plan: &Arc<dyn ExecutionPlan>) -> EngineResult<bool> {
-    plan.exists(|node| Ok(node.is::<SortExec>() || node.is::<AggregateExec>()))
 }
 
 fn optimize(session: &SessionState, plan: LogicalPlan) -> EngineResult<LogicalPlan> {

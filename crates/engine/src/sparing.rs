@@ -1,15 +1,18 @@
-//! Queries whose joins do not fit into memory: planned once more, with joins that sort and spill.
-//!
-//! The join that is quick holds one of its sides in memory and cannot spill it. That it does not fit shows before its first
-//! row, so that nothing has been sent when the plan is changed.
+//! Queries that run out of memory before their first row, when nothing has been sent yet: they run once more, with joins that
+//! sort and spill in place of those that cannot, and at last with all the memory that they may have.
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::joins::{HashJoinExec, SortMergeJoinExec};
+use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::joins::{
+    CrossJoinExec, HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec,
+};
+use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -17,29 +20,55 @@ use futures::{StreamExt, TryStreamExt, stream};
 use crate::deep::Deep;
 use crate::memory::Share;
 use crate::operators::traced;
+use crate::plan::Plan;
 use crate::run::physical_plan;
 use crate::running::{Gauge, counted};
+use crate::session::Caller;
 use crate::yielding::yielding;
 
-/// What it takes to plan a query once more.
+/// What it takes to run a query once more.
 pub(crate) struct Again {
-    pub(crate) session: SessionState,
+    pub(crate) plan: Plan,
+    pub(crate) caller: Arc<Caller>,
     pub(crate) logical: Deep<LogicalPlan>,
+    /// Whether it has joins that cannot spill.
+    pub(crate) may_spill_joins: bool,
     pub(crate) share: Share,
     /// Where its memory is counted.
     pub(crate) gauge: Option<Arc<Gauge>>,
     pub(crate) query_id: String,
 }
 
+/// A query that was started, and what came first of it.
+struct Started {
+    first: Option<Result<RecordBatch>>,
+    rest: SendableRecordBatchStream,
+}
+
 /// Whether the plan has joins that cannot spill.
 ///
 /// # Errors
 /// None of its own.
-pub(crate) fn may_not_fit(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
+pub(crate) fn has_quick_joins(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
     plan.exists(|node| Ok(node.is::<HashJoinExec>()))
 }
 
-/// The rows of a query; should it run out of memory before the first of them, those of another plan for it.
+/// Whether the plan has operators that hold rows, which may be more than there is memory for.
+///
+/// # Errors
+/// None of its own.
+pub(crate) fn holds_rows(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
+    plan.exists(|node| {
+        Ok(node.is::<SortExec>()
+            || node.is::<AggregateExec>()
+            || node.is::<HashJoinExec>()
+            || node.is::<SortMergeJoinExec>()
+            || node.is::<NestedLoopJoinExec>()
+            || node.is::<CrossJoinExec>())
+    })
+}
+
+/// The rows of a query; should it run out of memory before the first of them, those of the next run that does not.
 pub(crate) fn sparing(rows: SendableRecordBatchStream, again: Again) -> SendableRecordBatchStream {
     let schema = rows.schema();
     let whole = stream::once(Box::pin(first_or_again(rows, again))).try_flatten();
@@ -47,36 +76,58 @@ pub(crate) fn sparing(rows: SendableRecordBatchStream, again: Again) -> Sendable
 }
 
 async fn first_or_again(
-    mut rows: SendableRecordBatchStream,
+    rows: SendableRecordBatchStream,
     again: Again,
 ) -> Result<SendableRecordBatchStream> {
-    let schema = rows.schema();
-    match rows.next().await {
-        Some(Err(error)) if is_exhausted(&error) => {
-            drop(rows);
-            again.share.released().await;
-            match again.start().await? {
-                Some(rows) => Ok(rows),
-                None => Err(error),
-            }
+    let mut started = Started::new(rows).await;
+    let mut spills_joins = false;
+    if again.may_spill_joins && started.is_exhausted() {
+        started.end(&again.share).await;
+        if let Some(rows) = again.with_joins_that_spill().await? {
+            started = Started::new(rows).await;
+            spills_joins = true;
         }
-        first => {
-            let all = stream::iter(first).chain(rows);
-            Ok(Box::pin(RecordBatchStreamAdapter::new(schema, all)))
+    }
+    if started.is_exhausted() && again.share.is_starved() {
+        started.end(&again.share).await;
+        if let Some(rows) = again.with_all_memory(spills_joins).await? {
+            started = Started::new(rows).await;
+            again.share.leave();
         }
+    }
+    Ok(started.into_rows())
+}
+
+impl Started {
+    async fn new(mut rest: SendableRecordBatchStream) -> Self {
+        let first = rest.next().await;
+        Self { first, rest }
+    }
+
+    /// Whether it came to its end because of memory, under whatever that is wrapped in.
+    fn is_exhausted(&self) -> bool {
+        matches!(&self.first, Some(Err(error))
+            if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)))
+    }
+
+    /// Waits until it has given its memory back.
+    async fn end(&mut self, share: &Share) {
+        let schema = self.rest.schema();
+        self.rest = Box::pin(RecordBatchStreamAdapter::new(schema, stream::empty()));
+        share.released().await;
+    }
+
+    fn into_rows(self) -> SendableRecordBatchStream {
+        let schema = self.rest.schema();
+        let all = stream::iter(self.first).chain(self.rest);
+        Box::pin(RecordBatchStreamAdapter::new(schema, all))
     }
 }
 
 impl Again {
     /// Starts the query with joins that spill; `None` when none of its joins can be such a one.
-    async fn start(self) -> Result<Option<SendableRecordBatchStream>> {
-        let mut session = self.session;
-        let options = session.config_mut().options_mut();
-        options.optimizer.prefer_hash_join = false;
-        options.optimizer.repartition_joins = true;
-        // The engine takes such joins only where there are several partitions.
-        let partitions = &mut options.execution.target_partitions;
-        *partitions = (*partitions).max(2);
+    async fn with_joins_that_spill(&self) -> Result<Option<SendableRecordBatchStream>> {
+        let session = self.session(true);
         let physical = physical_plan(&session, &self.logical).await?;
         if !physical.exists(|node| Ok(node.is::<SortMergeJoinExec>()))? {
             return Ok(None);
@@ -85,12 +136,48 @@ impl Again {
             query_id = self.query_id,
             "a join does not fit into memory; the query runs once more with joins that spill"
         );
-        let context = counted(self.share.context(&session), self.gauge.as_ref())?;
-        execute_stream(traced(yielding(physical)?)?, context).map(Some)
+        self.start(&session, physical).map(Some)
     }
-}
 
-/// Whether it is about memory, under whatever it is wrapped in.
-fn is_exhausted(error: &DataFusionError) -> bool {
-    matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
+    /// Starts the query when all that it may have is certain to it; `None` when that took too long.
+    async fn with_all_memory(
+        &self,
+        spills_joins: bool,
+    ) -> Result<Option<SendableRecordBatchStream>> {
+        tracing::info!(
+            query_id = self.query_id,
+            "others have the memory that the query needs; it waits for its turn and runs once more"
+        );
+        if !self.share.becomes_certain().await {
+            return Ok(None);
+        }
+        let session = self.session(spills_joins);
+        let physical = physical_plan(&session, &self.logical).await?;
+        self.start(&session, physical).map(Some)
+    }
+
+    fn session(&self, spills_joins: bool) -> SessionState {
+        let mut session = self
+            .plan
+            .session_for(&self.caller, &self.share)
+            .into_owned();
+        if spills_joins {
+            let options = session.config_mut().options_mut();
+            options.optimizer.prefer_hash_join = false;
+            options.optimizer.repartition_joins = true;
+            // The engine takes such joins only where there are several partitions.
+            let partitions = &mut options.execution.target_partitions;
+            *partitions = (*partitions).max(2);
+        }
+        session
+    }
+
+    fn start(
+        &self,
+        session: &SessionState,
+        physical: Arc<dyn ExecutionPlan>,
+    ) -> Result<SendableRecordBatchStream> {
+        let context = counted(self.share.context(session), self.gauge.as_ref())?;
+        execute_stream(traced(yielding(physical)?)?, context)
+    }
 }

@@ -5,11 +5,13 @@
 //! and spills instead of failing. Within a query, operators that can spill take what they like up to half of what it may
 //! have; above that, no more than an even part, so that one does not starve the next. They leave a third of it to those
 //! that cannot, because these fail where they get nothing: a sort that has spilled merges with such memory, which it gives
-//! back and takes again.
+//! back and takes again. One that fails all the same because others have what it needs, before its first row, waits until
+//! all that it may have can be certain to it, and runs once more: one such query after the other, while those that began
+//! later take nothing.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,17 +23,22 @@ use datafusion::execution::memory_pool::{
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, TaskContext};
 use godwit_config::Config;
+use tokio::time::timeout;
 
 use crate::admission::max_running;
 use crate::{Error, Result};
 
-/// How often it is looked whether what was dropped has given its memory back, and how often at most.
+mod common;
+mod held;
+
+use common::Common;
+use held::{Held, spillable_part};
+
+/// How often it is looked whether memory was given back, and how often at most that of what was dropped.
 const RELEASE_LOOK: Duration = Duration::from_millis(20);
 const RELEASE_LOOKS: usize = 100;
 
-/// Operators that can spill leave one part in so many of what is certain, and of what a query may have, to others; and of
-/// what all queries take from.
-const LEFT: usize = 3;
+/// Operators that can spill leave one part in so many of what all queries take from to others.
 const LEFT_COMMON: usize = 8;
 
 /// The bounds of the largest and smallest reserve of a sort for its merge, in bytes.
@@ -46,13 +53,8 @@ pub(crate) struct Shares {
     limit: AtomicUsize,
     /// What is certain to each, in bytes.
     certain: AtomicUsize,
-}
-
-/// The half that queries take from as they need.
-#[derive(Debug)]
-struct Common {
-    size: usize,
-    taken: AtomicUsize,
+    /// How long one waits at most for all it may have, in milliseconds: `query.queue_timeout`.
+    wait: AtomicU64,
 }
 
 /// The memory of one query. A clone is the same.
@@ -66,21 +68,17 @@ pub(crate) struct Share {
 #[derive(Debug)]
 struct QueryPool {
     query_id: String,
+    /// As which of all queries it began.
+    number: u64,
     limit: usize,
-    certain: usize,
+    /// What is certain to it as to every other, in bytes.
+    even: usize,
+    wait: Duration,
+    /// Whether it was refused what it may have, because others have it.
+    is_starved: AtomicBool,
     common: Arc<Common>,
     server: Arc<dyn MemoryPool>,
     held: Mutex<Held>,
-}
-
-/// What operators hold, in bytes.
-#[derive(Debug, Default)]
-struct Held {
-    /// By those that can spill.
-    spillable: usize,
-    /// By those that cannot.
-    fixed: usize,
-    spillers: usize,
 }
 
 impl Shares {
@@ -88,12 +86,10 @@ impl Shares {
         let size = bytes(config.memory.limit) / 2;
         let shares = Self {
             env,
-            common: Arc::new(Common {
-                size,
-                taken: AtomicUsize::new(0),
-            }),
+            common: Arc::new(Common::new(size)),
             limit: AtomicUsize::new(0),
             certain: AtomicUsize::new(0),
+            wait: AtomicU64::new(0),
         };
         shares.set(config);
         shares
@@ -101,10 +97,13 @@ impl Shares {
 
     /// Takes new bounds, for queries that come from now on.
     pub(crate) fn set(&self, config: &Config) {
-        let limit = config.memory.query_limit.map_or(self.common.size, bytes);
+        let limit = config.memory.query_limit.map_or(self.common.size(), bytes);
         self.limit.store(limit, Ordering::Relaxed);
-        let certain = self.common.size / max_running(config).max(1);
+        let certain = self.common.size() / max_running(config).max(1);
         self.certain.store(certain.min(limit), Ordering::Relaxed);
+        let wait = config.query.queue_timeout.as_millis();
+        self.wait
+            .store(wait.try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// The share of a query, from nothing.
@@ -112,13 +111,17 @@ impl Shares {
     /// # Errors
     /// [`Error::Internal`] when the engine does not take its parts back.
     pub(crate) fn begin(&self, query_id: &str) -> Result<Share> {
+        let certain = self.certain.load(Ordering::Relaxed);
         let pool = Arc::new(QueryPool {
             query_id: query_id.to_owned(),
+            number: self.common.begin(),
             limit: self.limit.load(Ordering::Relaxed),
-            certain: self.certain.load(Ordering::Relaxed),
+            even: certain,
+            wait: Duration::from_millis(self.wait.load(Ordering::Relaxed)),
+            is_starved: AtomicBool::new(false),
             common: Arc::clone(&self.common),
             server: Arc::clone(&self.env.memory_pool),
-            held: Mutex::default(),
+            held: Mutex::new(Held::nothing(certain)),
         });
         let env = RuntimeEnvBuilder::from_runtime_env(&self.env)
             .with_memory_pool(Arc::clone(&pool) as _)
@@ -169,15 +172,39 @@ impl Share {
             tokio::time::sleep(RELEASE_LOOK).await;
         }
     }
+
+    /// Whether it was refused what it may have, because others have it.
+    pub(crate) fn is_starved(&self) -> bool {
+        self.pool.is_starved.load(Ordering::Relaxed)
+    }
+
+    /// Waits until all that it may have can be certain to it, as long as a query may wait for its turn; whether it is.
+    /// Those that have begun until then go on as they like, those that begin later have what is certain to them.
+    pub(crate) async fn becomes_certain(&self) -> bool {
+        let pool = &self.pool;
+        let all = async {
+            let _turn = pool.common.turn().await;
+            while !pool.make_certain() {
+                tokio::time::sleep(RELEASE_LOOK).await;
+            }
+        };
+        timeout(pool.wait, all).await.is_ok()
+    }
+
+    /// Leaves to others what is certain to it and what it does not hold.
+    pub(crate) fn leave(&self) {
+        self.pool.leave();
+    }
 }
 
 impl QueryPool {
     /// What it may have at this moment, when an operator asks that can spill, or one that cannot.
     fn quota(&self, held: &Held, can_spill: bool) -> usize {
-        let (unused, free) = (self.certain - held.within(self.certain), self.common.free());
+        let unused = held.certain - held.within();
+        let free = self.common.free_for(self.number);
         let more = if can_spill {
-            let room = spillable_part(self.certain).saturating_sub(held.spillable);
-            room.min(unused) + free.saturating_sub(self.common.size / LEFT_COMMON)
+            let room = spillable_part(held.certain).saturating_sub(held.spillable);
+            room.min(unused) + free.saturating_sub(self.common.size() / LEFT_COMMON)
         } else {
             unused + free
         };
@@ -185,18 +212,37 @@ impl QueryPool {
     }
 
     fn charge(&self, held: &mut Held, reservation: &MemoryReservation, bytes: usize) {
-        let before = held.above(self.certain);
+        let before = held.above();
         *held.of(reservation) += bytes;
-        let taken = held.above(self.certain).saturating_sub(before);
-        self.common.take(taken);
+        self.common.take(held.above().saturating_sub(before));
     }
 
     fn refund(&self, held: &mut Held, reservation: &MemoryReservation, bytes: usize) {
-        let before = held.above(self.certain);
+        let before = held.above();
         let of = held.of(reservation);
         *of = of.saturating_sub(bytes);
-        let given = before.saturating_sub(held.above(self.certain));
-        self.common.give(given);
+        self.common.give(before.saturating_sub(held.above()));
+    }
+
+    /// Makes all that it may have certain to it, if that much is free.
+    fn make_certain(&self) -> bool {
+        let mut held = self.lock();
+        let before = held.above();
+        let is_free = self.common.try_take(self.limit - held.certain);
+        if is_free {
+            held.certain = self.limit;
+            self.common.give(before.saturating_sub(held.above()));
+        }
+        is_free
+    }
+
+    /// Makes no more certain to it than what it holds, but what is to every other.
+    fn leave(&self) {
+        let mut held = self.lock();
+        let before = held.above() + held.certain;
+        held.certain = held.all().clamp(self.even, held.certain);
+        self.common
+            .give(before.saturating_sub(held.above() + held.certain));
     }
 
     fn refused(
@@ -210,7 +256,7 @@ impl QueryPool {
         let others = if quota < self.limit {
             format!(
                 "; the other {} go to whichever query needs them (half of memory.limit)",
-                size(self.common.size)
+                size(self.common.size())
             )
         } else {
             String::new()
@@ -232,57 +278,9 @@ impl QueryPool {
     }
 }
 
-impl Held {
-    fn all(&self) -> usize {
-        self.spillable + self.fixed
-    }
-
-    fn of(&mut self, reservation: &MemoryReservation) -> &mut usize {
-        if reservation.consumer().can_spill() {
-            &mut self.spillable
-        } else {
-            &mut self.fixed
-        }
-    }
-
-    /// How much of this is within what is certain; a part of that is never taken by those that can spill.
-    fn within(&self, certain: usize) -> usize {
-        let spillable = self.spillable.min(spillable_part(certain));
-        spillable + self.fixed.min(certain - spillable)
-    }
-
-    /// How much of it is taken from what is common.
-    fn above(&self, certain: usize) -> usize {
-        self.all() - self.within(certain)
-    }
-
-    /// Whether an operator may have so much more, where the query may have this quota.
-    fn may_grow(&self, reservation: &MemoryReservation, bytes: usize, quota: usize) -> bool {
-        let all = self.all() + bytes;
-        if !reservation.consumer().can_spill() {
-            return all <= quota;
-        }
-        let even = spillable_part(quota).min(quota.saturating_sub(self.fixed));
-        all <= quota / 2 || reservation.size() + bytes <= even / self.spillers.max(1)
-    }
-}
-
-/// What operators that can spill may have of so much.
-fn spillable_part(bytes: usize) -> usize {
-    bytes - bytes / LEFT
-}
-
-impl Common {
-    fn free(&self) -> usize {
-        self.size.saturating_sub(self.taken.load(Ordering::Relaxed))
-    }
-
-    fn take(&self, bytes: usize) {
-        self.taken.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    fn give(&self, bytes: usize) {
-        self.taken.fetch_sub(bytes, Ordering::Relaxed);
+impl Drop for QueryPool {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
@@ -318,8 +316,13 @@ impl MemoryPool for QueryPool {
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> EngineResult<()> {
         let mut held = self.lock();
-        let quota = self.quota(&held, reservation.consumer().can_spill());
+        let can_spill = reservation.consumer().can_spill();
+        let quota = self.quota(&held, can_spill);
         if !held.may_grow(reservation, additional, quota) {
+            // One that can spill gives back what it holds and asks again.
+            if quota < self.limit && (!can_spill || reservation.size() == 0) {
+                self.is_starved.store(true, Ordering::Relaxed);
+            }
             return Err(self.refused(&held, reservation, additional, quota));
         }
         self.server.try_grow(reservation, additional)?;

@@ -108,3 +108,47 @@ fn those_that_cannot_spill_find_what_others_must_leave() {
     assert_eq!(shares.common.free(), 60 * MIB);
     assert_eq!(shares.env.memory_pool.reserved(), 0);
 }
+
+#[tokio::test]
+async fn a_starved_query_waits_until_all_that_it_may_have_is_certain() {
+    // 10 are certain to each of four, and 40 are common; one may have 40.
+    let shares = shares(4, None);
+    let (greedy, starved) = (shares.begin("a").unwrap(), shares.begin("b").unwrap());
+    let all = consumer(&greedy, false);
+    all.try_grow(40 * MIB).unwrap();
+    let merge = consumer(&starved, false);
+    assert!(merge.try_grow(25 * MIB).is_err());
+    assert!(starved.is_starved() && !greedy.is_starved());
+    let waits = starved.clone();
+    let waiting = tokio::spawn(async move { waits.becomes_certain().await });
+    while shares.common.free_for(u64::MAX) != 0 {
+        tokio::task::yield_now().await;
+    }
+    // One that comes later leaves what is waited for, and has what is certain to it.
+    let late = shares.begin("c").unwrap();
+    let little = consumer(&late, false);
+    little.try_grow(10 * MIB).unwrap();
+    assert!(little.try_grow(1).is_err() && !waiting.is_finished());
+    drop(all);
+    assert!(waiting.await.unwrap());
+    merge.try_grow(40 * MIB).unwrap();
+    assert!(little.try_grow(11 * MIB).is_err(), "10 are left");
+    merge.shrink(15 * MIB);
+    starved.leave();
+    little.try_grow(20 * MIB).unwrap();
+    assert!(little.try_grow(6 * MIB).is_err(), "25 are held");
+    drop((merge, little, late, starved, greedy));
+    assert_eq!(shares.common.free(), 40 * MIB);
+}
+
+#[tokio::test]
+async fn nobody_waits_longer_for_memory_than_for_a_place() {
+    let shares = shares(4, None);
+    shares.wait.store(30, Ordering::Relaxed);
+    let (greedy, starved) = (shares.begin("a").unwrap(), shares.begin("b").unwrap());
+    let all = consumer(&greedy, false);
+    all.try_grow(40 * MIB).unwrap();
+    assert!(!starved.becomes_certain().await);
+    let late = shares.begin("c").unwrap();
+    consumer(&late, false).try_grow(20 * MIB).unwrap();
+}
