@@ -1,4 +1,5 @@
 use std::error::Error as StdError;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,6 +152,18 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// Says what a part of the statement the error is about, where it is about what was written.
+    pub(crate) fn about(self, what: impl fmt::Display) -> Self {
+        let about = |message: String| format!("{what}: {message}");
+        match self {
+            Self::Syntax { message } => Self::syntax(about(message)),
+            Self::InvalidInput { message } => Self::invalid(about(message)),
+            Self::NotFound { message } => Self::not_found(about(message)),
+            Self::Unsupported { message } => Self::unsupported(about(message)),
+            other => other,
+        }
+    }
+
     pub(crate) fn syntax(message: impl Into<String>) -> Self {
         Self::Syntax {
             message: message.into(),

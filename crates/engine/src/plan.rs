@@ -29,7 +29,8 @@ mod tiny;
 mod work;
 
 use settled::Settled;
-use work::Work;
+
+pub(crate) use work::Work;
 
 pub(crate) mod spelled;
 
@@ -187,7 +188,7 @@ impl Planner {
         }
         show::qualify(&mut tree, &resolved);
         let work = Work {
-            state,
+            session: state.session(),
             resolved: &resolved,
             max_depth: self.limits.max_depth,
             also: &also,

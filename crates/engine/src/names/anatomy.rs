@@ -3,12 +3,9 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use datafusion::datasource::provider_as_source;
-use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::optimizer::OptimizerConfig;
-use datafusion::sql::parser::Statement as Tree;
 use datafusion::sql::sqlparser::ast::{Expr, Value};
 use godwit_catalog::{SYSTEM, TableKind};
 
@@ -16,8 +13,9 @@ use super::{Lookup, Resolved, Table};
 use crate::check::{self, Class};
 use crate::deep::{Deep, with_deep_stack};
 use crate::parse::parse;
+use crate::plan::Work;
 use crate::vectors::{Anatomy, CHUNK_ROWS, MAX_CHUNK_ROWS};
-use crate::{Error, Result, duplicates, show, size};
+use crate::{Error, Result, show};
 
 /// The function that says what columns are made of.
 pub(super) const ANATOMY: &str = "vector_types";
@@ -73,29 +71,15 @@ impl Lookup<'_> {
         };
         let (_, resolved) = Box::pin(lookup.read(&mut tree)).await?;
         show::qualify(&mut tree, &resolved);
-        let plan = with_deep_stack(|| self.analysed(tree, &resolved));
-        let plan = Deep::new(plan.map_err(|error| Error::from_datafusion(&error, "plan"))?);
-        with_deep_stack(|| size::check(&plan, self.limits.max_depth))?;
-        let columns = Schema::new(plan.schema().fields().clone());
-        let columns = with_deep_stack(|| duplicates::restore(&columns, &plan));
-        Ok((resolved, plan, Arc::new(columns)))
-    }
-
-    fn analysed(&self, mut tree: Tree, resolved: &Resolved) -> EngineResult<LogicalPlan> {
-        let plan = |tree: &Tree| godwit_planner::plan(self.state, resolved, tree, Vec::new());
-        let planned = match plan(&tree) {
-            Err(error) if duplicates::are_the_cause(&error) && duplicates::rename(&mut tree) => {
-                plan(&tree).map_err(|_| error)
-            }
-            planned => planned,
+        let work = Work {
+            session: self.state,
+            resolved: &resolved,
+            max_depth: self.limits.max_depth,
+            also: &[],
+            shape: None,
         };
-        drop(tree);
-        let analyzer = self.state.analyzer();
-        match planned? {
-            // It shows its own analysis.
-            LogicalPlan::Explain(explain) => Ok(LogicalPlan::Explain(explain)),
-            plan => analyzer.execute_and_check(plan, &self.state.options(), |_, _| {}),
-        }
+        let (plan, columns, _) = with_deep_stack(|| work.plan(tree, &[], None))?;
+        Ok((resolved, Deep::new(plan), columns))
     }
 }
 
@@ -135,12 +119,5 @@ fn number(expr: &Expr) -> Option<usize> {
 
 /// Says that an error is about the query in the text.
 fn within(error: Error) -> Error {
-    let about = |message: String| format!("the query of {ANATOMY}: {message}");
-    match error {
-        Error::Syntax { message } => Error::syntax(about(message)),
-        Error::InvalidInput { message } => Error::invalid(about(message)),
-        Error::NotFound { message } => Error::not_found(about(message)),
-        Error::Unsupported { message } => Error::unsupported(about(message)),
-        other => other,
-    }
+    error.about(format_args!("the query of {ANATOMY}"))
 }

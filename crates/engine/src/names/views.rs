@@ -238,14 +238,7 @@ fn snapshot(view: &View, resolved: &Resolved, is_of_another: bool) -> u64 {
 
 /// Says which view an error is about.
 fn within(view: &View, error: Error) -> Error {
-    let about = |message: String| format!("view '{}.{}': {message}", view.schema, view.name);
-    match error {
-        Error::Syntax { message } => Error::syntax(about(message)),
-        Error::InvalidInput { message } => Error::invalid(about(message)),
-        Error::NotFound { message } => Error::not_found(about(message)),
-        Error::Unsupported { message } => Error::unsupported(about(message)),
-        other => other,
-    }
+    error.about(format_args!("view '{}.{}'", view.schema, view.name))
 }
 
 /// What DuckDB writes otherwise than this server reads it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use datafusion::common::DFSchema;
 use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::OptimizerConfig;
 use datafusion::sql::parser::Statement as Tree;
@@ -12,20 +13,19 @@ use datafusion::sql::parser::Statement as Tree;
 use super::Shape;
 use crate::infer::Types;
 use crate::names::Resolved;
-use crate::session::State;
 use crate::{Error, Result, duplicates, size};
 
 /// The part of planning that only computes.
-pub(super) struct Work<'a> {
-    pub(super) state: &'a State,
-    pub(super) resolved: &'a Resolved,
-    pub(super) max_depth: usize,
-    pub(super) also: &'a [Tree],
-    pub(super) shape: Option<&'a Shape<'a>>,
+pub(crate) struct Work<'a> {
+    pub(crate) session: &'a SessionState,
+    pub(crate) resolved: &'a Resolved,
+    pub(crate) max_depth: usize,
+    pub(crate) also: &'a [Tree],
+    pub(crate) shape: Option<&'a Shape<'a>>,
 }
 
 impl Work<'_> {
-    pub(super) fn plan(
+    pub(crate) fn plan(
         &self,
         mut tree: Tree,
         parameters: &[String],
@@ -95,10 +95,8 @@ impl Work<'_> {
     }
 
     fn to_plan(&self, tree: &Tree, parameters: Vec<Option<FieldRef>>) -> EngineResult<LogicalPlan> {
-        let plan = |tree| {
-            let session = self.state.session();
-            godwit_planner::plan(session, self.resolved, tree, parameters.clone())
-        };
+        let plan =
+            |tree| godwit_planner::plan(self.session, self.resolved, tree, parameters.clone());
         let planned = plan(tree)?;
         match self.shape {
             Some(shape) => shape(
@@ -113,10 +111,9 @@ impl Work<'_> {
         if matches!(plan, LogicalPlan::Explain(_)) {
             return Ok(plan);
         }
-        let session = self.state.session();
-        session
+        self.session
             .analyzer()
-            .execute_and_check(plan, &session.options(), |_, _| {})
+            .execute_and_check(plan, &self.session.options(), |_, _| {})
     }
 }
 
