@@ -7,7 +7,7 @@
 //! In reading order: [`Engine`] and `inner`, the way of a statement; `session`, `settings` and `prepared`, what is kept
 //! between two calls; `parse`, `depth` and `placeholders`, text to a tree; `check`, what is refused; `names` and
 //! `provider`, what names stand for; `access`, what of that exists for the caller; `change`, `effect` and `ingest`, what writes; `kill`, what ends others; `define` and `constants`, what says what there is; `granting` and `redact`, what say
-//! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `sparing`, `operators`, `conform`, `fill`
+//! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `sparing`, `operators`, `leaf`, `conform`, `fill`
 //! and `query`, a plan to its rows; `shapes`, what `compact` makes of its columns; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
 //! kept and queries that nobody waits for; `admission`, who may begin; `caps`, what a statement may take; `runtime`, `running`, `history`, `figures`, `memory`, `deep`, `cache` and `recall`,
 //! what it all runs on; `upkeep`, what is done unasked; `readiness`, whether all of it works; `audit` and `shown`, what is noted of it all; `metadata`, `system` and `vectors`, what is told about it; [`Error`].
@@ -39,6 +39,7 @@ mod infer;
 mod ingest;
 mod inner;
 mod kill;
+mod leaf;
 mod memory;
 mod metadata;
 mod names;

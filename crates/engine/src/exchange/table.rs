@@ -6,9 +6,9 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Statistics;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Statistics, internal_err};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
@@ -24,6 +24,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::compact::{compact, cut};
 use crate::Error;
+use crate::leaf::childless;
 
 /// A guess at what comes, in rows and bytes, so that a join keeps the rows of its other side and lets these pass.
 const MANY_ROWS: usize = 1_000_000_000;
@@ -144,22 +145,14 @@ impl ExecutionPlan for InputExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        if children.is_empty() {
-            Ok(self)
-        } else {
-            internal_err!("InputExec has no children")
-        }
+        childless(self, &children)
     }
 
     fn with_new_children(
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        if children.is_empty() {
-            Ok(self)
-        } else {
-            internal_err!("InputExec has no children")
-        }
+        childless(self, &children)
     }
 
     fn statistics_from_inputs(
