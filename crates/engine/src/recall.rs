@@ -18,15 +18,9 @@ pub(crate) struct Recall {
     capacity: usize,
     /// How long a plan stays that nobody uses.
     idle_timeout: Duration,
-    kept: Mutex<Kept>,
+    kept: Mutex<HashMap<Key, Entry>>,
     hits: AtomicU64,
     misses: AtomicU64,
-}
-
-#[derive(Debug, Default)]
-struct Kept {
-    clock: u64,
-    plans: HashMap<Key, Entry>,
 }
 
 /// What has to be the same for a plan to be looked at. The settings are compared as what they are frozen to, which the plan
@@ -41,8 +35,7 @@ struct Key {
 #[derive(Debug)]
 struct Entry {
     plan: Arc<Plan>,
-    used: u64,
-    since: Instant,
+    used: Instant,
 }
 
 impl Key {
@@ -73,10 +66,8 @@ impl Recall {
         }
         let key = Key::new(sql, state);
         let mut kept = self.lock();
-        kept.clock += 1;
-        let now = kept.clock;
-        let entry = kept.plans.get_mut(&key)?;
-        (entry.used, entry.since) = (now, Instant::now());
+        let entry = kept.get_mut(&key)?;
+        entry.used = Instant::now();
         Some(Arc::clone(&entry.plan))
     }
 
@@ -88,16 +79,14 @@ impl Recall {
         }
         let key = Key::new(sql, &plan.state);
         let mut kept = self.lock();
-        kept.clock += 1;
         let entry = Entry {
             plan: Arc::clone(plan),
-            used: kept.clock,
-            since: Instant::now(),
+            used: Instant::now(),
         };
-        let mut dropped = vec![kept.plans.insert(key, entry)];
-        if kept.plans.len() > self.capacity {
-            let oldest = kept.plans.values().map(|entry| entry.used).min();
-            let gone = kept.plans.extract_if(|_, entry| Some(entry.used) == oldest);
+        let mut dropped = vec![kept.insert(key, entry)];
+        if kept.len() > self.capacity {
+            let oldest = kept.values().map(|entry| entry.used).min();
+            let gone = kept.extract_if(|_, entry| Some(entry.used) == oldest);
             dropped.extend(gone.map(|(_, entry)| Some(entry)));
         }
         drop(kept);
@@ -124,17 +113,17 @@ impl Recall {
 
     /// Forgets what nobody has used for long.
     pub(crate) fn sweep(&self, now: Instant) {
-        self.forget_if(|entry| now.saturating_duration_since(entry.since) > self.idle_timeout);
+        self.forget_if(|entry| now.saturating_duration_since(entry.used) > self.idle_timeout);
     }
 
     fn forget_if(&self, is_gone: impl Fn(&Entry) -> bool) {
         let mut kept = self.lock();
-        let gone: Vec<_> = kept.plans.extract_if(|_, entry| is_gone(entry)).collect();
+        let gone: Vec<_> = kept.extract_if(|_, entry| is_gone(entry)).collect();
         drop(kept);
         drop(gone);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
