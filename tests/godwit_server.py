@@ -71,6 +71,13 @@ def run(*arguments, env=None, stdin="", cwd=None, timeout=60):
     )
 
 
+def hashed(password):
+    """What the configuration has of a user's password."""
+    ran = run("hash-password", stdin=f"{password}\n")
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
+
+
 def die_with_parent():
     """Has the kernel end the server when the test run is killed (PR_SET_PDEATHSIG). A file that may not grow is to be an error
     that the server sees, and no signal."""

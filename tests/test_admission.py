@@ -10,7 +10,7 @@ import pyarrow.flight as flight
 import pytest
 
 import wire
-from godwit_server import PASSWORD, eventually, run
+from godwit_server import PASSWORD, eventually, hashed
 from rawgrpc import Failure
 from test_streaming import ENDLESS
 
@@ -183,11 +183,9 @@ def test_a_query_that_waits_can_be_cancelled(start, hold):
 
 
 def test_a_user_has_a_share(start, hold):
-    ran = run("hash-password", stdin="correct horse battery\n")
-    digest = ran.stdout.strip()
     server = start(config=(
         '[query]\nmax_running = 3\nmax_running_per_user = 1\nmax_queued = 0\n'
-        f"[users.other]\npassword_hash = '{digest}'\n"
+        f"[users.other]\npassword_hash = '{hashed('correct horse battery')}'\n"
     ))
     fill(server, hold, 1)
     refused, _ = refusal(server)

@@ -12,7 +12,7 @@ import pyarrow.flight as flight
 import pytest
 
 import wire
-from godwit_server import PASSWORD, USER, eventually, run
+from godwit_server import PASSWORD, USER, eventually, hashed, run
 from rawgrpc import Failure, Raw, basic
 
 STREAM = "select a.value * b.value as v from generate_series(1, 1000) a, generate_series(1, 1000000000) b"
@@ -57,8 +57,7 @@ def audited(tmp_path_factory):
     """A server that notes every login, with a second user."""
     from godwit_server import Server
 
-    hashed = run("hash-password", stdin="second password").stdout.strip()
-    config = f'{EVERY_CALL}[users.ada]\npassword_hash = "{hashed}"\n'
+    config = f'{EVERY_CALL}[users.ada]\npassword_hash = "{hashed("second password")}"\n'
     with Server(tmp_path_factory.mktemp("audited"), config=config) as server:
         yield server
 

@@ -11,7 +11,7 @@ import pytest
 
 import flightsql
 import wire
-from godwit_server import PASSWORD, USER, Server, eventually, run
+from godwit_server import PASSWORD, USER, Server, eventually, hashed, run
 from rawgrpc import Failure, Raw, basic
 
 SELECT_1 = wire.descriptor(wire.statement("select 1"))
@@ -206,8 +206,7 @@ def test_a_token_past_half_of_its_life_is_renewed_by_use(start):
 
 
 def test_a_ticket_is_its_users_own(start):
-    hashed = run("hash-password", stdin="second").stdout.strip()
-    server = start(config=f'[users.second]\npassword_hash = "{hashed}"\n')
+    server = start(config=f'[users.second]\npassword_hash = "{hashed("second")}"\n')
     with server.client() as admin, server.client("second", "second") as second:
         info = admin.info(wire.statement("select 1"))
         with pytest.raises((flight.FlightUnauthorizedError, flight.FlightUnauthenticatedError)):
@@ -231,10 +230,9 @@ def test_many_users(start):
     users = {"ada": "engine no. 1", "grace.h": "Käfer: 🐞"}
     config = ""
     for user, password in users.items():
-        hashed = run("hash-password", stdin=password + "\n")
-        assert hashed.returncode == 0
-        assert hashed.stdout.startswith("$argon2id$")
-        config += f'[users."{user}"]\npassword_hash = "{hashed.stdout.strip()}"\n'
+        of_it = hashed(password)
+        assert of_it.startswith("$argon2id$")
+        config += f'[users."{user}"]\npassword_hash = "{of_it}"\n'
     server = start(password=None, config=config)
     for user, password in users.items():
         with server.client(user, password) as client:
@@ -244,7 +242,7 @@ def test_many_users(start):
 
 
 def test_hashes_are_salted():
-    one, other = (run("hash-password", stdin="same").stdout for _ in range(2))
+    one, other = (hashed("same") for _ in range(2))
     assert one != other
 
 

@@ -109,6 +109,16 @@ def test_a_file_that_is_lost_is_named(remote, s3, tmp_path):
     assert not list(tmp_path.glob("backup*"))
 
 
+def end(running, how, gate, code):
+    """Sends a signal to one that waits at the gate, and sees it end."""
+    running.send_signal(how)
+    if how == signal.SIGKILL:
+        running.wait(30)
+    gate.open.set()
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == code, said
+
+
 def test_one_that_ends_before_it_is_whole(remote, s3, tmp_path):
     """A signal leaves nothing; kill -9 leaves what is no backup, and the next attempt clears that away."""
     server, client, proxy = remote
@@ -119,12 +129,7 @@ def test_one_that_ends_before_it_is_whole(remote, s3, tmp_path):
         assert gate.met.wait(30)
         if how == signal.SIGTERM:
             assert "another process" in backup(server, place, code=73)
-        running.send_signal(how)
-        if how == signal.SIGKILL:
-            running.wait(30)
-        gate.open.set()
-        _, said = running.communicate(timeout=60)
-        assert running.returncode == code, said
+        end(running, how, gate, code)
         assert not place.exists()
         assert partial.exists() == (how == signal.SIGKILL)
     verify(partial, code=65)
@@ -145,12 +150,7 @@ def test_a_restore_that_ends_before_it_is_whole(remote, s3, start, tmp_path):
         proxy.fault = gate = Gate("PUT", "POST")
         running = begin("restore", "--from", place, "--config", home / "godwit.toml", "--data-dir", home / "data")
         assert gate.met.wait(30)
-        running.send_signal(how)
-        if how == signal.SIGKILL:
-            running.wait(30)
-        gate.open.set()
-        _, said = running.communicate(timeout=60)
-        assert running.returncode == code, said
+        end(running, how, gate, code)
         proxy.fault = lambda *_: None
         if how == signal.SIGKILL:
             with pytest.raises(RuntimeError, match="a restore was interrupted"):

@@ -226,13 +226,17 @@ def test_metadata_and_uploads_are_not_shaped(compact):
         assert reader.read_all().schema.types == [pa.string(), pa.string()]
 
 
-def test_adbc_and_frames(server, compact, plain):
-    """The drivers pass runs and dictionaries on; frames take dictionaries as categories, and runs once they are decoded."""
-    sql = "select id, status, city, rating, price, day from compact_sales"
+def through_adbc(server, sql):
     prefix = "adbc.flight.sql.rpc.call_header."
     with server.adbc(db_kwargs={prefix + PROFILE: "compact"}) as connection, connection.cursor() as cursor:
         cursor.execute(sql)
-        table = cursor.fetch_arrow_table()
+        return cursor.fetch_arrow_table()
+
+
+def test_adbc_and_frames(server, compact, plain):
+    """The drivers pass runs and dictionaries on; frames take dictionaries as categories, and runs once they are decoded."""
+    sql = "select id, status, city, rating, price, day from compact_sales"
+    table = through_adbc(server, sql)
     assert table.schema.field("status").type == runs(pa.string())
     assert table.schema.field("city").type == few(pa.string())
     expected = plain.query(sql).sort_by("id")
@@ -248,10 +252,7 @@ def test_adbc_and_frames(server, compact, plain):
 
 def test_turning_rows_through_adbc(server, compact, plain):
     sql = "select * from compact_turning"
-    prefix = "adbc.flight.sql.rpc.call_header."
-    with server.adbc(db_kwargs={prefix + PROFILE: "compact"}) as connection, connection.cursor() as cursor:
-        cursor.execute(sql)
-        table = cursor.fetch_arrow_table()
+    table = through_adbc(server, sql)
     assert decoded(table).sort_by("id").to_pylist() == plain.query(sql).sort_by("id").to_pylist()
 
 

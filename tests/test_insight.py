@@ -10,7 +10,7 @@ import pyarrow.flight as flight
 import pytest
 
 import wire
-from godwit_server import PASSWORD, USER, Server, eventually, run
+from godwit_server import PASSWORD, USER, Server, eventually, hashed, run
 
 ENDLESS = (
     "select count(*) from generate_series(1, 1000000000) a, generate_series(1, 1000000000) b where a.value * b.value = {}"
@@ -22,8 +22,7 @@ SECOND = "second password"
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory):
     """A server with a second user, ada, who is no administrator."""
-    hashed = run("hash-password", stdin=SECOND).stdout.strip()
-    config = f'[users.ada]\npassword_hash = "{hashed}"\nroles = []\n[log]\nformat = "json"\nslow_query = "0s"\n'
+    config = f'[users.ada]\npassword_hash = "{hashed(SECOND)}"\nroles = []\n[log]\nformat = "json"\nslow_query = "0s"\n'
     with Server(tmp_path_factory.mktemp("watched"), config=config) as server:
         yield server
 

@@ -23,6 +23,19 @@ def wait(server, seconds):
         server.load(left)
 
 
+def kill_under(server, writers, seconds, all_write):
+    """Starts writers and kills the server so much later; with `all_write`, not before each of them has written."""
+    for writer in writers:
+        writer.start()
+    for writer in writers if all_write else []:
+        assert writer.started_writing.wait(30), f"lane {writer.lane} wrote nothing: {writer.error}"
+    wait(server, seconds)
+    server.stop(signal.SIGKILL)
+    for writer in writers:
+        writer.join(60)
+        assert not writer.is_alive() and writer.error is not None
+
+
 def test_kill_at_random_moments(start, tmp_path):
     print(f"seed {SEED}, {ROUNDS} rounds")
     chance = random.Random(SEED)
@@ -34,16 +47,7 @@ def test_kill_at_random_moments(start, tmp_path):
     acknowledged, tried, first = set(), set(), 0
     for number in range(ROUNDS):
         writers = [Writer(server, lane, first, chance.random()) for lane in range(WRITERS)]
-        for writer in writers:
-            writer.start()
-        if number % 3:
-            for writer in writers:
-                assert writer.started_writing.wait(30), f"round {number}: lane {writer.lane} wrote nothing: {writer.error}"
-        wait(server, chance.uniform(0.01, 0.6))
-        server.stop(signal.SIGKILL)
-        for writer in writers:
-            writer.join(60)
-            assert not writer.is_alive() and writer.error is not None
+        kill_under(server, writers, chance.uniform(0.01, 0.6), all_write=number % 3 != 0)
         acknowledged |= {batch for writer in writers for batch in writer.acknowledged}
         tried |= {batch for writer in writers for batch in writer.tried}
         first = max(writer.next for writer in writers)
@@ -84,15 +88,7 @@ def test_kill_under_single_rows(start, tmp_path):
     acknowledged, tried, first = set(), set(), 0
     for _ in range(ROUNDS):
         writers = [Single(server, lane, first, 0) for lane in range(8)]
-        for writer in writers:
-            writer.start()
-        for writer in writers:
-            assert writer.started_writing.wait(30), writer.error
-        wait(server, chance.uniform(0.01, 0.3))
-        server.stop(signal.SIGKILL)
-        for writer in writers:
-            writer.join(60)
-            assert not writer.is_alive() and writer.error is not None
+        kill_under(server, writers, chance.uniform(0.01, 0.3), all_write=True)
         acknowledged |= {number for writer in writers for number in writer.acknowledged}
         tried |= {number for writer in writers for number in writer.tried}
         first = max(writer.next for writer in writers)

@@ -9,14 +9,10 @@ import pyarrow.flight as flight
 import pytest
 
 import wire
-from godwit_server import PASSWORD, USER, eventually, run
+from godwit_server import PASSWORD, USER, eventually, hashed, run
 from rawgrpc import Failure
 from test_streaming import ENDLESS, WIDE
 
-
-
-def hashed(password):
-    return run("hash-password", stdin=password + "\n").stdout.strip()
 
 
 def test_a_result_has_only_so_many_rows(start):

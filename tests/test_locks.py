@@ -5,7 +5,7 @@ import threading
 import pyarrow as pa
 import pytest
 
-from godwit_server import USER, Server, eventually, run
+from godwit_server import USER, Server, eventually, hashed, run
 
 SECOND = "second password"
 SLOW = "select value from generate_series(1, 10000000000) where value % 1000000007 = {}"
@@ -15,8 +15,7 @@ LOCKS = "select kind, state, transaction_id, user_name, query_id from system.loc
 @pytest.fixture(scope="module")
 def locking(tmp_path_factory):
     """A server with a second user, ada, who is no administrator."""
-    hashed = run("hash-password", stdin=SECOND).stdout.strip()
-    config = f'[users.ada]\npassword_hash = "{hashed}"\nroles = []\n'
+    config = f'[users.ada]\npassword_hash = "{hashed(SECOND)}"\nroles = []\n'
     with Server(tmp_path_factory.mktemp("locking"), config=config) as server:
         yield server
 

@@ -16,7 +16,7 @@ from cryptography import x509
 import flightsql
 import rawgrpc
 from certificates import DAY, Authority, now
-from godwit_server import PASSWORD, USER, eventually, run
+from godwit_server import PASSWORD, USER, eventually, hashed, run
 
 QUICK = 'reload_interval = "100ms"\n'
 
@@ -84,8 +84,7 @@ def test_optional(start, pki, call):
 
 
 def test_with_credentials_of_the_same_user(start, pki, call):
-    other = run("hash-password", stdin="another\n").stdout.strip()
-    server = start(config=config(pki, "optional") + f'[users.bob]\npassword_hash = "{other}"\n')
+    server = start(config=config(pki, "optional") + f'[users.bob]\npassword_hash = "{hashed("another")}"\n')
     admin, bob = rawgrpc.basic(USER, PASSWORD), rawgrpc.basic("bob", "another")
     bobs = pki.clients.issue("bob")
     assert call(server, None, bob) == call(server, bobs, bob) == call(server, bobs) == "OK"

@@ -7,7 +7,7 @@ import pyarrow.flight as flight
 import pytest
 
 import wire
-from godwit_server import eventually, run
+from godwit_server import eventually, hashed
 
 FIRST = """
 [query]
@@ -15,10 +15,6 @@ timeout = "0s"
 [log]
 filter = "info"
 """
-
-
-def hashed(password):
-    return run("hash-password", stdin=password + "\n").stdout.strip()
 
 
 def reload(server, text, said):

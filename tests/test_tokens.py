@@ -9,7 +9,7 @@ import time
 import pytest
 
 import wire
-from godwit_server import PASSWORD, USER, eventually, run
+from godwit_server import PASSWORD, USER, eventually, hashed, run
 from rawgrpc import Failure, Raw, basic
 from relay import Relay
 
@@ -154,8 +154,7 @@ def attempt(address, user, password):
 
 
 def test_wrong_passwords_are_slowed_for_the_pair_alone(start):
-    hashed = run("hash-password", stdin="second").stdout.strip()
-    server = start(config=f'[users.second]\npassword_hash = "{hashed}"\n')
+    server = start(config=f'[users.second]\npassword_hash = "{hashed("second")}"\n')
     with Relay(server, "127.0.0.2") as relay:
         codes = [attempt(relay.address, USER, "wrong")[0] for _ in range(7)]
         assert codes == ["UNAUTHENTICATED"] * 5 + ["RESOURCE_EXHAUSTED"] * 2
@@ -176,10 +175,9 @@ def test_wrong_passwords_are_slowed_for_the_pair_alone(start):
 def test_a_flood_of_wrong_passwords_slows_nobody_else(start):
     """Sixteen threads try names without end from one address, with one place for checks: each waits for fifteen others.
     Another user's logins from elsewhere, each with a check of its own, wait for one or two, however slow a check is."""
-    hashed = run("hash-password", stdin="second").stdout.strip()
     config = (
         '[auth]\nlogin_concurrency = 1\nlogin_cache_ttl = "0s"\nfailed_logins_per_address = 100000\n'
-        f'[users.second]\npassword_hash = "{hashed}"\n'
+        f'[users.second]\npassword_hash = "{hashed("second")}"\n'
     )
     server = start(config=config)
     ended = threading.Event()
