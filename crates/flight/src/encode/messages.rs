@@ -32,13 +32,21 @@ pub(crate) struct Messages<S> {
     target: usize,
     limit: usize,
     max_rows: usize,
-    /// What is left of the engine's last batch, not in wire form yet, the next part at the end; each with the number
-    /// of rows to take of it at once.
-    todo: Vec<(RecordBatch, usize)>,
+    /// What is left of the engine's last batch, not in wire form yet, the next part at the end.
+    todo: Vec<Part>,
     /// In wire form, each too small for a message of its own, with the bytes they take together.
     small: Vec<RecordBatch>,
     small_bytes: usize,
     ready: VecDeque<Message>,
+}
+
+/// Rows that are not in wire form yet.
+struct Part {
+    rows: RecordBatch,
+    /// How many of them to take at once.
+    at_once: usize,
+    /// What all of them take, where that was counted: it means to look at each row when there are views.
+    bytes: Option<usize>,
 }
 
 impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
@@ -87,8 +95,8 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
             if let Some(message) = self.ready.pop_front() {
                 return Poll::Ready(Some(Ok(message)));
             }
-            if let Some((batch, rows)) = self.todo.pop() {
-                self.advance(&batch, rows)?;
+            if let Some(part) = self.todo.pop() {
+                self.advance(part)?;
                 continue;
             }
             if self.ended {
@@ -110,22 +118,36 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Messages<S> {
         if rows > 0 {
             let bytes = message_bytes(&batch, self.schema.profile());
             let pieces = bytes.div_ceil(self.target).clamp(1, rows);
-            self.todo
-                .push((batch, rows.div_ceil(pieces).min(self.max_rows)));
+            self.todo.push(Part {
+                rows: batch,
+                at_once: rows.div_ceil(pieces).min(self.max_rows),
+                bytes: Some(bytes),
+            });
         }
     }
 
-    fn advance(&mut self, batch: &RecordBatch, rows: usize) -> Result<()> {
-        let rows = rows.min(batch.num_rows());
-        let left = batch.num_rows() - rows;
-        if left > 0 {
-            self.todo.push((batch.slice(rows, left), rows));
-        }
-        let piece = batch.slice(0, rows);
-        let bytes = message_bytes(&piece, self.schema.profile());
+    fn advance(&mut self, part: Part) -> Result<()> {
+        let rows = part.at_once.min(part.rows.num_rows());
+        let left = part.rows.num_rows() - rows;
+        let (piece, counted) = if left > 0 {
+            let piece = part.rows.slice(0, rows);
+            self.todo.push(Part {
+                rows: part.rows.slice(rows, left),
+                at_once: rows,
+                bytes: None,
+            });
+            (piece, None)
+        } else {
+            (part.rows, part.bytes)
+        };
+        let bytes = counted.unwrap_or_else(|| message_bytes(&piece, self.schema.profile()));
         if bytes > self.limit && rows > 1 {
             // Rows of very different size: cut again before copying into wire form.
-            self.todo.push((piece, rows.div_ceil(2)));
+            self.todo.push(Part {
+                rows: piece,
+                at_once: rows.div_ceil(2),
+                bytes: None,
+            });
             return Ok(());
         }
         if bytes > LARGEST_ROW {
