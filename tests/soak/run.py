@@ -39,21 +39,24 @@ listen = "127.0.0.1:0"
 [memory]
 limit = "96MiB"
 [sessions]
-idle_timeout = "4s"
+idle_timeout = "{idle}s"
 [statements]
-idle_timeout = "4s"
+idle_timeout = "{idle}s"
 [results]
-ttl = "4s"
+ttl = "{idle}s"
 [lake]
 maintenance_interval = "2s"
 orphan_grace = "2s"
 max_snapshots = 20
-transaction_idle_timeout = "4s"
+transaction_idle_timeout = "{idle}s"
 [history]
 max_rows = 1000
 [log]
 filter = "warn"
 """
+# What dead clients leave is given up after so many seconds. A living one may be kept from its turn for longer than the shortest
+# of them on a machine that does other work for an hour.
+IDLE = (4, 20)
 MIB = 1 << 20
 # What may be there afterwards beyond what was there before. The allocator keeps some of what was used, and the catalog a
 # connection of three files for each of the nine that may read and write at the same time. Threads for calls that block take
@@ -245,7 +248,8 @@ def table(report):
 def soak(home, seconds, say=print):
     """Starts a server in a directory and soaks it."""
     prepare_processes()
-    with Server(home, config=CONFIG) as server:
+    idle = min(max(IDLE[0], round(seconds / 20)), IDLE[1])
+    with Server(home, config=CONFIG.format(idle=idle)) as server:
         return Soak(server, seconds, say=say).run()
 
 
