@@ -132,7 +132,7 @@ fn until_broken(
     let (to_broken, broken) = oneshot::channel();
     let mut to_broken = Some(to_broken);
     let whole = messages.then(move |message| {
-        let told = message.as_ref().err().map(|error| Error::failed(error));
+        let told = message.as_ref().err().map(Error::failed);
         if let (Some(error), Some(to_broken)) = (told, to_broken.take()) {
             let _ = to_broken.send(error);
         }

@@ -41,9 +41,8 @@ async fn entered(shell: &mut Shell, text: &str) -> Result<Flow> {
     while let Some(statement) = splitter.next() {
         shell.statement(&statement).await?;
     }
-    match splitter.rest() {
-        Some(statement) => shell.statement(&statement).await?,
-        None => {}
+    if let Some(statement) = splitter.rest() {
+        shell.statement(&statement).await?;
     }
     Ok(Flow::More)
 }

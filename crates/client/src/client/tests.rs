@@ -25,11 +25,11 @@ async fn a_renewed_token_takes_the_place_of_the_old_one() {
         let value = request.metadata().get("authorization").cloned();
         value.unwrap().to_str().unwrap().to_owned()
     };
-    client.clone().kept(Response::new(()));
+    client.kept(Response::new(()));
     assert_eq!(sent(&client), "Bearer old");
     let mut answer = Response::new(());
     let renewed = "Bearer new".parse().unwrap();
     answer.metadata_mut().insert("authorization", renewed);
-    client.clone().kept(answer);
+    client.kept(answer);
     assert_eq!(sent(&client), "Bearer new");
 }

@@ -171,15 +171,14 @@ impl Work {
         self.note(place);
         let sent = self.send(&mut source, &mut sink, &from, place).await;
         let sent = sent.and_then(|measure| self.expect(file, &measure));
-        let ended = match sent {
+        match sent {
             Ok(()) => sink.shutdown().await.map_err(|why| self.failed(place, why)),
             Err(why) => {
                 // What was sent is forgotten by the store, now or by its rules for uploads that were given up.
                 let _ = sink.abort().await;
                 Err(why)
             }
-        };
-        ended
+        }
     }
 
     async fn send(

@@ -97,9 +97,9 @@ impl TableStats {
 }
 
 /// What the catalog says of a column.
-fn said<'a>(
-    (stats, has_nulls): (&'a ColumnStats, Option<bool>),
-) -> (Option<&'a str>, Option<&'a str>, Option<bool>, Option<bool>) {
+fn said(
+    (stats, has_nulls): (&ColumnStats, Option<bool>),
+) -> (Option<&str>, Option<&str>, Option<bool>, Option<bool>) {
     let (min, max) = (stats.min.as_deref(), stats.max.as_deref());
     (min, max, stats.has_nan, has_nulls)
 }
