@@ -41,10 +41,7 @@ type Login = (String, Arc<str>);
 
 /// The name of the admin and the hash of the admin's password, if there is one: configured, kept since an earlier start, or
 /// made now.
-pub(super) fn open(
-    config: &Config,
-    storage: &Storage,
-) -> Result<(Option<Login>, FirstStart)> {
+pub(super) fn open(config: &Config, storage: &Storage) -> Result<(Option<Login>, FirstStart)> {
     let admin = &config.admin;
     let name = admin.user.as_deref().unwrap_or(DEFAULT_ADMIN);
     let (hash, first_start) = if let Some(hash) = configured_admin(admin)? {
