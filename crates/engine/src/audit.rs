@@ -189,7 +189,7 @@ impl Watch {
     }
 
     pub(crate) fn access_changed(&self, facts: Facts<'_>, what: String) {
-        let statement = self.watched(facts).quiet().statement.clone();
+        let statement = Arc::clone(&self.watched(facts).quiet().statement);
         self.auditor
             .record(Event::AccessChanged { statement, what });
     }

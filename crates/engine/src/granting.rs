@@ -131,7 +131,7 @@ impl Inner {
             state: session.state(),
             lake: lake.clone(),
             seen,
-            authority: Arc::clone(&session.authority()),
+            authority: Arc::clone(session.authority()),
             hash,
         };
         asking.settle(access).await

@@ -85,7 +85,7 @@ impl<'a> Run<'a> {
         let mut rows = 0u64;
         let mut at = 0;
         while at < runs {
-            let step = self.plan().await?;
+            let step = Box::pin(self.plan()).await?;
             let is_alone = match &step {
                 Step::Write(write) => write.reads_itself,
                 Step::Create { .. } | Step::Drop { .. } => true,

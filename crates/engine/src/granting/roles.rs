@@ -177,7 +177,7 @@ impl<'a> Members<'a> {
             Grantee::Role(name) => {
                 let before = access.role(&name).map(|role| &role.roles);
                 let is_same = before.map_or(roles.is_empty(), |before| *before == roles);
-                (!is_same).then(|| Change::Put(Record::Role(Role { name, roles })))
+                (!is_same).then_some(Change::Put(Record::Role(Role { name, roles })))
             }
             Grantee::User(name) => member(access, name, roles),
         });
@@ -189,17 +189,17 @@ impl<'a> Members<'a> {
 fn member(access: &Access, name: String, roles: BTreeSet<String>) -> Option<Change> {
     let Some(user) = access.user(&name) else {
         // The configuration has the user; only the roles that SQL grants are kept.
-        return (!roles.is_empty()).then(|| {
-            Change::Put(Record::User(StoredUser {
-                name,
-                password_hash: None,
-                previous_hash: None,
-                previous_until: None,
-                enabled: true,
-                valid_until: None,
-                roles,
-            }))
-        });
+        let is_member = !roles.is_empty();
+        let user = StoredUser {
+            name,
+            password_hash: None,
+            previous_hash: None,
+            previous_until: None,
+            enabled: true,
+            valid_until: None,
+            roles,
+        };
+        return is_member.then_some(Change::Put(Record::User(user)));
     };
     if user.roles == roles {
         return None;

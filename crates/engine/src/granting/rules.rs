@@ -1,5 +1,7 @@
 //! Row policies and column masks.
 
+use std::sync::Arc;
+
 use arrow::compute::can_cast_types;
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::tree_node::TreeNode;
@@ -172,7 +174,7 @@ impl Asking<'_> {
 
     async fn arrow(&self, object: &Object) -> Result<SchemaRef> {
         match self.lake().table(&object.schema, &object.name) {
-            Some(table) => Ok(table.arrow.clone()),
+            Some(table) => Ok(Arc::clone(&table.arrow)),
             None => self.schema_of(object).await,
         }
     }

@@ -138,11 +138,11 @@ impl Lookup<'_> {
         let then = self.seen.lake().ok();
         let then = then.and_then(|lake| lake.state().table(&table.schema, name));
         let now = then.and_then(|then| Some((then, self.present?.table_of(then.id)?)));
-        let fields = schema.fields().iter().enumerate();
+        let fields = schema.fields().iter();
         let Some((then, now)) = now else {
-            return fields.map(|(_, field)| own(field.name())).collect();
+            return fields.map(|field| own(field.name())).collect();
         };
-        let named = fields.filter_map(|(at, field)| {
+        let named = fields.enumerate().filter_map(|(at, field)| {
             if at < extra {
                 return Some(own(field.name()));
             }

@@ -99,9 +99,10 @@ impl Lookup<'_> {
                 };
                 let relation = sight.relation(&schema.name, &view.name);
                 let is_own = relation.is_none_or(|view| self.caller.owns_relation(&view));
+                let definition = if is_own { view.sql.as_str() } else { "" };
                 let listed = Listed {
                     columns: table.source.schema(),
-                    definition: is_own.then(|| view.sql.clone()).unwrap_or_default(),
+                    definition: definition.to_owned(),
                 };
                 let provider: Arc<dyn TableProvider> = Arc::new(listed);
                 planned.insert((schema.name.clone(), view.name.clone()), provider);

@@ -28,7 +28,7 @@ pub(super) struct QueriesTable {
 
 /// A row: a run with what is known about it, or one that has ended.
 enum Row {
-    Running(Seen, Known),
+    Running(Seen, Box<Known>),
     Ended(Arc<Entry>),
 }
 
@@ -75,7 +75,7 @@ impl QueriesTable {
         now.sort_by_key(|seen| std::cmp::Reverse(seen.live.time));
         let now = now.into_iter().map(|seen| {
             let known = Known::of(&seen.statement, &seen.live);
-            Row::Running(seen, known)
+            Row::Running(seen, Box::new(known))
         });
         let ended = running.watch().history().of_user(user);
         now.chain(ended.into_iter().map(Row::Ended)).collect()

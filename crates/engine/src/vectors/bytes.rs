@@ -1,5 +1,7 @@
 //! How many bytes an array takes where every row has its own value: Arrow's classic layout without padding.
 
+use std::sync::Arc;
+
 use arrow::array::{
     Array, ArrayRef, AsArray, GenericByteArray, GenericByteViewArray, Int32Array, OffsetSizeTrait,
     UnionArray, make_array,
@@ -73,8 +75,8 @@ fn values(array: &dyn Array) -> Result<u64> {
             let list = array.as_list::<i64>();
             offsets::<i64>(array.len()) + within(list.values(), list.offsets())?
         }
-        T::ListView(item) => values(&cast(array, &T::List(item.clone()))?)?,
-        T::LargeListView(item) => values(&cast(array, &T::LargeList(item.clone()))?)?,
+        T::ListView(item) => values(&cast(array, &T::List(Arc::clone(item)))?)?,
+        T::LargeListView(item) => values(&cast(array, &T::LargeList(Arc::clone(item)))?)?,
         T::FixedSizeList(_, _) => bytes(array.as_fixed_size_list().values())?,
         T::Map(_, _) => {
             let map = array.as_map();

@@ -305,7 +305,7 @@ async fn grants_policies_and_masks_hold_at_once() {
     let ask = async |user: &str| {
         let session = if user == "ada" { &ada } else { &bob };
         let caller = crate::access::realm::Caller {
-            session: session.clone(),
+            session: Arc::clone(session),
             permit: realm.permit(user),
         };
         realm
