@@ -11,6 +11,7 @@ use godwit_config::{Config, Query, Sources, changes, load_checked};
 use godwit_engine::Engine;
 use tokio::signal::unix::Signal;
 
+use crate::systemd;
 use crate::telemetry::{FILTER_CHECK, Refilter};
 
 /// Keys, and sections that end with a dot, that take effect while the server runs.
@@ -72,9 +73,11 @@ impl Reload {
             };
             // Looked at before it is read: what is written meanwhile is read the next time.
             read = stamp(file.clone()).await;
+            systemd::notify(systemd::State::Reloading);
             if !self.read(cause).await {
                 return;
             }
+            systemd::notify(systemd::State::Ready);
         }
     }
 
