@@ -178,3 +178,26 @@ def test_a_killed_session_ends_with_all_of_its_work(start, how):
         watch.run(f"kill session '{rest[0]}'")
         going_on.join(30)
         assert "killed" in str(going_on.error)
+
+
+def test_a_killed_session_waits_for_nothing_any_more(start):
+    """What waits for a place ends with what has one, which others get."""
+    server = start(config="[query]\nmax_running = 1\nmax_queued = 8\n")
+    with server.client() as client, server.client() as other, server.client() as watch:
+        works = [reading(client, HOURS[0])]
+        states = "select state, count(*) from system.queries where ended is null and sql not like '%system.queries%' group by 1"
+        eventually(lambda: dict(watch.rows(states)) == {"running": 1}, "one runs")
+        works += [reading(client, sql) for sql in HOURS[1:4]]
+        eventually(lambda: dict(watch.rows(states)) == {"running": 1, "queued": 3}, "three wait")
+        short = Working(lambda: other.query("select count(*) from generate_series(1, 10)"))
+        eventually(lambda: dict(watch.rows(states)) == {"running": 1, "queued": 4}, "four wait")
+        (session,) = {id for (id,) in watch.rows("select session_id from system.queries where state = 'running' and sql not like '%system%'")}
+        since = time.monotonic()
+        watch.action("KillSession", session.encode())
+        for work in [*works, short]:
+            work.join(30)
+            assert not work.is_alive()
+        assert time.monotonic() - since < 1
+        assert short.error is None
+        for work in works:
+            assert isinstance(work.error, flight.FlightCancelledError) and "killed by its own user" in str(work.error), work.error
