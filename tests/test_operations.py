@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import certificates
+import lakes
 import wire
 from godwit_server import binary, environment, run
 from services import free_port
@@ -118,6 +119,10 @@ def test_what_it_does_every_night(start, tmp_path):
     files = [next(day.rglob("*.parquet")) for day in days]
     assert len({file.stat().st_ino for file in files}) == 1, "each is linked to the one before"
     assert run("backup", "--verify", days[-1]).returncode == 0
+    (attach,) = re.findall(r"`(ATTACH 'ducklake:[^`]*)`", TEXT)
+    with lakes.loaded(("ducklake", "sqlite_scanner")) as duck:
+        duck.execute(attach.replace("\n", " ").replace("backups/monday", str(days[-1])))
+        assert duck.execute("select count(*) from monday.main.t").fetchone() == (1000,)
 
 
 def test_it_is_installed_as_it_says(tmp_path):
