@@ -95,6 +95,15 @@ def test_its_toml_is_a_configuration(tmp_path):
         assert checked.returncode == 0, checked.stderr
 
 
+def test_what_changes_at_once_is_what_it_says():
+    source = (ROOT / "crates" / "server" / "src" / "reload.rs").read_text(encoding="utf-8")
+    keys = re.findall(r'"([\w.]+)"', re.search(r"const AT_ONCE: .*?= \[(.*?)\];", source, re.DOTALL)[1])
+    (said,) = re.findall(r"What\s+can\s+change\s+at\s+once\s+does,(.*?)\.\s+Certificates", TEXT, re.DOTALL)
+    assert len(keys) == 13
+    named = set(re.findall(r"`([\w.]+)`", said)) | ({"users"} if "users with their" in said.replace("\n", " ") else set())
+    assert named == {key.removesuffix(".") for key in keys}
+
+
 def test_what_it_does_every_night(start, tmp_path):
     """The line for cron, in its directory, on three days."""
     server = start(config="")

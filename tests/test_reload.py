@@ -147,6 +147,15 @@ def test_mounts_come_change_and_go(server, files):
                 client.info(wire.statement(sql))
 
 
+def test_mounts_of_the_command_line_stay(start, files):
+    server = start(config=FIRST, mounts={"kept": files / "one.csv"}, env={"GODWIT_MOUNTS": f"also={files / 'other.csv'}"})
+    with server.client() as client:
+        for text, names in ((mounted(t=(files / "two.csv", "")), ["also", "kept", "t"]), (FIRST, ["also", "kept"])):
+            reload(server, text, "mounts.t.path")
+            assert [name for (name,) in client.rows("select name from system.mounts order by name")] == names
+        assert client.value("select sum(a) from kept") == 3
+
+
 def test_the_same_files_read_in_another_way(server, files):
     """Nothing has changed on the disk."""
     with server.client() as client:
