@@ -13,6 +13,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 import wire
 from godwit_server import eventually
+from rawgrpc import Failure
+from test_poll_flight_info import poll, start_query
 from test_streaming import ENDLESS
 
 CLIENTS = 8
@@ -201,3 +203,19 @@ def test_a_killed_session_waits_for_nothing_any_more(start):
         assert short.error is None
         for work in works:
             assert isinstance(work.error, flight.FlightCancelledError) and "killed by its own user" in str(work.error), work.error
+
+
+def test_a_killed_session_leaves_no_result_that_is_being_made(start):
+    """Which nobody waits for: its client asks now and then how far it is."""
+    server = start()
+    with server.raw() as raw, server.client() as watch:
+        told = start_query(raw, ENDLESS)
+        ours = "select session_id, query_id from system.queries where ended is null and sql like '%3000000%' and sql not like '%system.%'"
+        ((session, _),) = set(eventually(lambda: watch.rows(ours), "it runs"))
+        since = time.monotonic()
+        watch.run(f"kill session '{session}'")
+        eventually(lambda: watch.rows(ours) == [], "it has ended")
+        assert time.monotonic() - since < 1
+        with pytest.raises(Failure, match="killed by its own user"):
+            while True:
+                told = poll(raw, told.descriptor)
