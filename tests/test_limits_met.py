@@ -10,7 +10,7 @@ import pytest
 
 import wire
 from godwit_server import PASSWORD, USER, eventually, hashed, run
-from rawgrpc import Failure
+from rawgrpc import Failure, basic
 from test_streaming import ENDLESS, WIDE
 
 
@@ -99,6 +99,34 @@ def test_wrong_passwords_for_one_user_slow_down_the_next(start):
     assert max(took[:2]) < 2 <= max(took[2:]), took
     with server.client(USER, PASSWORD) as client:
         assert client.value("select 1") == 1
+
+
+def test_the_delay_after_wrong_passwords_does_not_grow_for_ever(start):
+    server = start(config=(
+        '[auth]\nfailed_logins = 1\nfailed_login_delay = "100ms"\nfailed_login_max_delay = "400ms"\nfailed_login_window = "1h"\n'
+    ))
+
+    def checked():
+        """When a wrong password was looked at, after all that were refused unseen."""
+        while True:
+            with server.raw(basic(USER, "not the password")) as raw:
+                if raw.code("GetFlightInfo", wire.descriptor(wire.statement("select 1"))) == "UNAUTHENTICATED":
+                    return time.monotonic()
+
+    moments = [checked() for _ in range(8)]
+    waited = [after - before for before, after in zip(moments, moments[1:])]
+    # Doubled each time, the last would be 6.4 s.
+    assert max(waited) < 3 and min(waited[3:]) >= 0.35, waited
+
+
+def test_few_rows_stay_in_the_catalog(start):
+    server = start(config="[lake]\ninline_rows = 3\n")
+    with server.client() as client:
+        client.run("create table t (n bigint)")
+        for rows, files in ((3, 0), (4, 1), (1, 1), (5, 2)):
+            client.run(f"insert into t select value from generate_series(1, {rows})")
+            assert len([*server.data_dir.rglob("*.parquet")]) == files, rows
+        assert client.value("select count(*) from t") == 13
 
 
 def test_a_client_that_reads_nothing_gives_its_place_to_others(start):

@@ -3,13 +3,14 @@
 import json
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 
 import pytest
 
 from container import Container
-from godwit_server import Server, binary, run
+from godwit_server import Server, binary, eventually, run
 
 UNITS = pathlib.Path(__file__).parent.parent / "config" / "systemd"
 UNIT = UNITS / "godwit.service"
@@ -73,15 +74,26 @@ def test_what_it_knows_of_the_server():
     assert run("serve", "--listen", "nowhere").returncode == int(hopeless)
 
 
-def test_it_is_told_when_the_server_is_ready_and_when_it_stops(tmp_path):
+def test_it_is_told_when_the_server_is_ready_reloads_and_stops(tmp_path):
     assert said("Type") == ["notify"]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(30)
-        with Server(tmp_path / "server", env={"NOTIFY_SOCKET": str(tmp_path / "notify")}) as server:
-            assert "READY=1" in manager.recv(4096).decode().splitlines()
+
+        def told():
+            return manager.recv(4096).decode().splitlines()
+
+        with Server(tmp_path / "server", config="", env={"NOTIFY_SOCKET": str(tmp_path / "notify")}) as server:
+            assert told() == ["READY=1"]
+            # `systemctl reload` waits until it is ready again, also when nothing has changed because the file is wrong.
+            for text, logged in (("[query]\nmax_queued = 3\n", "configuration read"), ("[query", "nothing has changed")):
+                (server.home / "godwit.toml").write_text(text)
+                server.mark_log()
+                server.process.send_signal(signal.SIGHUP)
+                assert (told(), told()) == (["RELOADING=1"], ["READY=1"])
+                eventually(lambda logged=logged: logged in server.log(marked=True), "the log says so")
             assert server.stop() == 0
-            assert "STOPPING=1" in manager.recv(4096).decode().splitlines()
+            assert told() == ["STOPPING=1"]
 
 
 @pytest.fixture(scope="module")

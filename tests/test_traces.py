@@ -27,6 +27,7 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
     def __init__(self, credentials=None):
         self.lock = threading.Lock()
         self.batches = []
+        self.headers = []
         self.open = threading.Event()
         self.open.set()
         self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
@@ -37,9 +38,10 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
             self.port = self.server.add_secure_port("127.0.0.1:0", credentials)
         self.server.start()
 
-    def Export(self, request, _context):
+    def Export(self, request, context):
         self.open.wait(30)
         with self.lock:
+            self.headers.append(dict(context.invocation_metadata()))
             self.batches.append(request)
         return trace_service_pb2.ExportTraceServiceResponse()
 
@@ -259,6 +261,14 @@ def test_a_collector_with_a_certificate(start, tmp_path):
         eventually(lambda: collector.spans(), "spans come")
     finally:
         collector.server.stop(None)
+
+
+def test_a_collector_that_asks_for_a_key(start, collector):
+    server = start(config=collector.config, env={"OTEL_EXPORTER_OTLP_HEADERS": "x-api-key=hush 4711"})
+    run_query(server, SQL)
+    eventually(lambda: collector.spans(), "spans come")
+    assert collector.headers[0]["x-api-key"] == "hush 4711"
+    assert "hush 4711" not in server.log()
 
 
 def test_nothing_is_traced_unless_asked_for(start, collector):

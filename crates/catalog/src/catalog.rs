@@ -3,13 +3,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use datafusion::catalog::{CatalogProvider, TableProvider};
 use datafusion::execution::runtime_env::RuntimeEnv;
-use futures::future::join_all;
 use godwit_config::{Config, MountKind};
 
 use crate::mount::{Contents, Mount, State};
+use crate::mounts::Mounts;
 use crate::provider::{Shown, View};
 use crate::system::{MOUNTS, MountsTable};
-use crate::{DEFAULT_SCHEMA, FILES, Object, Result, SYSTEM, Seen, TEMP};
+use crate::{DEFAULT_SCHEMA, Error, FILES, Object, Result, SYSTEM, Seen, TEMP};
 
 /// All tables of a server. A clone is cheap and sees the same tables.
 #[derive(Debug, Clone)]
@@ -55,7 +55,8 @@ pub struct ResolvedTable {
 
 #[derive(Debug)]
 struct Inner {
-    mounts: BTreeMap<String, Mount>,
+    runtime: Arc<RuntimeEnv>,
+    mounts: RwLock<Mounts>,
     system: RwLock<BTreeMap<String, Arc<dyn TableProvider>>>,
 }
 
@@ -63,25 +64,51 @@ impl Catalog {
     /// Lists every mount once. A broken mount is reported in the log, in `system.mounts` and when it is queried, never
     /// here. Files are read through the runtime's store for `file://`.
     pub async fn open(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<Self> {
-        let mount = |(name, mount): (&String, _)| {
-            (name.clone(), Mount::new(name, mount, Arc::clone(&runtime)))
-        };
-        let mounts = config.mounts.iter().map(mount).collect();
-        let catalog = Self {
+        let (mounts, wrong) = Mounts::open(config, &runtime, &Mounts::default()).await;
+        for error in wrong {
+            tracing::warn!(%error, "mount cannot be read");
+        }
+        Ok(Self {
             inner: Arc::new(Inner {
-                mounts,
+                runtime,
+                mounts: RwLock::new(mounts),
                 system: RwLock::default(),
             }),
-        };
-        for (mount, state) in catalog.listed().await {
-            if let Contents::Unreadable(error) = &state.contents {
-                tracing::warn!(mount = mount.name, %error, "mount cannot be read");
-            }
-            for note in &state.notes {
-                tracing::warn!(mount = mount.name, note, "mount is not complete");
-            }
+        })
+    }
+
+    /// The mounts of another configuration, for [`Self::remount`]. Nobody sees them yet.
+    ///
+    /// # Errors
+    /// What is wrong with those that are new or other ones than before, when one of them cannot be read.
+    pub async fn mounts_of(&self, config: &Config) -> std::result::Result<Mounts, Vec<Error>> {
+        let (mounts, wrong) = Mounts::open(config, &self.inner.runtime, &self.mounts()).await;
+        match wrong.is_empty() {
+            true => Ok(mounts),
+            false => Err(wrong),
         }
-        Ok(catalog)
+    }
+
+    /// Looks names up in these mounts from now on; whether they are others than before. What was resolved keeps its files.
+    pub fn remount(&self, mounts: Mounts) -> bool {
+        let mut held = self
+            .inner
+            .mounts
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *held, mounts);
+        !held.are_same_as(&before)
+    }
+
+    /// Whether there is a mount of that name.
+    pub fn is_mount(&self, name: &str) -> bool {
+        self.mounts().get(name).is_some()
+    }
+
+    /// Those of this moment.
+    fn mounts(&self) -> Mounts {
+        let mounts = self.inner.mounts.read();
+        mounts.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A file as a table, without being mounted.
@@ -97,7 +124,7 @@ impl Catalog {
         match &state.contents {
             Contents::Table(table) => Box::pin(mount.resolve(table)).await,
             Contents::Unreadable(error) => Err(error.clone()),
-            Contents::Schema(_) | Contents::Empty => Err(crate::Error::File {
+            Contents::Schema(_) | Contents::Empty => Err(Error::File {
                 path: config.path.clone(),
                 why: "there are no rows in it".to_owned(),
             }),
@@ -119,7 +146,7 @@ impl Catalog {
     /// Lists every mount again. Names that are asked for through [`Self::schema_names`] and [`Self::provider`]
     /// come from the last listing, so call this before answering a question about names.
     pub async fn refresh(&self) {
-        self.listed().await;
+        self.mounts().listed().await;
     }
 
     /// Every schema as of the last listing, sorted.
@@ -127,10 +154,9 @@ impl Catalog {
         let mut names: Vec<_> = [FILES, DEFAULT_SCHEMA, SYSTEM, TEMP]
             .map(str::to_owned)
             .into();
-        let schemas = self
-            .inner
-            .mounts
-            .values()
+        let mounts = self.mounts();
+        let schemas = mounts
+            .iter()
             .map(|mount| mount.known().schema(mount).to_owned());
         names.extend(schemas.filter(|schema| schema != FILES));
         names.sort();
@@ -142,7 +168,7 @@ impl Catalog {
         match schema {
             FILES => self.refresh().await,
             _ => {
-                if let Some(mount) = self.inner.mounts.get(schema) {
+                if let Some(mount) = self.mounts().get(schema) {
                     mount.current().await;
                 }
             }
@@ -157,7 +183,8 @@ impl Catalog {
             return Ok(self.system_table(name));
         }
         let mount = if schema == FILES { name } else { schema };
-        let Some(mount) = self.inner.mounts.get(mount) else {
+        let mounts = self.mounts();
+        let Some(mount) = mounts.get(mount) else {
             return Ok(None);
         };
         let state = mount.current().await;
@@ -186,7 +213,7 @@ impl Catalog {
     /// at here, where that is known to be quick. `None` says nothing.
     pub fn glance(&self, schema: &str, name: &str) -> Option<u64> {
         let mount = if schema == FILES { name } else { schema };
-        let state = self.inner.mounts.get(mount)?.glance()?;
+        let state = self.mounts().get(mount)?.glance()?;
         let table = match &state.contents {
             Contents::Table(table) if schema == FILES => table,
             Contents::Schema(tables) if schema != FILES => tables.get(name)?,
@@ -243,22 +270,18 @@ impl Catalog {
                 .map(entry(TableKind::SystemTable))
                 .collect();
         }
-        let mounts = self
-            .inner
-            .mounts
-            .values()
-            .map(|mount| (mount, mount.known()));
-        let in_schema = mounts.filter(|(mount, state)| state.schema(mount) == schema);
+        let mounts = self.mounts();
+        let known = mounts.iter().map(|mount| (mount, mount.known()));
+        let in_schema = known.filter(|(mount, state)| state.schema(mount) == schema);
         in_schema
             .flat_map(|(mount, state)| state.table_names(mount))
             .map(entry(TableKind::Table))
             .collect()
     }
 
-    /// Every mount with what it is now, in the order of their names.
-    pub(crate) async fn listed(&self) -> Vec<(&Mount, Arc<State>)> {
-        let mounts = self.inner.mounts.values();
-        join_all(mounts.map(|mount| Box::pin(async move { (mount, mount.current().await) }))).await
+    /// The mounts as they are found in `system.mounts`.
+    pub(crate) async fn listed(&self) -> Vec<(Arc<Mount>, Arc<State>)> {
+        self.mounts().listed().await
     }
 
     fn system_table(&self, name: &str) -> Option<ResolvedTable> {

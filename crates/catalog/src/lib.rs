@@ -6,7 +6,7 @@
 //!
 //! Reading order, from names down to bytes:
 //! - `catalog`: names to tables; `provider`: the same for `information_schema`; `system`: `system.mounts`.
-//! - `mount`: a mount through time; `listing` and `pattern`: what its path holds; `format`: what names tell;
+//! - `mounts`: those of one configuration; `mount`: a mount through time; `listing` and `pattern`: what its path holds; `format`: what names tell;
 //!   `shape`: table or schema; `partition`: what folders spell.
 //! - `object`: an object of a store in the place of a file.
 //! - `infer`: what is in a file; `merge`: one column out of two; `table`: files as a table that the engine scans.
@@ -22,6 +22,7 @@ mod infer;
 mod listing;
 mod merge;
 mod mount;
+mod mounts;
 mod object;
 mod partition;
 mod pattern;
@@ -34,6 +35,7 @@ mod temporary;
 
 pub use catalog::{Catalog, ResolvedTable, TableEntry, TableKind};
 pub use error::{Error, Result};
+pub use mounts::Mounts;
 pub use object::{Object, Refusal};
 pub use provider::Shown;
 pub use seen::Seen;

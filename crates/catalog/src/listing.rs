@@ -52,7 +52,7 @@ pub(crate) struct Listing {
     pub(crate) skipped: Vec<Skipped>,
     /// Files left out because nothing tells their format.
     pub(crate) unrecognized: usize,
-    /// Equal while the paths, sizes and modification times are, and what is left out is.
+    /// Equal while the paths, sizes, modification times and encodings are, and what is left out is.
     pub(crate) fingerprint: u64,
 }
 
@@ -324,6 +324,7 @@ pub(crate) fn hash_file(file: &DataFile, hasher: &mut impl Hasher) {
     file.meta.size.hash(hasher);
     file.meta.last_modified.hash(hasher);
     file.meta.e_tag.hash(hasher);
+    file.encoding.hash(hasher);
 }
 
 fn hash_folder(folder: &Folder, hasher: &mut impl Hasher) {

@@ -1,4 +1,4 @@
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(crate) struct TableFiles {
     /// Partition columns in the order of the folders.
     pub(crate) columns: Vec<FieldRef>,
     pub(crate) files: Vec<TableFile>,
-    /// Equal while path, size and modification time of every file are.
+    /// Equal while path, size, modification time and encoding of every file are, and the columns that folders spell.
     pub(crate) fingerprint: u64,
 }
 
@@ -92,6 +92,7 @@ pub(crate) fn gather<'a>(
     for file in &files {
         hash_file(file, &mut hasher);
     }
+    columns.hash(&mut hasher);
     let files = files.into_iter().zip(rows);
     let files = files
         .map(|(file, values)| TableFile {

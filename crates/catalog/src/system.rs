@@ -45,14 +45,14 @@ impl MountsTable {
         let mut texts: [StringBuilder; 6] = Default::default();
         let mut tables = Int64Builder::new();
         for (mount, state) in self.catalog.listed().await {
-            let errors = errors(mount, &state).await;
+            let errors = errors(&mount, &state).await;
             let formats: Vec<_> = state.formats.iter().copied().collect();
             let [name, path, kind, format, schema, error] = &mut texts;
             name.append_value(&mount.name);
             path.append_value(mount.config.path.to_string_lossy());
-            kind.append_value(kind_of(mount, &state));
+            kind.append_value(kind_of(&mount, &state));
             format.append_option((!formats.is_empty()).then(|| formats.join(", ")));
-            schema.append_value(state.schema(mount));
+            schema.append_value(state.schema(&mount));
             tables.append_value(i64::try_from(state.tables().len()).unwrap_or(i64::MAX));
             error.append_option((!errors.is_empty()).then(|| errors.join("\n")));
         }

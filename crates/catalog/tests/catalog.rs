@@ -21,6 +21,8 @@ mod links;
 mod names;
 #[path = "catalog/plans.rs"]
 mod plans;
+#[path = "catalog/remount.rs"]
+mod remount;
 #[path = "catalog/support.rs"]
 mod support;
 #[path = "catalog/union.rs"]

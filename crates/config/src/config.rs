@@ -47,6 +47,7 @@ pub struct Config {
 
     /// Files to query, each as `NAME = "PATH"` or as a table `[mounts.NAME]`.
     /// A path is a file, a directory, a glob or a hive-partitioned tree. In the environment: `GODWIT_MOUNTS="a=/x,b=/y"`.
+    /// They can change while the server runs.
     /// Default: none.
     #[schemars(with = "BTreeMap<String, MountForm>")]
     pub mounts: BTreeMap<String, Mount>,

@@ -317,15 +317,6 @@ impl Engine {
         self.inner.runtime.stop();
     }
 
-    /// Takes the limits of a new configuration that can change while the server runs: `query.max_running` and those of its
-    /// queue, `query.timeout`, `query.role_timeouts`, `query.max_result_rows`, `query.max_result_bytes` and
-    /// `memory.query_limit`. What runs keeps what it has.
-    pub fn reconfigure(&self, config: &Config) {
-        self.inner.admission.set(config);
-        self.inner.shares.set(config);
-        self.inner.caps.set(config);
-    }
-
     /// How many queries run at this moment.
     pub fn running(&self) -> usize {
         self.inner.running.len()

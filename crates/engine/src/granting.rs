@@ -30,6 +30,7 @@ mod owners;
 mod roles;
 mod rules;
 mod store;
+mod unmounted;
 mod users;
 
 pub(crate) use functions::{Asker, FUNCTIONS};

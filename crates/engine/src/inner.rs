@@ -46,7 +46,7 @@ use base::base_state;
 pub(crate) struct Inner {
     pub(crate) runtime: QueryRuntime,
     /// Of what plans and lists, so that the system gives it time while queries take all they can.
-    planning: QueryRuntime,
+    pub(crate) planning: QueryRuntime,
     pub(crate) admission: Admission,
     pub(crate) shares: Shares,
     pub(crate) caps: Arc<Caps>,

@@ -10,7 +10,7 @@
 //! `duplicates`, `show`, `size` and `total`, a tree to a plan; `bind`, values for parameters; `run`, `sparing`, `operators`, `leaf`, `conform`, `fill`
 //! and `query`, a plan to its rows; `shapes`, what `compact` makes of its columns; `exchange`, a query over rows that are arriving; `results` and `progress`, rows that are
 //! kept and queries that nobody waits for; `admission`, who may begin; `caps`, what a statement may take; `runtime`, `running`, `history`, `figures`, `memory`, `deep`, `cache` and `recall`,
-//! what it all runs on; `upkeep`, what is done unasked; `readiness`, whether all of it works; `audit` and `shown`, what is noted of it all; `metadata`, `system` and `vectors`, what is told about it; [`Error`].
+//! what it all runs on; `upkeep`, what is done unasked; `reconfigure`, what another configuration changes; `readiness`, whether all of it works; `audit` and `shown`, what is noted of it all; `metadata`, `system` and `vectors`, what is told about it; [`Error`].
 
 mod access;
 mod admission;
@@ -54,6 +54,7 @@ mod query;
 mod readiness;
 mod reads;
 mod recall;
+mod reconfigure;
 mod redact;
 mod results;
 mod returning;
@@ -82,7 +83,7 @@ pub use engine::Engine;
 pub use error::{Error, Result};
 pub use exchange::Upload;
 pub use figures::{CLASSES, Figures, KindFigures, PhaseFigures};
-pub use godwit_catalog::{CATALOG, TableEntry, TableKind};
+pub use godwit_catalog::{CATALOG, Mounts, TableEntry, TableKind};
 pub use ingest::{IfExists, IfMissing, IngestTarget};
 pub use metadata::{FunctionNames, KeyInfo, SchemaEntry, TableInfo};
 pub use operators::is_traced;

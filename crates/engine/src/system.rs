@@ -51,7 +51,6 @@ pub(crate) fn register(
         Content::Access(about, source)
     };
     let tables = [
-        ("settings", Content::Settings(listing(config))),
         ("sessions", Content::Sessions(Arc::downgrade(sessions))),
         (
             "statements",
@@ -70,12 +69,22 @@ pub(crate) fn register(
         ("masks", access(About::Masks)),
     ];
     for (name, content) in tables {
-        let schema = content.schema();
-        catalog.register_system_table(name, Arc::new(SystemTable { content, schema }));
+        add(catalog, name, content);
     }
+    show_settings(config, catalog);
     catalog.register_system_table("queries", Arc::new(queries::QueriesTable::new(running)));
     let auditor = running.watch().auditor.clone();
     catalog.register_system_table("audit", Arc::new(audit::AuditTable::new(auditor)));
+}
+
+/// Shows a configuration in `system.settings`, in place of the one before.
+pub(crate) fn show_settings(config: &Config, catalog: &Catalog) {
+    add(catalog, "settings", Content::Settings(listing(config)));
+}
+
+fn add(catalog: &Catalog, name: &str, content: Content) {
+    let schema = content.schema();
+    catalog.register_system_table(name, Arc::new(SystemTable { content, schema }));
 }
 
 /// A table whose rows are made for the caller at every scan.

@@ -7,16 +7,18 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use godwit_auth::Authenticator;
-use godwit_config::{Config, Sources, changes, load_checked};
+use godwit_config::{Config, Query, Sources, changes, load_checked};
 use godwit_engine::Engine;
 use tokio::signal::unix::Signal;
 
+use crate::systemd;
 use crate::telemetry::{FILTER_CHECK, Refilter};
 
 /// Keys, and sections that end with a dot, that take effect while the server runs.
-const AT_ONCE: [&str; 12] = [
+const AT_ONCE: [&str; 13] = [
     "log.filter",
     "memory.query_limit",
+    "mounts.",
     "query.max_planning",
     "query.max_queued",
     "query.max_result_bytes",
@@ -71,9 +73,11 @@ impl Reload {
             };
             // Looked at before it is read: what is written meanwhile is read the next time.
             read = stamp(file.clone()).await;
+            systemd::notify(systemd::State::Reloading);
             if !self.read(cause).await {
                 return;
             }
+            systemd::notify(systemd::State::Ready);
         }
     }
 
@@ -99,6 +103,16 @@ impl Reload {
     }
 
     async fn take(&mut self, config: Config, cause: &str) {
+        let mounts = match self.engine.mounts(&config).await {
+            Ok(mounts) => mounts,
+            Err(why) => {
+                tracing::error!(
+                    cause,
+                    "the mounts cannot be taken, nothing has changed: {why}"
+                );
+                return;
+            }
+        };
         if let Err(why) = self.authenticator.reconfigure(&config).await {
             tracing::error!(
                 cause,
@@ -106,7 +120,8 @@ impl Reload {
             );
             return;
         }
-        self.engine.reconfigure(&config);
+        self.engine
+            .reconfigure(&in_force(&self.started, &config), mounts);
         let changed = changes(&self.applied, &config);
         let changed: Vec<_> = changed.into_iter().filter(|key| is_at_once(key)).collect();
         // With the filter that was in force, so that the line is where the last ones were.
@@ -122,6 +137,25 @@ impl Reload {
         }
         self.applied = config;
     }
+}
+
+/// What the server was started with, but for what takes effect at once.
+fn in_force(started: &Config, read: &Config) -> Config {
+    let mut all = started.clone();
+    all.log.filter.clone_from(&read.log.filter);
+    all.memory.query_limit = read.memory.query_limit;
+    all.mounts.clone_from(&read.mounts);
+    all.users.clone_from(&read.users);
+    all.query = Query {
+        batch_rows: started.query.batch_rows,
+        max_sql_bytes: started.query.max_sql_bytes,
+        max_sql_depth: started.query.max_sql_depth,
+        plan_cache: started.query.plan_cache,
+        target_partitions: started.query.target_partitions,
+        worker_threads: started.query.worker_threads,
+        ..read.query.clone()
+    };
+    all
 }
 
 async fn stamp(file: Option<PathBuf>) -> Stamp {
@@ -143,9 +177,11 @@ fn is_at_once(key: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use godwit_config::example_toml;
+    use std::time::Duration;
 
-    use super::{AT_ONCE, is_at_once};
+    use godwit_config::{Config, Mount, changes, example_toml};
+
+    use super::{AT_ONCE, in_force, is_at_once};
 
     #[test]
     fn keys_and_sections() {
@@ -168,5 +204,30 @@ mod tests {
             };
             assert!(example.lines().any(is_there), "{key}");
         }
+    }
+
+    #[test]
+    fn what_is_in_force_is_what_is_read_for_these_keys_alone() {
+        let started = Config::default();
+        let mut read = Config::default();
+        read.log.filter = "debug".to_owned();
+        read.memory.limit += 1;
+        read.memory.query_limit = Some(1 << 20);
+        let mount = Mount::new("/data/sales");
+        read.mounts.insert("sales".to_owned(), mount);
+        read.query.max_queued += 1;
+        read.query.plan_cache += 1;
+        read.query.timeout = Some(Duration::from_secs(7));
+        read.wire.message_bytes += 1;
+        let differing = changes(&started, &read);
+        let (expected, left): (Vec<_>, Vec<_>) =
+            differing.into_iter().partition(|key| is_at_once(key));
+        let now = in_force(&started, &read);
+        assert_eq!(changes(&started, &now), expected);
+        assert_eq!(changes(&now, &read), left);
+        assert_eq!(
+            left,
+            ["memory.limit", "query.plan_cache", "wire.message_bytes"]
+        );
     }
 }

@@ -11,8 +11,10 @@ use std::path::Path;
 /// Something that the manager is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
-    /// The server accepts calls.
+    /// The server accepts calls, with the configuration that is in force.
     Ready,
+    /// The configuration is read again; what comes next is [`Self::Ready`], whatever became of it.
+    Reloading,
     /// The server ends.
     Stopping,
 }
@@ -30,6 +32,7 @@ pub(crate) fn notify(state: State) {
 fn send(name: &OsStr, state: State) -> io::Result<()> {
     let words: &[u8] = match state {
         State::Ready => b"READY=1\n",
+        State::Reloading => b"RELOADING=1\n",
         State::Stopping => b"STOPPING=1\n",
     };
     let socket = UnixDatagram::unbound()?;
@@ -61,9 +64,10 @@ mod tests {
         for name in [path.as_os_str(), OsStr::new(&name)] {
             let manager = UnixDatagram::bind_addr(&address(name).unwrap()).unwrap();
             send(name, State::Ready).unwrap();
+            send(name, State::Reloading).unwrap();
             send(name, State::Stopping).unwrap();
             let mut heard = [0; 64];
-            for words in ["READY=1\n", "STOPPING=1\n"] {
+            for words in ["READY=1\n", "RELOADING=1\n", "STOPPING=1\n"] {
                 let length = manager.recv(&mut heard).unwrap();
                 assert_eq!(&heard[..length], words.as_bytes());
             }

@@ -43,7 +43,7 @@ impl Asking<'_> {
         on: &Target,
         to: &[GranteeName],
     ) -> Result<Decide> {
-        let (spots, to) = (self.spots(rights, on).await?, to.to_vec());
+        let (spots, to) = (self.spots(rights, on, false).await?, to.to_vec());
         Ok(Box::new(move |access| {
             let mut grants = Grants::of(access);
             for to in &to {
@@ -62,7 +62,7 @@ impl Asking<'_> {
         on: &Target,
         from: &[GranteeName],
     ) -> Result<Decide> {
-        let (spots, from) = (self.spots(rights, on).await?, from.to_vec());
+        let (spots, from) = (self.spots(rights, on, true).await?, from.to_vec());
         Ok(Box::new(move |access| {
             let mut grants = Grants::of(access);
             for from in &from {
@@ -75,8 +75,9 @@ impl Asking<'_> {
         }))
     }
 
-    /// The objects that are meant, with what is granted on each, once it is sure that the caller may.
-    async fn spots(&self, rights: &Rights, on: &Target) -> Result<Vec<Spot>> {
+    /// The objects that are meant, with what is granted on each, once it is sure that the caller may. What was granted on files
+    /// `may_be_gone` with them.
+    async fn spots(&self, rights: &Rights, on: &Target, may_be_gone: bool) -> Result<Vec<Spot>> {
         let mut spots = Vec::new();
         match on {
             Target::Catalog(name) if name != CATALOG => {
@@ -96,7 +97,7 @@ impl Asking<'_> {
                 for name in names {
                     let privileges = taken(rights, &OF_SCHEMA, "a schema")?;
                     spots.push(Spot {
-                        scope: Scope::Schema(self.own_schema(name)?.1),
+                        scope: Scope::Schema(self.own_schema(name, may_be_gone)?.1),
                         privileges,
                         there: Vec::new(),
                     });
@@ -104,7 +105,10 @@ impl Asking<'_> {
             }
             Target::Relations(names) => {
                 for name in names {
-                    let object = self.object(name).await?;
+                    let object = match may_be_gone {
+                        true => self.object_or_unmounted(name).await?,
+                        false => self.object(name).await?,
+                    };
                     let (allowed, what) = allowed(object.kind);
                     let privileges = taken(rights, allowed, what)?;
                     spots.push(self.spot(&object, privileges).await?);
@@ -117,7 +121,7 @@ impl Asking<'_> {
             }
             Target::FutureIn(names) => {
                 for name in names {
-                    spots.push(self.future_in(rights, name).await?);
+                    spots.push(self.future_in(rights, name, may_be_gone).await?);
                 }
             }
         }
@@ -158,8 +162,13 @@ impl Asking<'_> {
         Ok(spots)
     }
 
-    async fn future_in(&self, rights: &Rights, schema: &ObjectName) -> Result<Spot> {
-        let (name, schema) = self.own_schema(schema)?;
+    async fn future_in(
+        &self,
+        rights: &Rights,
+        schema: &ObjectName,
+        may_be_gone: bool,
+    ) -> Result<Spot> {
+        let (name, schema) = self.own_schema(schema, may_be_gone)?;
         let privileges = taken(rights, &OF_TABLE, "a table")?;
         refuse_columns(&privileges)?;
         let since = self.inner.lake.next_number().await;
@@ -174,8 +183,11 @@ impl Asking<'_> {
     }
 
     /// A schema that the caller may grant on.
-    fn own_schema(&self, name: &ObjectName) -> Result<(String, ObjectKey)> {
-        let (name, schema) = self.schema(name)?;
+    fn own_schema(&self, name: &ObjectName, may_be_gone: bool) -> Result<(String, ObjectKey)> {
+        let (name, schema) = match may_be_gone {
+            true => self.schema_or_unmounted(name)?,
+            false => self.schema(name)?,
+        };
         if self.authority.owns_schema(&schema) {
             return Ok((name, schema.key));
         }

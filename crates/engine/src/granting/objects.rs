@@ -26,7 +26,7 @@ pub(super) struct Object {
     pub(super) relation: Relation,
     pub(super) kind: Kind,
     /// The names of its columns; `None` for a view, whose columns are known when it is planned.
-    columns: Option<Vec<String>>,
+    pub(super) columns: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -27,7 +27,8 @@ use crate::{Error, Result};
 
 impl Asking<'_> {
     pub(super) async fn create_rule(&self, rule: &Rule) -> Result<Decide> {
-        let object = self.own_table(rule.kind, &rule.table).await?;
+        let object = self.object(&rule.table).await?;
+        self.need_table(rule.kind, &object)?;
         let column = rule.column.as_ref().map(folded);
         if let Some(column) = &column {
             self.column(&object, column).await?;
@@ -76,7 +77,8 @@ impl Asking<'_> {
         table: &ObjectName,
         if_exists: bool,
     ) -> Result<Decide> {
-        let object = self.own_table(kind, table).await?;
+        let object = self.object_or_unmounted(table).await?;
+        self.need_table(kind, &object)?;
         let (name, table, shown) = (name.to_owned(), object.relation.key.clone(), object.shown());
         Ok(Box::new(move |access| {
             if exists(access, kind, &table, &name) {
@@ -97,9 +99,9 @@ impl Asking<'_> {
         }))
     }
 
-    /// A table whose rules the caller may change.
-    async fn own_table(&self, kind: RuleKind, name: &ObjectName) -> Result<Object> {
-        let object = self.object(name).await?;
+    /// # Errors
+    /// For what is no table whose rules the caller may change.
+    fn need_table(&self, kind: RuleKind, object: &Object) -> Result<()> {
         if !self.authority.owns_relation(&object.relation) {
             return Err(self.denied(&format!(
                 "make or drop a {} on {}: only its owner and members of the role 'admin' may",
@@ -114,7 +116,7 @@ impl Asking<'_> {
                 object.shown()
             )));
         }
-        Ok(object)
+        Ok(())
     }
 
     /// The text of an expression that is planned, over the rows of a table, to what it has to be.

@@ -114,6 +114,7 @@ impl Inner {
         let Ok(seen) = session.seen().await else {
             return false;
         };
-        plan.is_of(&seen) && plan.resolved.is_as_before(&seen, &self.planner.catalog)
+        let (catalog, current) = (&self.planner.catalog, plan.state.schema());
+        plan.is_of(&seen) && plan.resolved.is_as_before(&seen, catalog, current)
     }
 }

@@ -8,10 +8,16 @@ use super::{Resolved, Table};
 use crate::copy::FILE;
 
 impl Resolved {
-    /// Whether all names stand for the same contents, `seen` being of the snapshot of the lake that they were found in. Only
-    /// looks; false says nothing.
-    pub(crate) fn is_as_before(&self, seen: &Seen, catalog: &Catalog) -> bool {
+    /// Whether all names stand for the same contents, `seen` being of the snapshot of the lake that they were found in, and
+    /// `current` the session's schema. Only looks; false says nothing.
+    pub(crate) fn is_as_before(&self, seen: &Seen, catalog: &Catalog, current: &str) -> bool {
+        // A file that is new in the session's own schema may come before one that was found in the next.
+        let is_passed = |reference: &TableReference, table: &Table| {
+            let is_bare = matches!(reference, TableReference::Bare { .. });
+            is_bare && table.schema != current && catalog.is_mount(current)
+        };
         self.found.iter().all(|(reference, found)| match found {
+            Found::Table(table) if is_passed(reference, table) => false,
             Found::Table(table) => is_as_before(reference, table, seen, catalog),
             Found::Not(_) => false,
         })
