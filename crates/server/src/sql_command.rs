@@ -69,6 +69,14 @@ pub(crate) fn run(flags: Flags) -> ExitCode {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it belongs to a client, and a command line would show it to everybody on the machine"
+)]
+fn password() -> Option<String> {
+    std::env::var("GODWIT_PASSWORD").ok()
+}
+
 impl Flags {
     fn options(self) -> Result<Options, String> {
         let timeout = timeout(self.timeout)?;
@@ -81,7 +89,7 @@ impl Flags {
             server: Server {
                 url: self.url,
                 user: self.user,
-                password: std::env::var("GODWIT_PASSWORD").ok().map(Secret),
+                password: password().map(Secret),
                 token: self.token.map(Secret),
                 tls_ca: self.tls_ca,
                 insecure: self.insecure,

@@ -121,11 +121,12 @@ impl Failures {
 
 impl Known {
     fn counted(self) -> Option<Login> {
-        (self.more > 0).then(|| Login {
+        let login = Login {
             query_id: None,
             repeats: self.more,
             ..self.first
-        })
+        };
+        (login.repeats > 0).then_some(login)
     }
 }
 
