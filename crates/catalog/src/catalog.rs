@@ -8,6 +8,7 @@ use godwit_config::{Config, MountKind};
 
 use crate::mount::{Contents, Mount, State};
 use crate::provider::{Shown, View};
+use crate::shelf::Shelf;
 use crate::system::{MOUNTS, MountsTable};
 use crate::{DEFAULT_SCHEMA, FILES, Object, Result, SYSTEM, Seen, TEMP};
 
@@ -63,8 +64,11 @@ impl Catalog {
     /// Lists every mount once. A broken mount is reported in the log, in `system.mounts` and when it is queried, never
     /// here. Files are read through the runtime's store for `file://`.
     pub async fn open(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<Self> {
+        let room = config.memory.kept_columns.min(config.memory.limit / 8);
+        let shelf = Shelf::new(room);
         let mount = |(name, mount): (&String, _)| {
-            (name.clone(), Mount::new(name, mount, Arc::clone(&runtime)))
+            let mount = Mount::new(name, mount, Arc::clone(&runtime), &shelf);
+            (name.clone(), mount)
         };
         let mounts = config.mounts.iter().map(mount).collect();
         let catalog = Self {
@@ -92,7 +96,7 @@ impl Catalog {
         config: &godwit_config::Mount,
         runtime: Arc<RuntimeEnv>,
     ) -> Result<ResolvedTable> {
-        let mount = Mount::new("copy", config, runtime);
+        let mount = Mount::new("copy", config, runtime, &Shelf::new(0));
         let state = mount.current().await;
         match &state.contents {
             Contents::Table(table) => Box::pin(mount.resolve(table)).await,

@@ -72,9 +72,13 @@ impl World {
     }
 
     pub(crate) async fn open(&self) -> Open {
+        self.open_with(Config::default()).await
+    }
+
+    pub(crate) async fn open_with(&self, config: Config) -> Open {
         let config = Config {
             mounts: self.mounts.iter().cloned().collect(),
-            ..Config::default()
+            ..config
         };
         let runtime = Arc::new(RuntimeEnv::default());
         let catalog = Catalog::open(&config, Arc::clone(&runtime)).await.unwrap();

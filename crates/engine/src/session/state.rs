@@ -1,7 +1,7 @@
 //! What of a session goes with one statement.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use datafusion::execution::SessionState;
@@ -25,6 +25,8 @@ pub(crate) struct State {
 #[derive(Clone)]
 pub(crate) struct Frozen {
     session: SessionState,
+    /// The same for queries that run in one part, once there was one.
+    of_one_part: OnceLock<SessionState>,
     schema: String,
     own_timeout: Option<Duration>,
     caps: Arc<Caps>,
@@ -47,6 +49,7 @@ impl Frozen {
     pub(crate) fn new(settings: &Settings, base: &SessionState) -> Result<Self> {
         Ok(Self {
             session: settings.apply(base)?,
+            of_one_part: OnceLock::new(),
             schema: settings.schema().to_owned(),
             own_timeout: settings.own_timeout(),
             caps: Arc::clone(settings.caps()),
@@ -60,6 +63,7 @@ impl State {
     /// would lose their order and gather rows before they pass them on.
     pub(crate) fn undealt(&self) -> Self {
         let mut frozen = Frozen::clone(&self.frozen);
+        frozen.of_one_part = OnceLock::new();
         let options = frozen.session.config_mut().options_mut();
         options.optimizer.enable_round_robin_repartition = false;
         Self {
@@ -85,6 +89,20 @@ impl State {
 
     pub(crate) fn session(&self) -> &SessionState {
         &self.frozen.session
+    }
+
+    /// What a query is planned with that is to run in one part.
+    pub(crate) fn session_of_one_part(&self) -> &SessionState {
+        let session = &self.frozen.session;
+        if session.config().target_partitions() == 1 {
+            return session;
+        }
+        self.frozen.of_one_part.get_or_init(|| {
+            let mut session = session.clone();
+            let options = session.config_mut().options_mut();
+            options.execution.target_partitions = 1;
+            session
+        })
     }
 
     pub(crate) fn schema(&self) -> &str {
