@@ -39,7 +39,7 @@ pub use error::{Error, Result};
 pub use object::{Object, Refusal};
 pub use provider::Shown;
 pub use seen::Seen;
-pub use table::hold;
+pub use table::{Lookup, hold};
 pub use temporary::{
     Chunk, ColumnDefault, Staging, TempJournal, TempTable, TempTables, TempWriter, plain_schema,
     plain_type,

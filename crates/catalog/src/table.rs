@@ -25,7 +25,7 @@ use crate::partition::TableFiles;
 use crate::shelf::Shelf;
 use crate::{Error, blame};
 pub(crate) use kept::Kept;
-pub use kept::hold;
+pub use kept::{Lookup, hold};
 use pin::Pins;
 use unit::{Request, Unit};
 

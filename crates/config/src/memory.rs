@@ -24,9 +24,9 @@ pub struct Memory {
     #[schemars(with = "MemoryText", extend("x-minimum" = "1MiB"))]
     pub query_limit: Option<u64>,
 
-    /// How much decoded data of mounted Parquet files is kept, beside memory.limit and up to an eighth of it: columns that
-    /// are read for the fourth time stay in memory, until the files change, if they take no more than a quarter of this.
-    /// 0 keeps none.
+    /// How much decoded data of mounted Parquet files is kept, beside memory.limit and up to an eighth of it: columns in which
+    /// rows are looked up for the fourth time stay in memory, until the files change, if they take no more than a quarter of
+    /// this. 0 keeps none.
     /// Default: `64MiB`.
     #[serde(with = "size")]
     #[schemars(with = "SizeText")]

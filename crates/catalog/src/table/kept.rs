@@ -25,6 +25,11 @@ const BATCH_ROWS: usize = 64 << 10;
 /// What a value without a fixed width is taken for, in bytes.
 const TEXT: usize = 32;
 
+/// What the configuration of a session holds whose queries look up a few rows: what they read is worth being kept decoded.
+/// Queries that go through much of a table would only take the room from each other.
+#[derive(Debug)]
+pub struct Lookup;
+
 /// How many plans are held that read the same rows.
 const HELD: usize = 64;
 

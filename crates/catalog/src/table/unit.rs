@@ -30,7 +30,7 @@ use datafusion::scalar::ScalarValue;
 use datafusion_datasource::compute_all_files_statistics;
 use godwit_lake::guard::guarded;
 
-use super::kept::Kept;
+use super::kept::{Kept, Lookup};
 use super::pin::{PinGuard, PinnedStore, Pins};
 use super::statistics;
 use crate::format::Encoding;
@@ -265,9 +265,10 @@ impl Unit {
         self.schema.table_schema().fields() == request.table_schema.fields()
     }
 
-    /// Whether all that a request reads may be kept decoded: what takes long to decode, and is on the disk.
+    /// Whether all that a request reads may be kept decoded: for lookups, what takes long to decode and is on the disk.
     fn may_keep(&self, request: &Request<'_>) -> bool {
-        self.layout == Layout::Parquet
+        request.session.config().get_extension::<Lookup>().is_some()
+            && self.layout == Layout::Parquet
             && request.partition_filters.is_empty()
             && self.has_columns_of(request)
             && self.files.iter().all(|file| file.file.object.is_none())

@@ -13,7 +13,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use godwit_catalog::{CATALOG, Catalog, Error};
+use godwit_catalog::{CATALOG, Catalog, Error, Lookup};
 use godwit_config::{Config, Mount};
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
@@ -86,7 +86,8 @@ impl World {
             .with_information_schema(true)
             .with_default_catalog_and_schema(CATALOG, "main")
             .with_create_default_catalog_and_schema(false)
-            .with_target_partitions(4);
+            .with_target_partitions(4)
+            .with_extension(Arc::new(Lookup));
         let session = SessionContext::new_with_config_rt(settings, runtime);
         session.register_catalog(CATALOG, Arc::new(Strict(catalog.clone())));
         let dir = Arc::clone(&self.dir);

@@ -85,7 +85,7 @@ impl Planned {
         let session = self.state.session();
         if self.is_same_for_all() {
             return Cow::Borrowed(match self.settled.is_lookup {
-                true => self.state.session_of_one_part(),
+                true => self.state.session_of_lookups(),
                 false => session,
             });
         }

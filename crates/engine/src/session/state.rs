@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use datafusion::execution::SessionState;
 use godwit_auth::access::Authority;
+use godwit_catalog::Lookup;
 use godwit_protocol::SessionId;
 
 use crate::Result;
@@ -25,8 +26,8 @@ pub(crate) struct State {
 #[derive(Clone)]
 pub(crate) struct Frozen {
     session: SessionState,
-    /// The same for queries that run in one part, once there was one.
-    of_one_part: OnceLock<SessionState>,
+    /// The same for queries that look up a few rows, once there was one.
+    of_lookups: OnceLock<SessionState>,
     schema: String,
     own_timeout: Option<Duration>,
     caps: Arc<Caps>,
@@ -49,7 +50,7 @@ impl Frozen {
     pub(crate) fn new(settings: &Settings, base: &SessionState) -> Result<Self> {
         Ok(Self {
             session: settings.apply(base)?,
-            of_one_part: OnceLock::new(),
+            of_lookups: OnceLock::new(),
             schema: settings.schema().to_owned(),
             own_timeout: settings.own_timeout(),
             caps: Arc::clone(settings.caps()),
@@ -63,7 +64,7 @@ impl State {
     /// would lose their order and gather rows before they pass them on.
     pub(crate) fn undealt(&self) -> Self {
         let mut frozen = Frozen::clone(&self.frozen);
-        frozen.of_one_part = OnceLock::new();
+        frozen.of_lookups = OnceLock::new();
         let options = frozen.session.config_mut().options_mut();
         options.optimizer.enable_round_robin_repartition = false;
         Self {
@@ -91,16 +92,13 @@ impl State {
         &self.frozen.session
     }
 
-    /// What a query is planned with that is to run in one part.
-    pub(crate) fn session_of_one_part(&self) -> &SessionState {
-        let session = &self.frozen.session;
-        if session.config().target_partitions() == 1 {
-            return session;
-        }
-        self.frozen.of_one_part.get_or_init(|| {
-            let mut session = session.clone();
-            let options = session.config_mut().options_mut();
-            options.execution.target_partitions = 1;
+    /// What a query is planned with that looks up a few rows: it runs in one part, in what is kept of files.
+    pub(crate) fn session_of_lookups(&self) -> &SessionState {
+        self.frozen.of_lookups.get_or_init(|| {
+            let mut session = self.frozen.session.clone();
+            let config = session.config_mut();
+            config.options_mut().execution.target_partitions = 1;
+            config.set_extension(Arc::new(Lookup));
             session
         })
     }
