@@ -2,7 +2,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{Field, FieldRef, Fields, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::{DFSchema, project_schema};
 use datafusion::config::{CsvOptions, TableParquetOptions};
@@ -30,6 +30,7 @@ use datafusion::scalar::ScalarValue;
 use datafusion_datasource::compute_all_files_statistics;
 use godwit_lake::guard::guarded;
 
+use super::columns::reads_as;
 use super::kept::{Kept, Lookup};
 use super::pin::{PinGuard, PinnedStore, Pins};
 use super::statistics;
@@ -162,19 +163,6 @@ fn read_columns(facts: &Facts, columns: &Fields, partitions: &[FieldRef]) -> Fie
                 }
             })
             .collect(),
-    }
-}
-
-/// Whether the JSON decoder of one type reads values that were guessed to be of another.
-fn reads_as(guessed: &DataType, wanted: &DataType) -> bool {
-    match (guessed, wanted) {
-        (DataType::Null, _) | (DataType::Int64, DataType::Float64) => true,
-        (DataType::List(a), DataType::List(b)) => reads_as(a.data_type(), b.data_type()),
-        (DataType::Struct(a), DataType::Struct(b)) => a.iter().all(|field| {
-            b.find(field.name())
-                .is_some_and(|(_, wanted)| reads_as(field.data_type(), wanted.data_type()))
-        }),
-        _ => guessed == wanted,
     }
 }
 
