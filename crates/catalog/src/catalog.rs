@@ -8,6 +8,7 @@ use godwit_config::{Config, MountKind};
 use crate::mount::{Contents, Mount, State};
 use crate::mounts::Mounts;
 use crate::provider::{Shown, View};
+use crate::shelf::Shelf;
 use crate::system::{MOUNTS, MountsTable};
 use crate::{DEFAULT_SCHEMA, Error, FILES, Object, Result, SYSTEM, Seen, TEMP};
 
@@ -56,6 +57,7 @@ pub struct ResolvedTable {
 #[derive(Debug)]
 struct Inner {
     runtime: Arc<RuntimeEnv>,
+    shelf: Arc<Shelf>,
     mounts: RwLock<Mounts>,
     system: RwLock<BTreeMap<String, Arc<dyn TableProvider>>>,
 }
@@ -64,13 +66,16 @@ impl Catalog {
     /// Lists every mount once. A broken mount is reported in the log, in `system.mounts` and when it is queried, never
     /// here. Files are read through the runtime's store for `file://`.
     pub async fn open(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<Self> {
-        let (mounts, wrong) = Mounts::open(config, &runtime, &Mounts::default()).await;
+        let shelf = Shelf::new(config.memory.kept_columns.min(config.memory.limit / 8));
+        let none = Mounts::default();
+        let (mounts, wrong) = Mounts::open(config, (&runtime, &shelf), &none).await;
         for error in wrong {
             tracing::warn!(%error, "mount cannot be read");
         }
         Ok(Self {
             inner: Arc::new(Inner {
                 runtime,
+                shelf,
                 mounts: RwLock::new(mounts),
                 system: RwLock::default(),
             }),
@@ -82,7 +87,8 @@ impl Catalog {
     /// # Errors
     /// What is wrong with those that are new or other ones than before, when one of them cannot be read.
     pub async fn mounts_of(&self, config: &Config) -> std::result::Result<Mounts, Vec<Error>> {
-        let (mounts, wrong) = Mounts::open(config, &self.inner.runtime, &self.mounts()).await;
+        let held = (&self.inner.runtime, &self.inner.shelf);
+        let (mounts, wrong) = Mounts::open(config, held, &self.mounts()).await;
         match wrong.is_empty() {
             true => Ok(mounts),
             false => Err(wrong),
@@ -119,7 +125,7 @@ impl Catalog {
         config: &godwit_config::Mount,
         runtime: Arc<RuntimeEnv>,
     ) -> Result<ResolvedTable> {
-        let mount = Mount::new("copy", config, runtime);
+        let mount = Mount::new("copy", config, runtime, &Shelf::new(0));
         let state = mount.current().await;
         match &state.contents {
             Contents::Table(table) => Box::pin(mount.resolve(table)).await,

@@ -9,7 +9,8 @@
 //! - `mounts`: those of one configuration; `mount`: a mount through time; `listing` and `pattern`: what its path holds; `format`: what names tell;
 //!   `shape`: table or schema; `partition`: what folders spell.
 //! - `object`: an object of a store in the place of a file.
-//! - `infer`: what is in a file; `merge`: one column out of two; `table`: files as a table that the engine scans.
+//! - `infer`: what is in a file; `merge`: one column out of two; `table`: files as a table that the engine scans;
+//!   `shelf`: columns that are kept decoded.
 //! - `temporary`: tables in memory, of one session; `seen`: those and the lake, as one statement sees them.
 //! - `blame`: errors that name the file.
 
@@ -29,6 +30,7 @@ mod pattern;
 mod provider;
 mod seen;
 mod shape;
+mod shelf;
 mod system;
 mod table;
 mod temporary;
@@ -39,6 +41,7 @@ pub use mounts::Mounts;
 pub use object::{Object, Refusal};
 pub use provider::Shown;
 pub use seen::Seen;
+pub use table::{Lookup, hold};
 pub use temporary::{
     Chunk, ColumnDefault, Staging, TempJournal, TempTable, TempTables, TempWriter, plain_schema,
     plain_type,

@@ -12,6 +12,7 @@ use crate::infer::Inference;
 use crate::listing::{Listing, list};
 use crate::partition::TableFiles;
 use crate::shape::{Shape, Source, decide, look_into};
+use crate::shelf::Shelf;
 use crate::table::FileTable;
 use crate::{Error, FILES, ResolvedTable, Result, TableKind};
 
@@ -25,6 +26,7 @@ pub(crate) struct Mount {
     /// As configured, but with an absolute path.
     pub(crate) config: godwit_config::Mount,
     inference: Inference,
+    shelf: Arc<Shelf>,
     known: RwLock<Arc<State>>,
     /// Held while the path is listed; when the last listing began.
     listed: Mutex<Option<Instant>>,
@@ -64,7 +66,12 @@ pub(crate) struct MountedTable {
 }
 
 impl Mount {
-    pub(crate) fn new(name: &str, config: &godwit_config::Mount, runtime: Arc<RuntimeEnv>) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        config: &godwit_config::Mount,
+        runtime: Arc<RuntimeEnv>,
+        shelf: &Arc<Shelf>,
+    ) -> Self {
         let mut config = config.clone();
         if let Ok(path) = std::path::absolute(&config.path) {
             config.path = path;
@@ -78,6 +85,7 @@ impl Mount {
             name: name.to_owned(),
             config,
             inference: Inference::new(runtime),
+            shelf: Arc::clone(shelf),
             known: RwLock::new(Arc::new(State::unreadable(unlisted))),
             listed: Mutex::new(None),
             is_quick: AtomicBool::new(false),
@@ -146,7 +154,7 @@ impl Mount {
         let provider = table.provider.get_or_try_init(|| async {
             let looks = look_into(files.files.iter().map(|file| &file.file), &self.inference).await;
             let facts = looks.into_iter().collect::<Result<Vec<_>>>()?;
-            FileTable::new(&table.name, files, &facts).map(Arc::new)
+            FileTable::new(&table.name, files, &facts, &self.shelf).map(Arc::new)
         });
         let provider = Arc::clone(provider.await?);
         Ok(ResolvedTable {

@@ -9,6 +9,7 @@ use godwit_config::Config;
 
 use crate::Error;
 use crate::mount::{Contents, Mount, State};
+use crate::shelf::Shelf;
 
 /// The mounts of one configuration by their names, each of them listed. A clone is cheap and is of the same mounts.
 #[derive(Debug, Clone, Default)]
@@ -18,15 +19,16 @@ pub struct Mounts {
 
 impl Mounts {
     /// Those of a configuration. What is as it was `before` is not opened again; the rest is listed, and what is wrong with it
-    /// given too. Files are read through the runtime's store for `file://`.
+    /// given too. Files are read through the runtime's store for `file://`,
+    /// and what is kept of them decoded is kept on the shelf.
     pub(crate) async fn open(
         config: &Config,
-        runtime: &Arc<RuntimeEnv>,
+        (runtime, shelf): (&Arc<RuntimeEnv>, &Arc<Shelf>),
         before: &Self,
     ) -> (Self, Vec<Error>) {
         let mut opened = Vec::new();
         let mounts = config.mounts.iter().map(|(name, mount)| {
-            let mount = Mount::new(name, mount, Arc::clone(runtime));
+            let mount = Mount::new(name, mount, Arc::clone(runtime), shelf);
             let known = before.get(name).filter(|old| old.config == mount.config);
             let mount = known.map(Arc::clone).unwrap_or_else(|| {
                 let mount = Arc::new(mount);

@@ -15,6 +15,7 @@ use crate::format::Encoding;
 use crate::infer::{Inference, Layout};
 use crate::listing::DataFile;
 use crate::partition::gather;
+use crate::shelf::Shelf;
 use crate::table::FileTable;
 use crate::{Error, ResolvedTable, Result, TableKind};
 
@@ -101,7 +102,7 @@ impl Object {
             )));
         }
         let snapshot = files.fingerprint;
-        let provider = FileTable::new(&name, &files, &[facts])?;
+        let provider = FileTable::new(&name, &files, &[facts], &Shelf::new(0))?;
         Ok(ResolvedTable {
             provider: Arc::new(provider),
             kind: TableKind::Table,

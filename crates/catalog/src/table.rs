@@ -1,4 +1,5 @@
 mod columns;
+mod kept;
 mod pin;
 mod statistics;
 mod unit;
@@ -21,7 +22,10 @@ use godwit_lake::guard::has_subquery;
 
 use crate::infer::Facts;
 use crate::partition::TableFiles;
+use crate::shelf::Shelf;
 use crate::{Error, blame};
+pub(crate) use kept::Kept;
+pub use kept::{Lookup, hold};
 use pin::Pins;
 use unit::{Request, Unit};
 
@@ -40,9 +44,14 @@ pub(crate) struct FileTable {
 
 impl FileTable {
     /// Puts files together that have been looked into; `facts` are theirs, in the same order.
-    pub(crate) fn new(name: &str, files: &TableFiles, facts: &[Arc<Facts>]) -> crate::Result<Self> {
+    pub(crate) fn new(
+        name: &str,
+        files: &TableFiles,
+        facts: &[Arc<Facts>],
+        shelf: &Arc<Shelf>,
+    ) -> crate::Result<Self> {
         let columns = columns::merge(files, facts)?;
-        let units = unit::cut(files, facts, &columns).map_err(|error| {
+        let units = unit::cut(files, facts, &columns, shelf).map_err(|error| {
             let path = files
                 .files
                 .first()

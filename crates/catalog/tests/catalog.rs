@@ -15,6 +15,8 @@ mod changes;
 mod formats;
 #[path = "catalog/hive.rs"]
 mod hive;
+#[path = "catalog/kept.rs"]
+mod kept;
 #[path = "catalog/links.rs"]
 mod links;
 #[path = "catalog/names.rs"]

@@ -24,6 +24,14 @@ pub struct Memory {
     #[schemars(with = "MemoryText", extend("x-minimum" = "1MiB"))]
     pub query_limit: Option<u64>,
 
+    /// How much decoded data of mounted Parquet files is kept, beside memory.limit and up to an eighth of it: columns in which
+    /// rows are looked up for the fourth time stay in memory, until the files change, if they take no more than a quarter of
+    /// this. 0 keeps none.
+    /// Default: `64MiB`.
+    #[serde(with = "size")]
+    #[schemars(with = "SizeText")]
+    pub kept_columns: u64,
+
     /// Directory for what queries spill; it is emptied at every start.
     /// Default: none, which means `spill` in the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,6 +50,7 @@ impl Default for Memory {
         Self {
             limit: memory_size::auto(),
             query_limit: None,
+            kept_columns: 64 << 20,
             spill_dir: None,
             spill_limit: 20 << 30,
         }

@@ -24,6 +24,8 @@ use crate::parse::{Limits, Parsed};
 use crate::session::State;
 use crate::{Result, show, total};
 
+mod held;
+mod lookup;
 mod settled;
 mod tiny;
 mod work;

@@ -222,15 +222,17 @@ pub(crate) async fn start(
         let context = memory.0.bare_context(plan.state.session(), false);
         return execute_stream(physical, counted(context, gauge.as_ref())?);
     }
+    if let Some(physical) = plan.held(values.as_deref())? {
+        let physical = traced(physical)?;
+        let gauge = planned(&physical);
+        let context = memory.0.bare_context(plan.state.session(), false);
+        return execute_stream(physical, counted(context, gauge.as_ref())?);
+    }
     if let Some(logical) = with_deep_stack(|| plan.optimized(values.as_deref()))? {
         let session = plan.session_for(caller, memory.0);
-        return start_optimized(
-            (plan, caller),
-            (session, Deep::new(logical)),
-            memory,
-            planned,
-        )
-        .await;
+        let keep = |physical: &Arc<dyn ExecutionPlan>| plan.hold(values, physical);
+        let made = (session, Deep::new(logical));
+        return start_optimized((plan, caller), made, memory, keep, planned).await;
     }
     let logical = || {
         let logical = LogicalPlan::clone(&plan.logical);
@@ -256,6 +258,7 @@ pub(crate) async fn start_as(
         (plan, caller),
         (session, logical),
         (share, query_id),
+        |_| {},
         planned,
     )
     .await
@@ -265,6 +268,7 @@ async fn start_optimized(
     (plan, caller): (&Plan, &Arc<Caller>),
     (session, logical): (Cow<'_, SessionState>, Deep<LogicalPlan>),
     (share, query_id): (&Share, &str),
+    keep: impl FnOnce(&Arc<dyn ExecutionPlan>),
     planned: impl FnOnce(&Arc<dyn ExecutionPlan>) -> Option<Arc<Gauge>>,
 ) -> EngineResult<SendableRecordBatchStream> {
     let physical = physical_plan(&session, &logical).await?;
@@ -274,6 +278,10 @@ async fn start_optimized(
         Some(_) => None,
         None => Some(batch_rows(physical.as_ref(), session.config().batch_size())),
     };
+    // Whoever asks again is to have as many rows at a time.
+    if rows.is_none_or(|rows| rows == session.config().batch_size()) {
+        keep(&physical);
+    }
     let physical = traced(physical)?;
     let holds = holds_rows(&physical)?;
     let may_spill_joins = holds && has_quick_joins(&physical)?;

@@ -48,6 +48,8 @@ mod kept_bounds;
 mod keys;
 #[path = "engine/limits.rs"]
 mod limits;
+#[path = "engine/lookups.rs"]
+mod lookups;
 #[path = "engine/merge.rs"]
 mod merge;
 #[path = "engine/metadata.rs"]

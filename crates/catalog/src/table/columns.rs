@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, FieldRef, Fields, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, SchemaRef};
 
 use crate::infer::{Facts, null_as_text};
 use crate::merge::{Rule, common_field};
@@ -115,5 +115,18 @@ impl<'a> Merging<'a> {
         };
         let nullable = field.is_nullable() || self.count < files;
         Arc::new(field.with_nullable(nullable))
+    }
+}
+
+/// Whether the JSON decoder of one type reads values that were guessed to be of another.
+pub(super) fn reads_as(guessed: &DataType, wanted: &DataType) -> bool {
+    match (guessed, wanted) {
+        (DataType::Null, _) | (DataType::Int64, DataType::Float64) => true,
+        (DataType::List(a), DataType::List(b)) => reads_as(a.data_type(), b.data_type()),
+        (DataType::Struct(a), DataType::Struct(b)) => a.iter().all(|field| {
+            b.find(field.name())
+                .is_some_and(|(_, wanted)| reads_as(field.data_type(), wanted.data_type()))
+        }),
+        _ => guessed == wanted,
     }
 }

@@ -2,7 +2,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{Field, FieldRef, Fields, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::{DFSchema, project_schema};
 use datafusion::config::{CsvOptions, TableParquetOptions};
@@ -30,11 +30,14 @@ use datafusion::scalar::ScalarValue;
 use datafusion_datasource::compute_all_files_statistics;
 use godwit_lake::guard::guarded;
 
+use super::columns::reads_as;
+use super::kept::{Kept, Lookup};
 use super::pin::{PinGuard, PinnedStore, Pins};
 use super::statistics;
 use crate::format::Encoding;
 use crate::infer::{Facts, Layout, null_as_text};
 use crate::partition::{TableFile, TableFiles};
+use crate::shelf::{Compartment, Found, Shelf};
 
 /// How much of an Arrow file in a store is read at once, in bytes.
 const PIECE: usize = 8 << 20;
@@ -49,6 +52,8 @@ pub(super) struct Unit {
     files: Vec<TableFile>,
     /// A row for each file with its values of the partition columns.
     partitions: RecordBatch,
+    /// What of its columns is kept decoded.
+    kept: Compartment,
 }
 
 /// What a scan of a table asks of each of its units.
@@ -65,7 +70,12 @@ pub(super) struct Request<'a> {
 }
 
 /// Cuts a table into units. `columns` are the table's own without those of the folders.
-pub(super) fn cut(table: &TableFiles, facts: &[Arc<Facts>], columns: &Fields) -> Result<Vec<Unit>> {
+pub(super) fn cut(
+    table: &TableFiles,
+    facts: &[Arc<Facts>],
+    columns: &Fields,
+    shelf: &Arc<Shelf>,
+) -> Result<Vec<Unit>> {
     let mut groups: HashMap<(Layout, Encoding, Fields), Vec<TableFile>> = HashMap::new();
     let mut order = Vec::new();
     for (file, facts) in table.files.iter().zip(facts) {
@@ -98,6 +108,7 @@ pub(super) fn cut(table: &TableFiles, facts: &[Arc<Facts>], columns: &Fields) ->
             schema,
             files,
             partitions,
+            kept: shelf.compartment(),
         });
     }
     Ok(units)
@@ -155,19 +166,6 @@ fn read_columns(facts: &Facts, columns: &Fields, partitions: &[FieldRef]) -> Fie
     }
 }
 
-/// Whether the JSON decoder of one type reads values that were guessed to be of another.
-fn reads_as(guessed: &DataType, wanted: &DataType) -> bool {
-    match (guessed, wanted) {
-        (DataType::Null, _) | (DataType::Int64, DataType::Float64) => true,
-        (DataType::List(a), DataType::List(b)) => reads_as(a.data_type(), b.data_type()),
-        (DataType::Struct(a), DataType::Struct(b)) => a.iter().all(|field| {
-            b.find(field.name())
-                .is_some_and(|(_, wanted)| reads_as(field.data_type(), wanted.data_type()))
-        }),
-        _ => guessed == wanted,
-    }
-}
-
 fn partition_values(columns: &[FieldRef], files: &[TableFile]) -> Result<RecordBatch> {
     let schema = Arc::new(Schema::new(columns.to_vec()));
     if columns.is_empty() {
@@ -189,6 +187,13 @@ impl Unit {
         &self,
         request: &Request<'_>,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let found = match self.may_keep(request) {
+            true => self.kept.read(request.projection),
+            false => Found::Nothing,
+        };
+        if let Found::Kept(kept) = found {
+            return Ok(Some(kept.scan(request.limit)));
+        }
         let files = self.selected(request)?;
         if files.is_empty() {
             return Ok(None);
@@ -219,20 +224,60 @@ impl Unit {
             !complete,
         )?;
 
-        let guard = Arc::new(PinGuard(Arc::clone(request.pins)));
-        let source = guarded(self.source(session, store), guard);
-        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
-            .with_file_groups(groups)
-            .with_statistics(statistics)
-            .with_file_compression_type(self.encoding.compression())
-            .with_limit(request.limit);
-        if self.schema.table_schema().fields() == request.table_schema.fields() {
+        // A scan counts what it reads, so that each has a source of its own.
+        let config = || {
+            let guard = Arc::new(PinGuard(Arc::clone(request.pins)));
+            let source = guarded(self.source(session, Arc::clone(&store)), guard);
+            FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
+                .with_file_groups(groups.clone())
+                .with_statistics(statistics.clone())
+                .with_file_compression_type(self.encoding.compression())
+        };
+        if let (Found::Wanted(most), true) = (found, complete)
+            && let Some(kept) = self.decode(request, config(), most).await
+        {
+            return Ok(Some(kept.scan(request.limit)));
+        }
+        let config = config().with_limit(request.limit);
+        if self.has_columns_of(request) {
             let config = config
                 .with_projection_indices(request.projection.cloned())?
                 .build();
             return Ok(Some(DataSourceExec::from_data_source(config)));
         }
         self.align(request, config).map(Some)
+    }
+
+    /// Whether it yields the table's columns as they are.
+    fn has_columns_of(&self, request: &Request<'_>) -> bool {
+        self.schema.table_schema().fields() == request.table_schema.fields()
+    }
+
+    /// Whether all that a request reads may be kept decoded: for lookups, what takes long to decode and is on the disk.
+    fn may_keep(&self, request: &Request<'_>) -> bool {
+        request.session.config().get_extension::<Lookup>().is_some()
+            && self.layout == Layout::Parquet
+            && request.partition_filters.is_empty()
+            && self.has_columns_of(request)
+            && self.files.iter().all(|file| file.file.object.is_none())
+    }
+
+    /// Decodes the columns of a request and keeps them, if they are small enough. What goes wrong with them is left to the
+    /// scan that was asked for.
+    async fn decode(
+        &self,
+        request: &Request<'_>,
+        config: FileScanConfigBuilder,
+        most: usize,
+    ) -> Option<Arc<Kept>> {
+        let config = config.with_projection_indices(request.projection.cloned());
+        let scan = DataSourceExec::from_data_source(config.ok()?.build());
+        let statistics = scan.data_source().partition_statistics(None).ok()?;
+        let scan: Arc<dyn ExecutionPlan> = scan;
+        let read = Kept::read(&scan, statistics, request.session, most).await;
+        let kept = Arc::new(read.ok()??);
+        self.kept.keep(request.projection, &kept);
+        Some(kept)
     }
 
     /// An Arrow file that is no file of the disk is read a piece at a time: the engine's reader takes all of a piece into

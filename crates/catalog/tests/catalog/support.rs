@@ -13,7 +13,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use godwit_catalog::{CATALOG, Catalog, Error};
+use godwit_catalog::{CATALOG, Catalog, Error, Lookup};
 use godwit_config::{Config, Mount};
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
@@ -72,9 +72,13 @@ impl World {
     }
 
     pub(crate) async fn open(&self) -> Open {
+        self.open_with(Config::default()).await
+    }
+
+    pub(crate) async fn open_with(&self, config: Config) -> Open {
         let config = Config {
             mounts: self.mounts.iter().cloned().collect(),
-            ..Config::default()
+            ..config
         };
         let runtime = Arc::new(RuntimeEnv::default());
         let catalog = Catalog::open(&config, Arc::clone(&runtime)).await.unwrap();
@@ -82,7 +86,8 @@ impl World {
             .with_information_schema(true)
             .with_default_catalog_and_schema(CATALOG, "main")
             .with_create_default_catalog_and_schema(false)
-            .with_target_partitions(4);
+            .with_target_partitions(4)
+            .with_extension(Arc::new(Lookup));
         let session = SessionContext::new_with_config_rt(settings, runtime);
         session.register_catalog(CATALOG, Arc::new(Strict(catalog.clone())));
         let dir = Arc::clone(&self.dir);

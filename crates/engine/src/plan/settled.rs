@@ -14,6 +14,8 @@ use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::Planned;
+use super::held::Last;
+use super::lookup::is_lookup;
 use crate::deep::Deep;
 use crate::granting::Asker;
 use crate::memory::Share;
@@ -30,6 +32,10 @@ pub(super) struct Settled {
     is_settled: bool,
     /// Whether it scans nothing but what its names stand for.
     is_named: bool,
+    /// Whether it only passes over a few rows.
+    pub(super) is_lookup: bool,
+    /// How it ran last, if it is one.
+    pub(super) last: Last,
     /// `None` inside when that does not go without values.
     optimized: OnceLock<Option<Deep<LogicalPlan>>>,
     /// How it runs, where that takes next to nothing.
@@ -41,6 +47,8 @@ impl Settled {
         Self {
             is_settled: is_settled(plan).unwrap_or(false),
             is_named: resolved.has_all_of(plan),
+            is_lookup: is_lookup(plan),
+            last: Last::default(),
             optimized: OnceLock::new(),
             tiny: OnceLock::new(),
         }
@@ -67,11 +75,19 @@ impl Planned {
             && self.settled.is_named
     }
 
+    /// Whether who asks makes no difference to a run.
+    pub(super) fn is_same_for_all(&self) -> bool {
+        self.is_settled() && self.settled.is_named && self.resolved.is_plain()
+    }
+
     /// What it is run with. Who asks is put in where that can matter.
     pub(crate) fn session_for(&self, caller: &Arc<Caller>, share: &Share) -> Cow<'_, SessionState> {
         let session = self.state.session();
-        if self.is_settled() && self.settled.is_named && self.resolved.is_plain() {
-            return Cow::Borrowed(session);
+        if self.is_same_for_all() {
+            return Cow::Borrowed(match self.settled.is_lookup {
+                true => self.state.session_of_lookups(),
+                false => session,
+            });
         }
         let mut session = session.clone();
         let options = session.config_mut().options_mut();

@@ -1,11 +1,12 @@
 //! What of a session goes with one statement.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use datafusion::execution::SessionState;
 use godwit_auth::access::Authority;
+use godwit_catalog::Lookup;
 use godwit_protocol::SessionId;
 
 use crate::Result;
@@ -25,6 +26,8 @@ pub(crate) struct State {
 #[derive(Clone)]
 pub(crate) struct Frozen {
     session: SessionState,
+    /// The same for queries that look up a few rows, once there was one.
+    of_lookups: OnceLock<SessionState>,
     schema: String,
     own_timeout: Option<Duration>,
     caps: Arc<Caps>,
@@ -47,6 +50,7 @@ impl Frozen {
     pub(crate) fn new(settings: &Settings, base: &SessionState) -> Result<Self> {
         Ok(Self {
             session: settings.apply(base)?,
+            of_lookups: OnceLock::new(),
             schema: settings.schema().to_owned(),
             own_timeout: settings.own_timeout(),
             caps: Arc::clone(settings.caps()),
@@ -60,6 +64,7 @@ impl State {
     /// would lose their order and gather rows before they pass them on.
     pub(crate) fn undealt(&self) -> Self {
         let mut frozen = Frozen::clone(&self.frozen);
+        frozen.of_lookups = OnceLock::new();
         let options = frozen.session.config_mut().options_mut();
         options.optimizer.enable_round_robin_repartition = false;
         Self {
@@ -85,6 +90,17 @@ impl State {
 
     pub(crate) fn session(&self) -> &SessionState {
         &self.frozen.session
+    }
+
+    /// What a query is planned with that looks up a few rows: it runs in one part, in what is kept of files.
+    pub(crate) fn session_of_lookups(&self) -> &SessionState {
+        self.frozen.of_lookups.get_or_init(|| {
+            let mut session = self.frozen.session.clone();
+            let config = session.config_mut();
+            config.options_mut().execution.target_partitions = 1;
+            config.set_extension(Arc::new(Lookup));
+            session
+        })
     }
 
     pub(crate) fn schema(&self) -> &str {
