@@ -10,11 +10,13 @@ use tonic::transport::CertificateDer;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
 use crate::figures::Open;
+use crate::pieces::Pieces;
 
 /// A connection of a client, encrypted or not. What goes over it is counted.
 pub(crate) struct Connection {
     transport: Transport,
     open: Open,
+    pieces: Pieces,
 }
 
 enum Transport {
@@ -29,17 +31,30 @@ pub(crate) struct Peer {
     pub(crate) tcp: TcpConnectInfo,
     /// The certificates that the client sent and proved to have the key of, its own first.
     pub(crate) certificates: Option<Arc<[CertificateDer<'static>]>>,
+    /// The pieces of answers that are on their way to it.
+    pub(crate) pieces: Pieces,
 }
 
 impl Connection {
     pub(crate) fn plain(stream: TcpStream, open: Open) -> Self {
-        let transport = Transport::Plain(stream);
-        Self { transport, open }
+        Self::new(Transport::Plain(stream), open)
     }
 
     pub(crate) fn encrypted(stream: TlsStream<TcpStream>, open: Open) -> Self {
-        let transport = Transport::Encrypted(Box::new(stream));
-        Self { transport, open }
+        Self::new(Transport::Encrypted(Box::new(stream)), open)
+    }
+
+    fn new(transport: Transport, open: Open) -> Self {
+        Self {
+            transport,
+            open,
+            pieces: Pieces::default(),
+        }
+    }
+
+    /// The pieces of answers that are on their way over it.
+    pub(crate) fn pieces(&self) -> Pieces {
+        self.pieces.clone()
     }
 }
 
@@ -51,12 +66,14 @@ impl Connected for Connection {
             Transport::Plain(tcp) => Peer {
                 tcp: tcp.connect_info(),
                 certificates: None,
+                pieces: self.pieces(),
             },
             Transport::Encrypted(stream) => {
                 let (tcp, session) = stream.get_ref();
                 Peer {
                     tcp: tcp.connect_info(),
                     certificates: session.peer_certificates().map(Arc::from),
+                    pieces: self.pieces(),
                 }
             }
         }

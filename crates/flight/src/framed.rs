@@ -25,8 +25,10 @@ use tonic::{Status, Streaming};
 use tonic_prost::{ProstDecoder, ProstEncoder};
 use tower::Service;
 
+use crate::connection::Peer;
 use crate::encode::{Messages, WireSchema};
 use crate::incoming::Incoming;
+use crate::pieces::Pieces;
 use crate::service::answers;
 use crate::status::QueryId;
 use crate::{Error, Flight, Result};
@@ -90,10 +92,12 @@ async fn do_get(flight: &Flight, request: Request<Body>) -> Result<Body, Status>
     let mut tickets = Streaming::new_request(decoder, body, None, Some(limit));
     let ticket = tickets.message().await?;
     let ticket = ticket.ok_or_else(|| Status::internal("Missing request message."))?;
+    let peer = parts.extensions.get::<Peer>();
+    let pieces = peer.map(|peer| peer.pieces.clone()).unwrap_or_default();
     let metadata = MetadataMap::from_headers(parts.headers);
     let request = tonic::Request::from_parts(metadata, parts.extensions, ticket);
     let messages = flight.rows(request).await?;
-    Ok(Body::new(Frames::new(messages)))
+    Ok(Body::new(Frames::new(messages, pieces)))
 }
 
 async fn do_put(flight: &Flight, request: Request<Body>) -> Result<Body, Status> {
@@ -138,7 +142,7 @@ pub async fn answer_bytes(
     let schema = WireSchema::new(first.schema_ref(), profile);
     let rows = stream::iter(rows.into_iter().map(Ok));
     let messages = Messages::new(rows, schema, compression, message_bytes)?;
-    let mut frames = Frames::new(answers(QueryId::random(), messages));
+    let mut frames = Frames::new(answers(QueryId::random(), messages), Pieces::default());
     let mut bytes = 0;
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut frames).poll_frame(cx)).await {
         let frame = frame.map_err(Error::Request)?;

@@ -2,12 +2,23 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::transport::server::Connected;
 
-/// How much is gathered for one system call.
+use crate::pieces::Pieces;
+use queue::Queue;
+
+mod queue;
+
+/// How much is copied for one system call.
 const GATHERED: usize = 256 << 10;
+/// How much is gathered for one system call when nothing has to be copied for it, and in how many parts.
+const KEPT: usize = 512 << 10;
+const PARTS: usize = 72;
+/// Below this size bytes are copied rather than kept, whatever they are of.
+const SMALL: usize = 2 << 10;
 /// From this size on, a write costs less than a copy of its bytes would, and goes out at once, after what is held.
 const ALONE: usize = 64 << 10;
 /// A connection that has sent less than this since it last had nothing to say gives its memory back; one that sends much
@@ -19,12 +30,13 @@ const LITTLE: usize = 16 << 10;
 /// HTTP/2 writes and flushes each of its frames by itself, and most clients ask for frames of 16 KiB: a system call each.
 /// A flush after a write therefore only wakes the task again; the flush of its next turn, with nothing written since, is
 /// the one that sends. So the few frames of a small answer go out together too.
+///
+/// What is written is copied, unless it is of a piece that can be kept until it is sent.
 #[derive(Debug)]
 pub(crate) struct Gathered<S> {
     inner: S,
-    held: Vec<u8>,
-    /// How much of what is held has been sent.
-    sent: usize,
+    pieces: Pieces,
+    held: Queue,
     /// Whether something was written since the last flush.
     written: bool,
     /// Given back when the connection is closed.
@@ -35,11 +47,16 @@ impl<S> Gathered<S> {
     pub(crate) fn new(inner: S) -> Self {
         Self {
             inner,
-            held: Vec::new(),
-            sent: 0,
+            pieces: Pieces::default(),
+            held: Queue::default(),
             written: false,
             _place: None,
         }
+    }
+
+    /// The same that keeps what is of these pieces.
+    pub(crate) fn keeping(self, pieces: Pieces) -> Self {
+        Self { pieces, ..self }
     }
 
     /// The same with a place among the connections that may be open.
@@ -50,43 +67,70 @@ impl<S> Gathered<S> {
         }
     }
 
-    fn is_empty(&self) -> bool {
-        self.sent == self.held.len()
+    /// Whether what is held must be sent before this can be held too.
+    fn is_full(&self, bytes: usize, copied: usize, parts: usize) -> bool {
+        self.held.bytes() + bytes > KEPT
+            || self.held.copied() + copied > GATHERED
+            || self.held.parts() + parts > PARTS
+    }
+
+    /// What of this can be kept, slice by slice.
+    fn find(&self, slices: &[IoSlice<'_>]) -> Vec<Option<Bytes>> {
+        let found = slices.iter().map(|slice| {
+            let is_small = slice.len() < SMALL;
+            (!is_small).then(|| self.pieces.find(slice)).flatten()
+        });
+        found.collect()
+    }
+
+    fn copy(&mut self, bytes: &[u8]) {
+        if self.held.copied() + bytes.len() > self.held.capacity().max(LITTLE) {
+            self.held.reserve(GATHERED);
+        }
+        self.held.copy(bytes);
     }
 }
 
 impl<S: AsyncWrite + Unpin> Gathered<S> {
     /// Sends all that is held.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(rest) = self.held.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match ready!(Pin::new(&mut self.inner).poll_write(cx, rest))? {
+        while self.held.bytes() > 0 {
+            let mut slices = [IoSlice::new(&[]); PARTS];
+            let filled = self.held.fill(&mut slices);
+            let slices = slices.get(..filled).unwrap_or_default();
+            let sent = match slices {
+                [one] => Pin::new(&mut self.inner).poll_write(cx, one),
+                several => Pin::new(&mut self.inner).poll_write_vectored(cx, several),
+            };
+            match ready!(sent)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                sent => self.sent += sent,
+                sent => self.held.advance(sent),
             }
         }
-        self.held.clear();
-        self.sent = 0;
         Poll::Ready(Ok(()))
     }
 
-    /// Sends all that is held and these slices in one system call, if they are taken; says how much was taken of these.
+    /// Sends all that is held, and then these slices without holding them; says how much was taken of these.
     fn poll_send_with(
         &mut self,
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         loop {
-            let held = self.held.get(self.sent..).unwrap_or_default();
-            let all = std::iter::once(held).chain(slices.iter().map(|slice| &**slice));
-            let all: Vec<IoSlice<'_>> = all.map(IoSlice::new).collect();
-            let held = held.len();
-            match ready!(Pin::new(&mut self.inner).poll_write_vectored(cx, &all))? {
+            let held = self.held.bytes();
+            let mut all = [IoSlice::new(&[]); PARTS];
+            let filled = self.held.fill(&mut all);
+            for (place, slice) in all.iter_mut().skip(filled).zip(slices) {
+                *place = IoSlice::new(slice);
+            }
+            let all = all.get(..filled + slices.len()).unwrap_or(&all);
+            match ready!(Pin::new(&mut self.inner).poll_write_vectored(cx, all))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                sent if sent <= held => self.sent += sent,
                 sent => {
-                    self.held.clear();
-                    self.sent = 0;
-                    return Poll::Ready(Ok(sent - held));
+                    self.held.advance(sent);
+                    if sent > held {
+                        return Poll::Ready(Ok(sent - held));
+                    }
                 }
             }
         }
@@ -108,19 +152,21 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        let found = this.find(slices);
         let bytes = slices.iter().map(|slice| slice.len()).sum();
-        if bytes >= ALONE {
+        let kept: usize = found.iter().flatten().map(Bytes::len).sum();
+        if bytes - kept >= ALONE {
             return this.poll_send_with(cx, slices);
         }
-        if this.held.len() + bytes > GATHERED {
+        if this.is_full(bytes, bytes - kept, slices.len()) {
             ready!(this.poll_send(cx))?;
         }
         this.written = true;
-        if this.held.len() + bytes > this.held.capacity().max(LITTLE) {
-            this.held.reserve_exact(GATHERED - this.held.len());
-        }
-        for slice in slices {
-            this.held.extend_from_slice(slice);
+        for (slice, found) in slices.iter().zip(found) {
+            match found {
+                Some(kept) => this.held.keep(kept),
+                None => this.copy(slice),
+            }
         }
         Poll::Ready(Ok(bytes))
     }
@@ -131,15 +177,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if std::mem::take(&mut this.written) && !this.is_empty() {
+        if std::mem::take(&mut this.written) && this.held.bytes() > 0 {
             cx.waker().wake_by_ref();
             return Poll::Ready(Ok(()));
         }
-        let is_little = this.held.len() < LITTLE;
+        let is_little = this.held.bytes() < LITTLE;
         ready!(this.poll_send(cx))?;
         if is_little {
             // A connection that waits holds no memory.
-            this.held = Vec::new();
+            this.held = Queue::default();
         }
         Pin::new(&mut this.inner).poll_flush(cx)
     }

@@ -4,7 +4,7 @@
 //! around every call, and the one translation of errors into gRPC codes. Refuses to know: how SQL is planned or run, how
 //! credentials are checked, how tickets and commands are laid out in bytes.
 //!
-//! In reading order: [`serve()`], the one entrance, with `accept` (connections that could not be), `connection`, `tls`, `gather` (writes to a connection), `health`
+//! In reading order: [`serve()`], the one entrance, with `accept` (connections that could not be), `connection`, `tls`, `gather` (writes to a connection) and `pieces` (what it need not copy for that), `health`
 //! and `reflection`; `audit` (what is noted of calls) and `figures` (what is counted); `service`
 //! ([`Flight`], an RPC to its file in `rpc`); `call` (who
 //! calls, in which session); `format` (in which form it wants its rows); `layers` (what happens before and after each
@@ -31,6 +31,7 @@ mod kept;
 mod layers;
 mod metadata;
 mod options;
+mod pieces;
 mod reflection;
 mod rpc;
 mod running;

@@ -137,12 +137,17 @@ fn connections(
     let incoming = incoming.inspect_ok(move |_| counting.accepted());
     match tls {
         None => incoming
-            .map_ok(move |stream| Gathered::new(Connection::plain(stream, meter.opened())))
+            .map_ok(move |stream| gathered(Connection::plain(stream, meter.opened())))
             .boxed(),
         Some(tls) => handshakes(tls, incoming)
-            .map_ok(move |stream| Gathered::new(Connection::encrypted(stream, meter.opened())))
+            .map_ok(move |stream| gathered(Connection::encrypted(stream, meter.opened())))
             .boxed(),
     }
+}
+
+fn gathered(connection: Connection) -> Gathered<Connection> {
+    let pieces = connection.pieces();
+    Gathered::new(connection).keeping(pieces)
 }
 
 /// The same connections, as many as may be open; others are closed.

@@ -10,6 +10,7 @@ use prost::encoding::{encode_varint, encoded_len_varint};
 use tonic::Status;
 
 use crate::encode::Message;
+use crate::pieces::Pieces;
 use crate::service::Answers;
 
 /// Pieces below this size are copied together: a frame of their own would cost more.
@@ -25,6 +26,8 @@ const DATA_BODY: u64 = 1000 << 3 | 2;
 /// The body of an answer: its messages, each a length-prefixed FlightData, then its status in the trailers.
 pub(super) struct Frames {
     messages: Answers<Message>,
+    /// Where the connection finds what it need not copy.
+    pieces: Pieces,
     /// Small pieces that go out together.
     small: BytesMut,
     ready: VecDeque<Bytes>,
@@ -34,9 +37,10 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    pub(super) fn new(messages: Answers<Message>) -> Self {
+    pub(super) fn new(messages: Answers<Message>, pieces: Pieces) -> Self {
         Self {
             messages,
+            pieces,
             small: BytesMut::new(),
             ready: VecDeque::new(),
             status: None,
@@ -69,7 +73,7 @@ impl Frames {
             self.small.extend_from_slice(&piece);
         } else {
             self.take_small();
-            self.ready.push_back(piece);
+            self.ready.push_back(self.pieces.sent(piece));
         }
     }
 

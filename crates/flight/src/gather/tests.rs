@@ -3,9 +3,11 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use tokio::io::AsyncWrite;
 
-use super::{ALONE, GATHERED, Gathered};
+use super::{ALONE, GATHERED, Gathered, KEPT, PARTS};
+use crate::pieces::Pieces;
 
 /// What arrives, write by write; it takes as many bytes as it is told, and then is busy.
 #[derive(Debug)]
@@ -115,7 +117,7 @@ fn what_is_held_is_bounded() {
     for _ in 0..100 {
         write(&mut gathered, &frame);
         assert!(flush(&mut gathered));
-        assert!(gathered.held.len() <= GATHERED);
+        assert!(gathered.held.bytes() <= GATHERED);
     }
     assert!(flush(&mut gathered));
     let sizes: Vec<usize> = gathered.inner.writes.iter().map(Vec::len).collect();
@@ -151,7 +153,8 @@ fn memory_is_kept_by_those_who_send_much() {
 
 #[test]
 fn a_busy_wire_loses_and_repeats_nothing() {
-    let mut gathered = Gathered::new(Wire::new());
+    let pieces = Pieces::default();
+    let mut gathered = Gathered::new(Wire::new()).keeping(pieces.clone());
     let mut cx = Context::from_waker(Waker::noop());
     let mut expected = Vec::new();
     let mut number = 0_u8;
@@ -159,7 +162,10 @@ fn a_busy_wire_loses_and_repeats_nothing() {
         10, 40_000, 63_000, 100_000, 5, 50_000, 50_000, 50_000, 50_000, 50_000,
     ] {
         number += 1;
-        let bytes = vec![number; size];
+        let mut bytes = Bytes::from(vec![number; size]);
+        if number.is_multiple_of(2) {
+            bytes = pieces.sent(bytes);
+        }
         let mut rest = &bytes[..];
         while !rest.is_empty() {
             gathered.inner.takes = 7_777;
@@ -215,4 +221,35 @@ fn a_wire_that_takes_nothing_is_an_error() {
         panic!("nothing was sent");
     };
     assert_eq!(error.kind(), io::ErrorKind::WriteZero);
+}
+
+#[test]
+fn pieces_are_kept_and_not_copied() {
+    let pieces = Pieces::default();
+    let mut gathered = Gathered::new(Wire::new()).keeping(pieces.clone());
+    let sent = pieces.sent(Bytes::from(vec![7; 300_000]));
+    let mut expected = Vec::new();
+    for frame in [&sent[..16_384], &sent[16_384..20_000], &sent[20_000..]] {
+        write(&mut gathered, b"head");
+        write(&mut gathered, frame);
+        assert!(flush(&mut gathered));
+        expected.extend([b"head", frame].concat());
+    }
+    drop(sent);
+    assert_eq!(gathered.inner.writes.len(), 0, "more may come");
+    assert_eq!(gathered.held.copied(), 3 * b"head".len());
+    assert!(flush(&mut gathered));
+    assert!(gathered.inner.bytes() == expected);
+}
+
+#[test]
+fn no_more_is_kept_than_goes_out_at_once() {
+    let pieces = Pieces::default();
+    let mut gathered = Gathered::new(Wire::new()).keeping(pieces.clone());
+    let sent = pieces.sent(Bytes::from(vec![7; 4 << 20]));
+    for frame in sent.chunks(16 << 10) {
+        write(&mut gathered, b"head");
+        write(&mut gathered, frame);
+        assert!(gathered.held.bytes() <= KEPT && gathered.held.parts() <= PARTS);
+    }
 }

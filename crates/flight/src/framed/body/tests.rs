@@ -18,7 +18,7 @@ fn message(header: &[u8], pieces: &[usize]) -> Message {
 }
 
 fn frames(messages: Vec<Result<Message, Status>>) -> Frames {
-    Frames::new(stream::iter(messages).boxed())
+    Frames::new(stream::iter(messages).boxed(), Pieces::default())
 }
 
 async fn next(frames: &mut Frames) -> Option<Frame<Bytes>> {
@@ -90,7 +90,7 @@ async fn large_pieces_are_not_copied_and_small_ones_go_together() {
 #[tokio::test]
 async fn what_is_there_does_not_wait_for_more() {
     let first = stream::iter([Ok(message(b"schema", &[]))]);
-    let mut frames = Frames::new(first.chain(stream::pending()).boxed());
+    let mut frames = Frames::new(first.chain(stream::pending()).boxed(), Pieces::default());
     assert!(next(&mut frames).now_or_never().flatten().is_some());
     assert!(next(&mut frames).now_or_never().is_none());
 }
