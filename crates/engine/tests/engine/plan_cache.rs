@@ -1,5 +1,7 @@
 //! Queries that come again are not planned again, and never show what was: each way in which their meaning changes is seen.
 
+use std::sync::Arc;
+
 use arrow::util::pretty::pretty_format_batches;
 use godwit_auth::access::{Privilege as P, Scope};
 use godwit_engine::Error;
