@@ -188,7 +188,9 @@ class Soak:
         left = [f"{name}: {after[name]:.0f} after, {base[name]:.0f} before" for name in FIGURES
                 if after[name] > base[name] + SLACK.get(name, 0)]
         left += self.failed
-        left += [f"{self.broken:.0f} calls ended with INTERNAL or UNKNOWN"] if self.broken else []
+        if self.broken:
+            left += [f"{self.broken:.0f} calls ended with INTERNAL or UNKNOWN"]
+            left += [line for line in self.server.log().splitlines() if " ERROR " in line][-20:]
         return {
             "seconds": round(worked, 1),
             "clients": self.count,

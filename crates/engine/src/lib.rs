@@ -92,6 +92,7 @@ pub use query::{Canceller, QueryStream};
 pub use readiness::{Readiness, Standing};
 pub use redact::redacted;
 pub use results::{Kept, KeptState};
+pub use runtime::IDLE_THREAD;
 pub use session::{Session, SessionKey, Sessions};
 pub use shown::shown_in_log;
 pub use statement::{Origin, Outcome, Statement, StatementKind};

@@ -12,6 +12,10 @@ use tokio::task::{JoinError, JoinHandle};
 use crate::deep::STACK;
 use crate::{Error, Result};
 
+/// How long threads for calls that block stay without one. A thread that rests keeps memory that others gave back to it, and
+/// such calls come to each of many threads in turn, so that none of them would end after the ten seconds of the library.
+pub const IDLE_THREAD: Duration = Duration::from_secs(1);
+
 /// The runtime of queries. Dropping it cancels what runs, and is allowed anywhere.
 #[derive(Debug)]
 pub(crate) struct QueryRuntime {
@@ -33,6 +37,7 @@ impl QueryRuntime {
             .worker_threads(threads.max(1))
             .thread_name(name)
             .thread_stack_size(STACK)
+            .thread_keep_alive(IDLE_THREAD)
             .enable_all()
             .build()
             .map_err(|error| Error::internal("start", error))?;

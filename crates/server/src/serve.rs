@@ -100,6 +100,7 @@ fn runtime() -> Result<Runtime> {
     Builder::new_multi_thread()
         .thread_name("godwit-io")
         .thread_stack_size(godwit_engine::DEEP_STACK)
+        .thread_keep_alive(godwit_engine::IDLE_THREAD)
         .enable_all()
         .build()
         .map_err(|why| Error::internal(format!("cannot start threads: {why}")))
