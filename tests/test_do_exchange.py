@@ -180,24 +180,6 @@ def test_a_statement_that_ignores_the_upload(client):
     writer.close()
 
 
-def test_a_limit_ends_an_endless_upload(client):
-    all_read = threading.Event()
-
-    def endless():
-        for number, batch in enumerate(itertools.chain.from_iterable(generate(10_000, 1000) for _ in itertools.count())):
-            # The client whose write fails, because the call has ended, throws away what it has not read of the answer.
-            assert number < 3 or all_read.wait(60)
-            yield batch
-
-    writer, reader = open_exchange(client, "select seq from input limit 2500", SCHEMA)
-    thread = feed(writer, endless())
-    rows = [row for chunk in reader for row in chunk.data["seq"].to_pylist()]
-    all_read.set()
-    assert rows == list(range(2500))
-    thread.join(60)
-    assert not thread.is_alive(), "the server takes rows that nobody wants"
-
-
 # Memory.
 
 

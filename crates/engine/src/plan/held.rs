@@ -16,7 +16,10 @@ use super::Planned;
 
 /// How a lookup ran last, and with which values.
 #[derive(Debug, Default)]
-pub(super) struct Last(Mutex<Option<(Vec<ScalarValue>, Weak<dyn ExecutionPlan>)>>);
+pub(super) struct Last(Mutex<Option<Run>>);
+
+/// The values, and the plan as long as it is kept.
+type Run = (Vec<ScalarValue>, Weak<dyn ExecutionPlan>);
 
 impl Planned {
     /// How it ran last, if that was with these values and is kept, ready to be run once more.
