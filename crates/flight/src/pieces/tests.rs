@@ -4,7 +4,7 @@ use super::*;
 fn what_is_written_of_a_piece_is_found_in_it() {
     let pieces = Pieces::default();
     let piece = Bytes::from(vec![7; 10_000]);
-    let sent = pieces.sent(piece.clone());
+    let sent = pieces.sent(piece);
     for part in [&sent[..], &sent[..9], &sent[5_000..], &sent[247..9_999]] {
         let found = pieces.find(part).unwrap();
         assert_eq!(found.as_ptr(), part.as_ptr());
