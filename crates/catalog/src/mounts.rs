@@ -18,9 +18,9 @@ pub struct Mounts {
 }
 
 impl Mounts {
-    /// Those of a configuration. What is as it was `before` is not opened again; the rest is listed, and what is wrong with it
-    /// given too. Files are read through the runtime's store for `file://`,
-    /// and what is kept of them decoded is kept on the shelf.
+    /// Those of a configuration. What is as it was `before` is not opened again; the rest is listed, and what is wrong with
+    /// it given too. Files are read through the runtime's store for `file://`, and what is kept of them decoded is on the
+    /// shelf.
     pub(crate) async fn open(
         config: &Config,
         (runtime, shelf): (&Arc<RuntimeEnv>, &Arc<Shelf>),

@@ -124,8 +124,9 @@ impl Compartment {
 impl Drop for Compartment {
     fn drop(&mut self) {
         let mut sets = self.shelf.lock();
-        let mine: Vec<_> = sets.sets.keys().cloned().collect();
-        for key in mine.iter().filter(|key| key.0 == self.number) {
+        let mine = sets.sets.keys().filter(|key| key.0 == self.number);
+        let mine: Vec<_> = mine.cloned().collect();
+        for key in &mine {
             sets.remove(key);
         }
     }

@@ -216,13 +216,11 @@ pub(crate) async fn start(
     values: Option<Vec<ScalarValue>>,
     planned: impl FnOnce(&Arc<dyn ExecutionPlan>) -> Option<Arc<Gauge>>,
 ) -> EngineResult<SendableRecordBatchStream> {
-    if let Some(physical) = plan.tiny()? {
-        let physical = traced(physical)?;
-        let gauge = planned(&physical);
-        let context = memory.0.bare_context(plan.state.session(), false);
-        return execute_stream(physical, counted(context, gauge.as_ref())?);
-    }
-    if let Some(physical) = plan.held(values.as_deref())? {
+    let ready = match plan.tiny()? {
+        Some(physical) => Some(physical),
+        None => plan.held(values.as_deref())?,
+    };
+    if let Some(physical) = ready {
         let physical = traced(physical)?;
         let gauge = planned(&physical);
         let context = memory.0.bare_context(plan.state.session(), false);

@@ -225,20 +225,21 @@ impl Unit {
         )?;
 
         // A scan counts what it reads, so that each has a source of its own.
-        let config = || {
+        let config = |groups, statistics| {
             let guard = Arc::new(PinGuard(Arc::clone(request.pins)));
             let source = guarded(self.source(session, Arc::clone(&store)), guard);
             FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
-                .with_file_groups(groups.clone())
-                .with_statistics(statistics.clone())
+                .with_file_groups(groups)
+                .with_statistics(statistics)
                 .with_file_compression_type(self.encoding.compression())
         };
-        if let (Found::Wanted(most), true) = (found, complete)
-            && let Some(kept) = self.decode(request, config(), most).await
-        {
-            return Ok(Some(kept.scan(request.limit)));
+        if let (Found::Wanted(most), true) = (found, complete) {
+            let config = config(groups.clone(), statistics.clone());
+            if let Some(kept) = self.decode(request, config, most).await {
+                return Ok(Some(kept.scan(request.limit)));
+            }
         }
-        let config = config().with_limit(request.limit);
+        let config = config(groups, statistics).with_limit(request.limit);
         if self.has_columns_of(request) {
             let config = config
                 .with_projection_indices(request.projection.cloned())?
