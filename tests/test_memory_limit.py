@@ -44,8 +44,10 @@ def small(start):
     return start(config=CONFIG)
 
 
-def test_a_join_that_does_not_fit_is_sorted_and_spills(start):
-    server = start(config='[memory]\nlimit = "512MiB"\n[query]\nbatch_rows = 1024\n')
+# The smaller, the more of it is sorted, spilled and merged at the same time: of 600 MB, half of the limit.
+@pytest.mark.parametrize("limit", ["512MiB", "128MiB", "64MiB", "32MiB"])
+def test_a_join_that_does_not_fit_is_sorted_and_spills(start, limit):
+    server = start(config=f'[memory]\nlimit = "{limit}"\n[query]\nbatch_rows = 1024\n')
     with server.client() as client:
         assert client.value(JOIN) == EXPECTED[JOIN]
     assert "a join does not fit into memory" in server.log()

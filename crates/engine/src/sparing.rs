@@ -1,5 +1,6 @@
 //! Queries that run out of memory before their first row, when nothing has been sent yet: they run once more, with joins that
-//! sort and spill in place of those that cannot, and at last with all the memory that they may have.
+//! sort and spill in place of those that cannot and a part of the memory for each operator, and at last with all the memory
+//! that they may have.
 
 use std::sync::Arc;
 
@@ -81,12 +82,19 @@ async fn first_or_again(
 ) -> Result<SendableRecordBatchStream> {
     let mut started = Started::new(rows).await;
     let mut spills_joins = false;
-    if again.may_spill_joins && started.is_exhausted() {
+    if started.is_exhausted() {
         started.end(&again.share).await;
-        if let Some(rows) = again.with_joins_that_spill().await? {
-            started = Started::new(rows).await;
-            spills_joins = true;
-        }
+        again.share.divide();
+        let joins = match again.may_spill_joins {
+            true => again.with_joins_that_spill().await?,
+            false => None,
+        };
+        spills_joins = joins.is_some();
+        let rows = match joins {
+            Some(rows) => rows,
+            None => again.divided().await?,
+        };
+        started = Started::new(rows).await;
     }
     if started.is_exhausted() && again.share.is_starved() {
         started.end(&again.share).await;
@@ -137,6 +145,17 @@ impl Again {
             "a join does not fit into memory; the query runs once more with joins that spill"
         );
         self.start(&session, physical).map(Some)
+    }
+
+    /// Starts the query as it was, but for its memory.
+    async fn divided(&self) -> Result<SendableRecordBatchStream> {
+        tracing::info!(
+            query_id = self.query_id,
+            "a query does not fit into memory; it runs once more with a part of it for each operator"
+        );
+        let session = self.session(false);
+        let physical = physical_plan(&session, &self.logical).await?;
+        self.start(&session, physical)
     }
 
     /// Starts the query when all that it may have is certain to it; `None` when that took too long.

@@ -5,9 +5,9 @@
 //! and spills instead of failing. Within a query, operators that can spill take what they like up to half of what it may
 //! have; above that, no more than an even part, so that one does not starve the next. They leave a third of it to those
 //! that cannot, because these fail where they get nothing: a sort that has spilled merges with such memory, which it gives
-//! back and takes again. One that fails all the same because others have what it needs, before its first row, waits until
-//! all that it may have can be certain to it, and runs once more: one such query after the other, while those that began
-//! later take nothing.
+//! back and takes again. One that fails all the same, before its first row, runs once more, and then each of its operators
+//! has a part of its own. If that fails because others have what it needs, it waits until all that it may have can be
+//! certain to it, and runs at last: one such query after the other, while those that began later take nothing.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -28,11 +28,15 @@ use tokio::time::timeout;
 use crate::admission::max_running;
 use crate::{Error, Result};
 
+mod channels;
 mod common;
 mod held;
+mod parts;
 
+use channels::is_channel;
 use common::Common;
 use held::{Held, spillable_part};
+use parts::Parts;
 
 /// How often it is looked whether memory was given back, and how often at most that of what was dropped.
 const RELEASE_LOOK: Duration = Duration::from_millis(20);
@@ -159,6 +163,9 @@ impl Share {
 
     /// What a sort keeps back for merging what it spilled, in bytes.
     pub(crate) fn merge_reserve(&self) -> usize {
+        if self.pool.lock().parts.is_some() {
+            return MERGE_RESERVE.0;
+        }
         (self.pool.limit / 64).clamp(MERGE_RESERVE.0, MERGE_RESERVE.1)
     }
 
@@ -171,6 +178,11 @@ impl Share {
             }
             tokio::time::sleep(RELEASE_LOOK).await;
         }
+    }
+
+    /// From now on each operator has a part of its own. What ran before has given back what it held.
+    pub(crate) fn divide(&self) {
+        self.pool.lock().parts = Some(Parts::default());
     }
 
     /// Whether it was refused what it may have, because others have it.
@@ -213,14 +225,13 @@ impl QueryPool {
 
     fn charge(&self, held: &mut Held, reservation: &MemoryReservation, bytes: usize) {
         let before = held.above();
-        *held.of(reservation) += bytes;
+        held.take(reservation, bytes);
         self.common.take(held.above().saturating_sub(before));
     }
 
     fn refund(&self, held: &mut Held, reservation: &MemoryReservation, bytes: usize) {
         let before = held.above();
-        let of = held.of(reservation);
-        *of = of.saturating_sub(bytes);
+        held.give(reservation, bytes);
         self.common.give(before.saturating_sub(held.above()));
     }
 
@@ -243,6 +254,26 @@ impl QueryPool {
         held.certain = held.all().clamp(self.even, held.certain);
         self.common
             .give(before.saturating_sub(held.above() + held.certain));
+    }
+
+    /// Whether an operator may have so much more.
+    fn allow(
+        &self,
+        held: &Held,
+        reservation: &MemoryReservation,
+        additional: usize,
+    ) -> EngineResult<()> {
+        let consumer = reservation.consumer();
+        let quota = self.quota(held, consumer.can_spill());
+        if held.may_grow(reservation, additional, quota) {
+            return Ok(());
+        }
+        // One that can spill gives back what it holds and asks again; a channel does not even that.
+        let goes_on = consumer.can_spill() && (reservation.size() > 0 || is_channel(consumer));
+        if quota < self.limit && !goes_on {
+            self.is_starved.store(true, Ordering::Relaxed);
+        }
+        Err(self.refused(held, reservation, additional, quota))
     }
 
     fn refused(
@@ -290,17 +321,12 @@ impl MemoryPool for QueryPool {
     }
 
     fn register(&self, consumer: &MemoryConsumer) {
-        if consumer.can_spill() {
-            self.lock().spillers += 1;
-        }
+        self.lock().register(consumer);
         self.server.register(consumer);
     }
 
     fn unregister(&self, consumer: &MemoryConsumer) {
-        if consumer.can_spill() {
-            let mut held = self.lock();
-            held.spillers = held.spillers.saturating_sub(1);
-        }
+        self.lock().unregister(consumer);
         self.server.unregister(consumer);
     }
 
@@ -316,16 +342,18 @@ impl MemoryPool for QueryPool {
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> EngineResult<()> {
         let mut held = self.lock();
-        let can_spill = reservation.consumer().can_spill();
-        let quota = self.quota(&held, can_spill);
-        if !held.may_grow(reservation, additional, quota) {
-            // One that can spill gives back what it holds and asks again.
-            if quota < self.limit && (!can_spill || reservation.size() == 0) {
-                self.is_starved.store(true, Ordering::Relaxed);
+        held.channels.asked();
+        let outcome = match self.allow(&held, reservation, additional) {
+            Ok(()) => self.server.try_grow(reservation, additional),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = outcome {
+            let consumer = reservation.consumer();
+            if !is_channel(consumer) || held.channels.may_spill(consumer) {
+                return Err(error);
             }
-            return Err(self.refused(&held, reservation, additional, quota));
+            self.server.grow(reservation, additional);
         }
-        self.server.try_grow(reservation, additional)?;
         self.charge(&mut held, reservation, additional);
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! What a query's operators hold of its memory, and how that is divided between those that can spill and the others.
 
-use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+
+use super::channels::Channels;
+use super::parts::Parts;
 
 /// Operators that can spill leave one part in so many of what is certain, and of what a query may have, to others.
 const LEFT: usize = 3;
@@ -14,7 +17,11 @@ pub(super) struct Held {
     pub(super) spillable: usize,
     /// By those that cannot.
     fixed: usize,
-    pub(super) spillers: usize,
+    /// How many operators can spill.
+    spillers: usize,
+    /// Where each operator has a part of its own.
+    pub(super) parts: Option<Parts>,
+    pub(super) channels: Channels,
 }
 
 impl Held {
@@ -24,6 +31,8 @@ impl Held {
             spillable: 0,
             fixed: 0,
             spillers: 0,
+            parts: None,
+            channels: Channels::default(),
         }
     }
 
@@ -31,7 +40,37 @@ impl Held {
         self.spillable + self.fixed
     }
 
-    pub(super) fn of(&mut self, reservation: &MemoryReservation) -> &mut usize {
+    pub(super) fn register(&mut self, consumer: &MemoryConsumer) {
+        self.spillers += usize::from(consumer.can_spill());
+        if let Some(parts) = &mut self.parts {
+            parts.register(consumer);
+        }
+    }
+
+    pub(super) fn unregister(&mut self, consumer: &MemoryConsumer) {
+        let gone = usize::from(consumer.can_spill());
+        self.spillers = self.spillers.saturating_sub(gone);
+        if let Some(parts) = &mut self.parts {
+            parts.unregister(consumer);
+        }
+    }
+
+    pub(super) fn take(&mut self, reservation: &MemoryReservation, bytes: usize) {
+        *self.of(reservation) += bytes;
+        if let Some(parts) = &mut self.parts {
+            parts.charge(reservation, bytes);
+        }
+    }
+
+    pub(super) fn give(&mut self, reservation: &MemoryReservation, bytes: usize) {
+        let of = self.of(reservation);
+        *of = of.saturating_sub(bytes);
+        if let Some(parts) = &mut self.parts {
+            parts.refund(reservation, bytes);
+        }
+    }
+
+    fn of(&mut self, reservation: &MemoryReservation) -> &mut usize {
         if reservation.consumer().can_spill() {
             &mut self.spillable
         } else {
@@ -58,6 +97,9 @@ impl Held {
         quota: usize,
     ) -> bool {
         let all = self.all() + bytes;
+        if let Some(parts) = &self.parts {
+            return all <= quota && parts.may_grow(reservation, bytes, quota);
+        }
         if !reservation.consumer().can_spill() {
             return all <= quota;
         }

@@ -152,3 +152,59 @@ async fn nobody_waits_longer_for_memory_than_for_a_place() {
     let late = shares.begin("c").unwrap();
     consumer(&late, false).try_grow(20 * MIB).unwrap();
 }
+
+#[test]
+fn in_a_divided_query_each_sort_has_a_part_that_no_other_takes() {
+    let shares = shares(1, Some(32 << 20));
+    let share = shares.begin("a").unwrap();
+    share.divide();
+    let pool: Arc<dyn MemoryPool> = Arc::clone(&share.pool) as _;
+    let named = |name: &str, can_spill: bool| {
+        let consumer = MemoryConsumer::new(name).with_can_spill(can_spill);
+        consumer.register(&pool)
+    };
+    let sorts: Vec<_> = (0..4)
+        .map(|_| {
+            (
+                named("ExternalSorter[0]", true),
+                named("ExternalSorterMerge[0]", false),
+            )
+        })
+        .collect();
+    // Seven of 32 are the part of each: three eighths to hold rows, five to merge them.
+    for (sort, merge) in &sorts {
+        let greedy =
+            |reservation: &MemoryReservation| while reservation.try_grow(MIB / 8).is_ok() {};
+        greedy(merge);
+        assert_eq!(merge.size(), 35 * MIB / 8);
+        greedy(sort);
+        assert_eq!(sort.size(), 21 * MIB / 8);
+        // What a sort holds counts wherever it is.
+        let split = sort.split(MIB);
+        assert!(sort.try_grow(MIB).is_err());
+        split.free();
+        sort.try_grow(MIB).unwrap();
+    }
+    // Channels have a sixteenth, and what is left goes to those that cannot spill.
+    let channel = named("RepartitionExec[0]", true);
+    channel.try_grow(2 * MIB).unwrap();
+    assert!(channel.try_grow(1).is_err());
+    let other = named("HashJoinInput", false);
+    other.try_grow(2 * MIB).unwrap();
+    assert!(other.try_grow(1).is_err());
+    drop((sorts, channel, other));
+    assert_eq!(share.pool.reserved(), 0);
+}
+
+#[test]
+fn whoever_has_nothing_gets_its_first_rows() {
+    let shares = shares(1, Some(32 << 20));
+    let share = shares.begin("a").unwrap();
+    share.divide();
+    let (one, other) = (consumer(&share, true), consumer(&share, true));
+    one.try_grow(20 * MIB).unwrap();
+    assert!(one.try_grow(1).is_err());
+    other.try_grow(12 * MIB).unwrap();
+    drop(other);
+    assert!(one.try_grow(1).is_err(), "there may be two at a time");
+}
