@@ -8,6 +8,8 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 use godwit_config::LakeCompression;
 use object_store::buffered::BufWriter;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::arrow::async_writer::{AsyncArrowWriter, AsyncFileWriter};
 use parquet::basic::{Compression, ZstdLevel};
@@ -56,11 +58,7 @@ impl ParquetFile {
     pub(crate) fn begin(lake: &Inner, path: String, schema: SchemaRef) -> Result<Self> {
         let storage = lake.storage.clone();
         let place = storage.locate(&path)?.path;
-        let upload = Upload {
-            file: BufWriter::with_capacity(Arc::clone(storage.store()), place, CHUNK_BYTES),
-            bytes: 0,
-            tail: [0; FOOTER_END as usize],
-        };
+        let upload = Upload::begin(storage.store(), place);
         let properties = WriterProperties::builder()
             .set_compression(compression(lake.options.compression)?)
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
@@ -128,10 +126,10 @@ impl Drop for ParquetFile {
         if let Some(writer) = self.writer.take()
             && let Ok(runtime) = Handle::try_current()
         {
-            let mut upload = writer.into_inner();
+            let upload = writer.into_inner();
             let path = std::mem::take(&mut self.path);
             runtime.spawn(async move {
-                if let Err(error) = upload.file.abort().await {
+                if let Err(error) = upload.take_back().await {
                     tracing::debug!(%error, path, "an upload was not taken back");
                 }
             });
@@ -143,8 +141,45 @@ impl Drop for ParquetFile {
 #[derive(Debug)]
 struct Upload {
     file: BufWriter,
+    store: Arc<dyn ObjectStore>,
+    place: Path,
+    is: Stage,
     bytes: u64,
     tail: [u8; FOOTER_END as usize],
+}
+
+#[derive(Debug)]
+enum Stage {
+    Open,
+    /// The store was told that this is all, and has not answered.
+    Ending,
+    Ended,
+}
+
+impl Upload {
+    fn begin(store: &Arc<dyn ObjectStore>, place: Path) -> Self {
+        Self {
+            file: BufWriter::with_capacity(Arc::clone(store), place.clone(), CHUNK_BYTES),
+            store: Arc::clone(store),
+            place,
+            is: Stage::Open,
+            bytes: 0,
+            tail: [0; FOOTER_END as usize],
+        }
+    }
+
+    /// Leaves nothing in the store of a file that nobody will know of.
+    async fn take_back(mut self) -> ParquetResult<()> {
+        match self.is {
+            Stage::Open => self.file.abort().await.map_err(external),
+            Stage::Ending => {
+                // What ends can no longer be given up, only be removed.
+                self.file.shutdown().await.map_err(external)?;
+                self.store.delete(&self.place).await.map_err(external)
+            }
+            Stage::Ended => Ok(()),
+        }
+    }
 }
 
 impl AsyncFileWriter for Upload {
@@ -161,7 +196,13 @@ impl AsyncFileWriter for Upload {
     }
 
     fn complete(&mut self) -> BoxFuture<'_, ParquetResult<()>> {
-        async move { self.file.shutdown().await.map_err(external) }.boxed()
+        async move {
+            self.is = Stage::Ending;
+            let ended = self.file.shutdown().await;
+            self.is = Stage::Ended;
+            ended.map_err(external)
+        }
+        .boxed()
     }
 }
 
@@ -202,4 +243,44 @@ fn failed(storage: &Storage, path: &str, error: ParquetError) -> Error {
         cause = why.source();
     }
     Error::internal(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use object_store::memory::InMemory;
+    use object_store::throttle::{ThrottleConfig, ThrottledStore};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// A store that takes so long to take a file.
+    fn slow(millis: u64) -> Arc<dyn ObjectStore> {
+        let config = ThrottleConfig {
+            wait_put_per_call: Duration::from_millis(millis),
+            ..ThrottleConfig::default()
+        };
+        Arc::new(ThrottledStore::new(InMemory::new(), config))
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_of_an_upload_at_whatever_stage_it_was_dropped() {
+        let store = slow(200);
+        for is_ending in [false, true] {
+            let place = Path::from("a.parquet");
+            let mut upload = Upload::begin(&store, place.clone());
+            upload.write(Bytes::from_static(&[1; 100])).await.unwrap();
+            if is_ending {
+                let ended = timeout(Duration::from_millis(20), upload.complete()).await;
+                assert!(ended.is_err(), "the store has answered already");
+            }
+            upload.take_back().await.unwrap();
+            assert!(store.head(&place).await.is_err());
+        }
+        let mut whole = Upload::begin(&store, Path::from("b.parquet"));
+        whole.complete().await.unwrap();
+        whole.take_back().await.unwrap();
+        assert!(store.head(&Path::from("b.parquet")).await.is_ok());
+    }
 }
