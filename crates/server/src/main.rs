@@ -4,9 +4,11 @@
 //! lock, certificate, runtime, listener) and the order in which a server stops. Refuses to know: what a query is.
 //!
 //! Reading order: `cli` (subcommands and flags), `error` (exit codes), `serve` (the way from a configuration to a running
-//! server), the parts that it uses (`data_dir`, `tls`, `signals`, `systemd`, `address`, `telemetry`, `reload`, `http`, `metrics`), `demo`, the other subcommands.
+//! server), the parts that it uses (`data_dir`, `tls`, `signals`, `systemd`, `address`, `telemetry`, `reload`, `http`,
+//! `metrics`), `demo`, the other subcommands. `allocator` is set before anything else.
 
 mod address;
+mod allocator;
 mod backup_command;
 mod cli;
 mod config_command;
@@ -30,9 +32,7 @@ mod token_command;
 
 use std::process::ExitCode;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::set();
     cli::run()
 }
