@@ -5,7 +5,7 @@
 //!
 //! Reading order: `cli` (subcommands and flags), `error` (exit codes), `serve` (the way from a configuration to a running
 //! server), the parts that it uses (`data_dir`, `tls`, `signals`, `systemd`, `address`, `telemetry`, `reload`, `http`,
-//! `metrics`), `demo`, the other subcommands. `allocator` is set before anything else.
+//! `metrics`, `allocator`), `demo`, the other subcommands.
 
 mod address;
 mod allocator;
@@ -33,6 +33,5 @@ mod token_command;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    allocator::set();
     cli::run()
 }

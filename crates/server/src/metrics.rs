@@ -13,6 +13,7 @@ use godwit_flight::Flight;
 
 use page::Page;
 use process::Process;
+pub(crate) use process::resident_memory;
 
 /// The type of the page: OpenMetrics, which Prometheus reads as it reads its own older form.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

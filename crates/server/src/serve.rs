@@ -18,7 +18,7 @@ use crate::reload::Reload;
 use crate::telemetry::{FILTER_CHECK, Refilter};
 use crate::terminal::{note, say};
 use crate::tls::Encryption;
-use crate::{address, signals, systemd, telemetry, tls};
+use crate::{address, allocator, signals, systemd, telemetry, tls};
 use drain::Ended;
 
 /// How long tasks of connections may take to notice that the server has ended.
@@ -73,6 +73,7 @@ pub(crate) fn serve(
         };
         runtime.spawn(reload.run(hangups));
     }
+    runtime.spawn(allocator::watch(config.memory.limit));
     tracing::info!(address = %started.address, data_dir = %data_dir.path().display(), "serving");
     let http = started.http.as_ref().map(Http::address);
     say(address::ready_line(

@@ -40,7 +40,7 @@ impl Process {
             cpu: cpu.map(|(user, system)| (user + system) / TICKS),
             threads: fields.number(THREADS).map(|threads| threads as u64),
             started: started.map(|(ticks, boot)| boot + ticks / TICKS),
-            resident: line(&status, "VmRSS:").and_then(kilobytes),
+            resident: resident(&status),
             virtual_memory: line(&status, "VmSize:").and_then(kilobytes),
             // The directory that is being read is one of them.
             open_files: fs::read_dir("/proc/self/fd")
@@ -49,6 +49,15 @@ impl Process {
             most_files,
         }
     }
+}
+
+/// The memory that the process holds, in bytes.
+pub(crate) fn resident_memory() -> Option<u64> {
+    resident(&fs::read_to_string("/proc/self/status").ok()?)
+}
+
+fn resident(status: &str) -> Option<u64> {
+    line(status, "VmRSS:").and_then(kilobytes)
 }
 
 struct Fields<'a>(Vec<&'a str>);
