@@ -59,7 +59,7 @@ async fn few_rows_stay_in_the_catalog_and_many_go_to_files() {
 async fn updates_keep_row_ids_and_deletes_take_rows() {
     let place = Place::new();
     let lake = place.open().await.unwrap();
-    change_rows(&lake).await;
+    Box::pin(change_rows(&lake)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +67,7 @@ async fn updates_and_deletes_are_the_same_in_postgresql() {
     let server = Postgres::start();
     let place = Place::at(&server.database("lake"));
     let lake = place.open().await.unwrap();
-    change_rows(&lake).await;
+    Box::pin(change_rows(&lake)).await;
     let transaction = lake.begin().await.unwrap();
     let t = rows::id(&lake, "t").await;
     add(&transaction, t, "z", DataType::Int32, Some(7));
