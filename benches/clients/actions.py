@@ -88,4 +88,5 @@ ACTIONS = {"stream": stream, "slow_stream": slow_stream, "queries": queries, "ra
 # What is done once before the client is ready, and what before each round, neither of which is timed.
 PREPARE = {"rate": lambda client, spec: client.prepare_small(spec["sql"], spec.get("parameter")), "put": _hold, "ingest": _hold,
            "inserts": _make_table}
-BEFORE = {"put": lambda client, spec: client.forget(spec["into"]), "ingest": lambda client, spec: client.forget(spec["into"])}
+BEFORE = {"put": lambda client, spec: client.forget(spec["into"]), "ingest": lambda client, spec: client.forget(spec["into"]),
+          "inserts": lambda client, spec: getattr(client, "look_again", lambda: None)()}

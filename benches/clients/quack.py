@@ -19,8 +19,14 @@ class Client(duckdb_local.Client):
         self.held = None
         load(self.connection, "httpfs", "quack")
         self.run(f"create secret (type quack, token '{spec['token']}')")
-        self.run(f"attach 'quack:localhost:{spec['port']}' as remote (disable_ssl true)")
+        self.attach = f"attach 'quack:localhost:{spec['port']}' as remote (disable_ssl true)"
+        self.run(self.attach)
         self.run("use remote")
+
+    def look_again(self):
+        """It knows the tables that were there when it attached."""
+        for sql in ("use memory", "detach remote", self.attach, "use remote"):
+            self.run(sql)
 
     def ingest(self, table, held):
         self.connection.register("held", held)
