@@ -90,6 +90,14 @@ def test_targets_are_judged(found):
     assert verdict(found, "ingest-lineitem", "duckdb").reached is True
 
 
+def test_clients_leave_a_server_so_much(found):
+    assert verdict(found, "lineitem", "sail").best is None, "nobody looked"
+    for sample in found["measures"][0]["samples"]["godwit"]:
+        sample["client_cpu"] = sample["wall"] / 2
+    assert verdict(found, "lineitem", "sail").best == 6.0, "a quarter of both cores is theirs"
+    assert "| the lineitem | Sail | 1.6 × | 1.50 × | 6.00 × | no |" in tables.against(found)
+
+
 def test_what_is_missing_is_named(found):
     assert verdict(found, "lineitem", "duckdb").why == "out | of memory"
     assert verdict(found, "ingest-lineitem", "quack").why == "no\npackage"
@@ -103,7 +111,7 @@ def test_tables_are_whole(found):
     for text in (tables.whole(found), tables.short(found)):
         for block in re.findall(r"(?:^\|.*\n?)+", text, re.MULTILINE):
             assert len({row.count("|") for row in block.strip().splitlines()}) == 1, block
-    assert "| the lineitem | Sail | 1.6 × | 1.50 × | no |" in tables.against(found)
+    assert "| the lineitem | Sail | 1.6 × | 1.50 × | – | no |" in tables.against(found)
     assert "| the lineitem | 2 s | Sail | 2 s | 1.50 × |" in tables.short(found)
     assert "0.50 s/GB | 5 MB | 4 MB" in tables.costs(found)
 

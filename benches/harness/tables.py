@@ -52,8 +52,11 @@ def against(found):
     rows = []
     for each in targets.verdicts(found):
         target = each.target
-        rows.append([each.title, TITLES.get(target.peer, "–"), _wanted(target), _got(each), _reached(each)])
-    return table(["", "against", "at least", "Godwit", "reached"], rows)
+        best = "–" if each.best is None else f"{each.best:.2f} ×"
+        rows.append([each.title, TITLES.get(target.peer, "–"), _wanted(target), _got(each), best, _reached(each)])
+    return (table(["", "against", "at least", "Godwit", "at best", "reached"], rows)
+            + "\n\n*At best* is what a server would come to that takes no time at all: the clients share its cores, and their own "
+              "processor time stays.")
 
 
 def _wanted(target):

@@ -54,7 +54,8 @@ TARGETS = (
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """How a target stands. `figure` is the ratio, or the size in MB; `reached` is None where nothing was measured."""
+    """How a target stands. `figure` is the ratio, or the size in MB; `reached` is None where nothing was measured. `best` is the
+    ratio of a server that takes no time: as often as the clients' own processor time allows on all cores."""
 
     target: Target
     title: str
@@ -62,6 +63,7 @@ class Verdict:
     figure: float | None
     reached: bool | None
     why: str = ""
+    best: float | None = None
 
 
 def verdict(target, found):
@@ -77,7 +79,14 @@ def verdict(target, found):
         figure = stats.median(ours)
         return Verdict(target, title(record, target.of), record["unit"], figure, figure <= target.at_most)
     figure = stats.ratio(ours, values(record, target.peer, target.of), higher_is_better=UNITS[record["unit"]])
-    return Verdict(target, title(record, target.of), record["unit"], figure, figure >= (target.at_least or target.aim))
+    reached = figure >= (target.at_least or target.aim)
+    busy = None if target.of else clients_share(record, found["machine"]["cores"])
+    return Verdict(target, title(record, target.of), record["unit"], figure, reached, best=figure / busy if busy else None)
+
+
+def clients_share(record, cores):
+    """How much of all cores Godwit's clients took themselves."""
+    return stats.median([sample.get("client_cpu", 0) / sample["wall"] / cores for sample in record["samples"]["godwit"]])
 
 
 def title(record, of=None):
