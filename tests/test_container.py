@@ -1,6 +1,8 @@
 """The image of docker/Dockerfile, built and run: it answers, it is nobody with nothing to write to but its volume, it survives
 being killed, and it ends its queries before it ends."""
 
+import time
+
 import pyarrow as pa
 import pytest
 
@@ -9,6 +11,7 @@ from container import Container, command
 from godwit_server import eventually
 
 USER, GROUP = 10001, 10001
+MEGABYTE = 1_000_000
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +114,14 @@ def test_an_idle_one_stops_at_once_and_well(image, tmp_path):
     with Container(image, tmp_path) as running:
         assert running.healthy()
         assert running.stop(limit=5) == 0
+
+
+def test_it_is_small_and_starts_soon(image, tmp_path):
+    """With a new volume: it makes a certificate, keys and a catalog first."""
+    began = time.monotonic()
+    with Container(image, tmp_path) as running:
+        seconds = time.monotonic() - began
+        assert running.healthy()
+    print(f"{image.size() / MEGABYTE:.0f} MB, ready after {seconds:.2f} s")
+    assert image.size() < 500 * MEGABYTE
+    assert seconds < 20

@@ -37,7 +37,7 @@ CONFIG = """
 [http]
 listen = "127.0.0.1:0"
 [memory]
-limit = "96MiB"
+limit = "{limit}MiB"
 [sessions]
 idle_timeout = "{idle}s"
 [statements]
@@ -58,6 +58,10 @@ filter = "warn"
 # of them on a machine that does other work for an hour.
 IDLE = (4, 20)
 MIB = 1 << 20
+# In MiB: `memory.limit`, and what docs/operations.md says to leave beside it.
+LIMIT, HEADROOM = 96, 512
+# From how many seconds on the process has to keep within both.
+LONG = 60.0
 # What may be there afterwards beyond what was there before. The allocator keeps some of what was used, and the catalog a
 # connection of three files for each of the nine that may read and write at the same time. Threads for calls that block take
 # turns at what maintenance does now and then, so that those of a busy time do not end after their ten idle seconds.
@@ -187,6 +191,8 @@ class Soak:
         base = {name: before[name] if name in SLACK else 0 for name in FIGURES}
         left = [f"{name}: {after[name]:.0f} after, {base[name]:.0f} before" for name in FIGURES
                 if after[name] > base[name] + SLACK.get(name, 0)]
+        if worked > LONG and self.highest["memory"] > (LIMIT + HEADROOM) * MIB:
+            left += [f"memory: {self.highest['memory']:.0f} at its highest, {LIMIT + HEADROOM} MiB are allowed"]
         left += self.failed
         if self.broken:
             left += [f"{self.broken:.0f} calls ended with INTERNAL or UNKNOWN"]
@@ -251,7 +257,7 @@ def soak(home, seconds, say=print):
     """Starts a server in a directory and soaks it."""
     prepare_processes()
     idle = min(max(IDLE[0], round(seconds / 20)), IDLE[1])
-    with Server(home, config=CONFIG.format(idle=idle)) as server:
+    with Server(home, config=CONFIG.format(idle=idle, limit=LIMIT)) as server:
         return Soak(server, seconds, say=say).run()
 
 
