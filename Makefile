@@ -123,7 +123,7 @@ bench-quick: $(BENCH_BUILD) ## the same with little data in five minutes, to see
 
 .PHONY: bench-profile
 bench-profile: $(BENCH_BUILD) ## system calls and functions of the server in the weakest measures; writes benches/results/profile.md
-	@$(BENCH_PYTHON) benches/profile.py $(BENCH_ON) $(BENCH_FLAGS)
+	@$(BENCH_PYTHON) benches/profiles.py $(BENCH_ON) $(BENCH_FLAGS)
 
 .PHONY: bench-instructions
 bench-instructions: $(BENCH_BUILD) ## record how many instructions the server spends on small queries, which a test compares with

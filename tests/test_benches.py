@@ -14,6 +14,7 @@ BENCHES = pathlib.Path(__file__).parent.parent / "benches"
 sys.path.insert(0, str(BENCHES))
 
 import docs
+import profiles
 from harness import chart, measures, processes, results, sockets, stats, tables, targets, workers
 
 
@@ -114,6 +115,23 @@ def test_tables_are_whole(found):
     assert "| the lineitem | Sail | 1.6 × | 1.50 × | – | no |" in tables.against(found)
     assert "| the lineitem | 2 s | Sail | 2 s | 1.50 × |" in tables.short(found)
     assert "0.50 s/GB | 5 MB | 4 MB" in tables.costs(found)
+
+
+@pytest.mark.parametrize(("function", "part"), [
+    ("kernel: tcp_sendmsg_locked", "the kernel"), ("_mi_page_malloc_zero", "the allocator"),
+    ("<godwit_flight::layers::trace::Trace<S> as tower_service::Service<R>>::call", "Godwit's own"),
+    ("<T as tower::util::boxed_clone::CloneService<R>>::clone_box", "HTTP/2, gRPC, protobuf"), ("sqlite3VdbeExec", "SQLite"),
+    ("<arrow_buffer::buffer::immutable::Buffer as core::iter::traits::collect::FromIterator<T>>::from_iter",
+     "DataFusion, Arrow, Parquet"), ("clock_gettime@@GLIBC_2.17", "the rest"),
+])
+def test_a_profile_says_what_a_function_belongs_to(function, part):
+    assert profiles.part(function) == part
+
+
+def test_a_profile_divides_the_processor_time():
+    symbols = [(60.0, "godwit-io", "kernel: a"), (25.4, "godwit-io", "mi_free"), (14.0, "godwit-query", "kernel: b"), (0.4, "x", "y")]
+    assert profiles.shares(symbols, lambda thread, _: thread) == "godwit-io 85 %, godwit-query 14 %"
+    assert profiles.shares(symbols, lambda _, function: profiles.part(function)) == "the kernel 74 %, the allocator 25 %"
 
 
 @pytest.mark.parametrize(("figure", "text"), [(None, "–"), (12345.6, "12,346"), (99.96, "100"), (1.2345, "1.23"), (0.01234, "0.0123")])

@@ -1,12 +1,13 @@
 """`make bench-profile`: what a server does during a measure: its system calls, and where its processor time goes.
 
-    profile.py --binary GODWIT --cache DIRECTORY [--peers PEER…] [MEASURE…]
+    profiles.py --binary GODWIT --cache DIRECTORY [--peers PEER…] [MEASURE…]
 
 Both are counted by the operation, so that they say the same on a busy machine as on an idle one. It needs strace and perf,
 Debian's packages strace and linux-perf. The tables go to results/profile.md.
 """
 
 import argparse
+import collections
 import dataclasses
 import datetime
 import pathlib
@@ -30,8 +31,21 @@ from harness.titles import TITLES
 from harness.workers import Crew
 from peers import ALL
 
-USUAL = ("ten-rows-8", "select-1-4", "point-4", "insert-8", "put-1", "get-strings-pyarrow-1", "get-strings-adbc-1", "lineitem")
+USUAL = ("ten-rows-8", "select-1-4", "point-4", "insert-1", "insert-8", "put-1", "get-strings-pyarrow-1", "get-strings-adbc-1",
+         "lineitem", "tpch")
 SYMBOLS = 15
+# What a function belongs to, by the first of these that its name begins with or has; what was inlined into it counts to it.
+PARTS = (
+    ("the kernel", r"^kernel: "),
+    ("the allocator", r"^_?mi_|mimalloc"),
+    ("copies, comparisons", r"^_?_?mem(move|cpy|set|cmp)"),
+    ("SQLite", r"^sqlite3|rusqlite|^pcache1|^wal[A-Z]|^unix[A-Z]"),
+    ("Godwit's own", r"\bgodwit"),
+    ("HTTP/2, gRPC, protobuf", r"\b(h2|hyper|hyper_util|tonic|tonic_\w+|tower|tower_\w+|http|http_body\w*|prost)::"),
+    ("tokio", r"\b(tokio|tokio_\w+|mio|futures_\w+)::"),
+    ("decompression", r"^ZSTD_|^HUF_|^FSE_|snap::|lz4|brotli"),
+    ("DataFusion, Arrow, Parquet", r"\b(datafusion\w*|arrow\w*|parquet|sqlparser|object_store)::"),
+)
 # Seconds until a tool watches all threads.
 ATTACHING = 1.0
 # A line of `strace -c`: share, seconds, microseconds a call, calls, sometimes errors, name.
@@ -55,8 +69,11 @@ def watch(crew, tool, output):
         time.sleep(ATTACHING)
         samples = [crew.round() for _ in range(2)]
         processes.stop(watcher, signal.SIGINT)
+    output = pathlib.Path(output).read_text(errors="replace")
+    if "seconds" in samples[0]:
+        return Watched(len(samples), "round", output)
     operations = sum(each.get("count") or each["bytes"] / 1e6 for each in samples)
-    return Watched(operations, "operation" if "count" in samples[0] else "MB", pathlib.Path(output).read_text(errors="replace"))
+    return Watched(operations, "operation" if "count" in samples[0] else "MB", output)
 
 
 def system_calls(crew, home):
@@ -67,13 +84,26 @@ def system_calls(crew, home):
 
 
 def processor_time(crew, home):
-    """The functions that processor time is spent in: [(share, thread, function)]."""
+    """The functions that processor time is spent in: [(percent, thread, function)], those that take most first."""
     (home / "perf").touch()
     watch(crew, ["perf", "record", "-q", "-F", "997", "-o", home / "perf", "-p"], home / "strace")
-    said = subprocess.run(["perf", "report", "-i", home / "perf", "--stdio", "-F", "overhead,comm,symbol", "--percent-limit", "0.5"],
+    said = subprocess.run(["perf", "report", "-i", home / "perf", "--stdio", "-F", "overhead,comm,symbol"],
                           capture_output=True, text=True, check=False).stdout
     lines = (re.match(r"\s*([\d.]+)%\s+(\S+)\s+\[(.)\] (.*\S)", line) for line in said.splitlines())
-    return [(f"{line[1]} %", line[2], ("kernel: " if line[3] == "k" else "") + line[4][:110]) for line in lines if line][:SYMBOLS]
+    return [(float(line[1]), line[2], ("kernel: " if line[3] == "k" else "") + line[4]) for line in lines if line]
+
+
+def part(function):
+    """What a function belongs to."""
+    return next((title for title, pattern in PARTS if re.search(pattern, function)), "the rest")
+
+
+def shares(symbols, of):
+    """How the processor time is divided by what `of` says of a thread and a function, in a line."""
+    sums = collections.Counter()
+    for percent, thread, function in symbols:
+        sums[of(thread, function)] += percent
+    return ", ".join(f"{name} {percent:.0f} %" for name, percent in sums.most_common() if percent >= 1)
 
 
 def measure(place, size, names, peers):
@@ -100,8 +130,12 @@ def section(place, group, measure, name):
         peer.stop()
     record = {"title": measure.title, "of": measure.of}
     listed = ", ".join(f"{call} {tables.number(count)}" for call, count in calls[:12])
-    functions = tables.table(["thread", "share", "function"], [[thread, share, f"`{what}`"] for share, thread, what in symbols])
-    return f"## {targets.title(record)}: {TITLES[name]}\n\nSystem calls for each {unit}: {listed}.\n\n{functions}"
+    rows = [[thread, f"{percent:.2f} %", f"`{what[:118]}`"] for percent, thread, what in symbols[:SYMBOLS]]
+    return "\n\n".join([
+        f"## {targets.title(record)}: {TITLES[name]}", f"System calls for each {unit}: {listed}.",
+        f"Processor time by thread: {shares(symbols, lambda thread, _: thread)}.",
+        f"By what the functions belong to: {shares(symbols, lambda _, function: part(function))}.",
+        tables.table(["thread", "share", "function"], rows)])
 
 
 def main():
