@@ -10,7 +10,7 @@ def test_a_limit_ends_an_endless_upload(client):
 
     def endless():
         yield from generate(3_000, 1000)
-        # The client whose write fails, because the call has ended, throws away what it has not read of the answer.
+        # The server waits a moment for a client that still sends to read its answer, not longer.
         assert all_read.wait(60)
         while True:
             yield from generate(10_000, 1000)

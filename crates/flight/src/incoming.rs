@@ -13,8 +13,10 @@ use tonic::{Request, Status, Streaming};
 use crate::Error;
 use crate::layers::BrokenOff;
 
+mod rest;
 mod whole;
 
+pub(crate) use rest::lend;
 use whole::Messages;
 
 /// The messages of an upload. It ends when the client has ended it; one that broke off ends with CANCELLED.

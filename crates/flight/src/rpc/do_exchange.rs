@@ -6,12 +6,12 @@ use godwit_protocol::{Command, Descriptor};
 use super::do_get::query_rows;
 use super::{misplaced, opening};
 use crate::call::Call;
-use crate::incoming::Incoming;
+use crate::incoming::{Incoming, lend};
 use crate::service::Answers;
 use crate::{Error, Flight, Result, upload};
 
 /// Runs the SQL of the descriptor over the rows that the client uploads: they are its table `input`. Its rows flow back
-/// while the client still sends; dropping the answer, or the query's end, ends both directions.
+/// while the client still sends; dropping the answer ends both directions, and so does the query's end, a moment later.
 ///
 /// # Errors
 /// Whatever is wrong with the descriptor, the statement or the schema of the upload. What is wrong with its rows comes
@@ -34,10 +34,11 @@ pub(crate) async fn run(
     let permit = call.permit(flight, Intent::Query)?;
     let session = call.session_in(flight, &permit, transaction.as_ref())?;
     let limit = flight.options.max_request_bytes;
+    let (messages, rest) = lend(messages);
     let upload = async move { Ok(upload::open(first, messages, limit).await?) }.boxed();
     let engine = &flight.engine;
     let statement = engine.exchange(&session, &permit, &sql, upload).await?;
     let format = call.format(&session);
     let rows = query_rows(flight, call, &session, &statement, &format, statement.id).await?;
-    Ok(rows.map_ok(FlightData::from).boxed())
+    Ok(rows.map_ok(FlightData::from).chain(rest.pass()).boxed())
 }
