@@ -180,7 +180,7 @@ impl Tokens {
         session: [u8; 16],
         now: SystemTime,
     ) -> Result<BearerToken> {
-        let sid: String = session.iter().map(|byte| format!("{byte:02x}")).collect();
+        let sid = format!("{:032x}", u128::from_be_bytes(session));
         self.sign(user, sid.clone(), Some(sid), self.ttl, now)
     }
 

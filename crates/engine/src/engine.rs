@@ -61,7 +61,7 @@ impl Engine {
         let id = StatementId::random();
         let text: Arc<str> = sql.into();
         let here = session.pinned();
-        let known = self.inner.at_a_glance(&here, id, &text);
+        let known = Box::pin(self.inner.at_a_glance(&here, id, &text));
         if let Some(known) = within(session.state().timeout(), known).await? {
             return Ok(known);
         }
@@ -169,7 +169,7 @@ impl Engine {
     ) -> Result<Statement> {
         let session = &self.admit(session, permit)?;
         let text = session.statements().get(id)?.prepared.sql;
-        let known = self.inner.prepared_at_a_glance(session, id);
+        let known = Box::pin(self.inner.prepared_at_a_glance(session, id));
         if let Some(known) = within(session.state().timeout(), known).await? {
             return Ok(known);
         }
@@ -205,7 +205,7 @@ impl Engine {
         let text: Arc<str> = sql.into();
         if parameters.is_none() && origin.transaction.is_none() {
             let here = session.pinned();
-            let known = self.inner.at_a_glance(&here, id, &text);
+            let known = Box::pin(self.inner.at_a_glance(&here, id, &text));
             let known = within(session.state().timeout(), known).await?;
             if let Some(known) = known.filter(|known| known.origin == origin) {
                 return Ok(known);

@@ -89,7 +89,7 @@ impl Flight {
     pub(crate) async fn rows(&self, request: Request<Ticket>) -> Result<Answers<Message>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::do_get::run(self, &call, request.into_inner());
-        Box::pin(self.answer(&call, run)).await
+        self.answer(&call, run).await
     }
 
     /// DoPut, whoever took its messages apart.
@@ -98,7 +98,7 @@ impl Flight {
         request: Request<Incoming>,
     ) -> Result<Answers<PutResult>, Status> {
         let call = Call::of(&request)?;
-        let run = Box::pin(rpc::do_put::run(self, &call, request.into_inner()));
+        let run = rpc::do_put::run(self, &call, request.into_inner());
         self.answer(&call, run).await
     }
 
@@ -108,6 +108,8 @@ impl Flight {
         call: &Call,
         run: impl Future<Output = Result<T>>,
     ) -> impl Future<Output = Result<T, Status>> {
+        // Each of the futures around it would hold it twice, and move all of it when it begins.
+        let run = Box::pin(run);
         answer(call.id, run, |error| self.notes.denied(call, error))
     }
 }
@@ -164,7 +166,7 @@ impl FlightService for Flight {
     ) -> Result<Response<Self::ListFlightsStream>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::list_flights::run(self, &call, request.into_inner());
-        Box::pin(self.answer(&call, run)).await.map(Response::new)
+        self.answer(&call, run).await.map(Response::new)
     }
 
     async fn get_flight_info(
@@ -173,7 +175,7 @@ impl FlightService for Flight {
     ) -> Result<Response<FlightInfo>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::get_flight_info::run(self, &call, request.into_inner());
-        Box::pin(self.answer(&call, run)).await.map(Response::new)
+        self.answer(&call, run).await.map(Response::new)
     }
 
     async fn poll_flight_info(
@@ -182,7 +184,7 @@ impl FlightService for Flight {
     ) -> Result<Response<PollInfo>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::poll_flight_info::run(self, &call, request.into_inner());
-        Box::pin(self.answer(&call, run)).await.map(Response::new)
+        self.answer(&call, run).await.map(Response::new)
     }
 
     async fn get_schema(
@@ -191,7 +193,7 @@ impl FlightService for Flight {
     ) -> Result<Response<SchemaResult>, Status> {
         let call = Call::of(&request)?;
         let run = rpc::get_schema::run(self, &call, request.into_inner());
-        Box::pin(self.answer(&call, run)).await.map(Response::new)
+        self.answer(&call, run).await.map(Response::new)
     }
 
     async fn do_get(
@@ -235,6 +237,6 @@ impl FlightService for Flight {
         let call = Call::of(&request)?;
         let messages = Incoming::of(request, self.options.idle_stream_timeout).into_inner();
         let run = rpc::do_exchange::run(self, &call, messages);
-        Box::pin(self.answer(&call, run)).await.map(Response::new)
+        self.answer(&call, run).await.map(Response::new)
     }
 }
