@@ -37,14 +37,14 @@ pub(crate) async fn run(
 ) -> Result<Answers<Message>> {
     if !is_sealed(&ticket.ticket) {
         let command = Command::decode(&ticket.ticket)?;
-        return command_rows(flight, call, command).await;
+        return Box::pin(command_rows(flight, call, command)).await;
     }
     let ticket = call.ticket(flight, &ticket.ticket)?;
     let format = ticket.format;
     match ticket.body {
         TicketBody::Outcome { rows } => batch(flight, call, metadata::outcome::rows(rows)?),
         TicketBody::Metadata { command } => {
-            command_rows(flight, call, Command::decode(&command)?).await
+            Box::pin(command_rows(flight, call, Command::decode(&command)?)).await
         }
         TicketBody::Query {
             statement,
