@@ -59,7 +59,7 @@ filter = "warn"
 IDLE = (4, 20)
 MIB = 1 << 20
 # In MiB: `memory.limit`, and what docs/operations.md says to leave beside it.
-LIMIT, HEADROOM = 96, 512
+LIMIT, HEADROOM = 96, 768
 # From how many seconds on the process has to keep within both.
 LONG = 60.0
 # What may be there afterwards beyond what was there before. The allocator keeps some of what was used, and the catalog a
