@@ -1,4 +1,4 @@
-"""An upload without end, and an answer that has one."""
+"""Uploads that go on when their answer is complete, without end or for a while."""
 
 import threading
 
@@ -21,3 +21,22 @@ def test_a_limit_ends_an_endless_upload(client):
     all_read.set()
     thread.join(60)
     assert not thread.is_alive(), "the server takes rows that nobody wants"
+
+
+def test_an_answer_is_whole_while_its_client_still_sends(client):
+    """A client whose write fails, because the call has ended, throws away what it has not read of the answer."""
+    sent = threading.Event()
+
+    def more():
+        yield from generate(300_000, 1000)
+        sent.set()
+        yield from generate(100_000, 1000)
+
+    for sql in ("select 42 as n", "select 42 as n from input limit 1"):
+        sent.clear()
+        writer, reader = open_exchange(client, sql, SCHEMA)
+        thread = feed(writer, more())
+        assert sent.wait(60), "the call ended while the client was writing"
+        assert reader.read_all().to_pylist() == [{"n": 42}]
+        thread.join(60)
+        writer.close()
