@@ -108,24 +108,26 @@ impl Flight {
         call: &Call,
         run: impl Future<Output = Result<T>>,
     ) -> impl Future<Output = Result<T, Status>> {
-        // Each of the futures around it would hold it twice, and move all of it when it begins.
-        let run = Box::pin(run);
         answer(call.id, run, |error| self.notes.denied(call, error))
     }
 }
 
 /// The answer of an RPC. A panic, in whatever library, ends this one call and nothing else.
-async fn answer<T>(
+fn answer<T>(
     id: QueryId,
     run: impl Future<Output = Result<T>>,
     note: impl FnOnce(&Error),
-) -> Result<T, Status> {
-    let ended = AssertUnwindSafe(run).catch_unwind().await;
-    let result = ended.unwrap_or_else(|payload| Err(Error::panicked(payload.as_ref())));
-    result.map_err(|error| {
-        note(&error);
-        status(&error, id)
-    })
+) -> impl Future<Output = Result<T, Status>> {
+    // Each of the futures around it would hold it twice, and move all of it when it begins.
+    let run = Box::pin(run);
+    async move {
+        let ended = AssertUnwindSafe(run).catch_unwind().await;
+        let result = ended.unwrap_or_else(|payload| Err(Error::panicked(payload.as_ref())));
+        result.map_err(|error| {
+            note(&error);
+            status(&error, id)
+        })
+    }
 }
 
 /// The answers of a streaming RPC, guarded in the same way.

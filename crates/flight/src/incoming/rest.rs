@@ -19,12 +19,9 @@ const REST: Duration = Duration::from_millis(200);
 /// How long a client that does not rest has for reading its answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A stream that comes back when it is dropped before its end.
+/// A stream that comes back when it is dropped before its end; with its way back until then.
 #[derive(Debug)]
-pub(crate) struct Lent<S> {
-    stream: Option<S>,
-    back: Option<oneshot::Sender<S>>,
-}
+pub(crate) struct Lent<S>(Option<(S, oneshot::Sender<S>)>);
 
 /// What was not read of a stream that was lent.
 #[derive(Debug)]
@@ -33,23 +30,19 @@ pub(crate) struct Rest<S>(oneshot::Receiver<S>);
 /// Lends a stream.
 pub(crate) fn lend<S>(stream: S) -> (Lent<S>, Rest<S>) {
     let (back, rest) = oneshot::channel();
-    let lent = Lent {
-        stream: Some(stream),
-        back: Some(back),
-    };
-    (lent, Rest(rest))
+    (Lent(Some((stream, back))), Rest(rest))
 }
 
 impl<S: Stream<Item = Result<FlightData, Status>> + Unpin> Stream for Lent<S> {
     type Item = S::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(stream) = &mut self.stream else {
+        let Some((stream, _)) = &mut self.0 else {
             return Poll::Ready(None);
         };
         let polled = stream.poll_next_unpin(cx);
         if let Poll::Ready(None | Some(Err(_))) = &polled {
-            self.stream = None;
+            self.0 = None;
         }
         polled
     }
@@ -57,7 +50,7 @@ impl<S: Stream<Item = Result<FlightData, Status>> + Unpin> Stream for Lent<S> {
 
 impl<S> Drop for Lent<S> {
     fn drop(&mut self) {
-        if let (Some(stream), Some(back)) = (self.stream.take(), self.back.take()) {
+        if let Some((stream, back)) = self.0.take() {
             // Nobody wants it where the answer has ended in another way.
             let _ = back.send(stream);
         }
