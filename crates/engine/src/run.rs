@@ -92,23 +92,28 @@ impl Run {
                 }
             }
         };
+        let (mut record, mut outlet) = self.let_go();
         match outcome {
             Ok(Some(Gone)) => {}
             Ok(None) => {
-                self.record.finish();
-                // The record stays until the end is under way: a server that stops waits for the queries that have one.
-                self.outlet.end(Message::Finished).await;
-                drop(self.record);
+                record.finish();
+                outlet.end(Message::Finished).await;
             }
             Err(error) => {
-                let error = self.record.fail(error);
+                let error = record.fail(error);
                 match is_planned {
-                    false => self.outlet.refuse(error),
-                    true => self.outlet.end(Message::Failed(error)).await,
+                    false => outlet.refuse(error),
+                    true => outlet.end(Message::Failed(error)).await,
                 }
-                drop(self.record);
             }
         }
+        // It stays until the end is under way: a server that stops waits for the queries that have one.
+        drop(record);
+    }
+
+    /// Lets go of the plan and its memory, so that whoever hears of the end finds nothing of them left.
+    fn let_go(self) -> (Record, Outlet) {
+        (self.record, self.outlet)
     }
 
     async fn send_all(&mut self, is_planned: &mut bool) -> Result<Option<Gone>> {
