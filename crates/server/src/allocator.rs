@@ -1,9 +1,9 @@
 //! The allocator, and when it gives memory back to the system.
 //!
-//! It keeps what was freed for a second. To have such pages again costs more than to copy what is in them: an upload takes
-//! twice the processor time where they go back after 50 ms, and four times where they go back at once. But gigabytes pass
-//! through a server in a second. So freed pages are kept as long as there is room for them, and go back at once where the
-//! process takes much more than its operators may.
+//! It keeps what was freed for ten seconds. To have such pages again costs more than to copy what is in them: an upload takes
+//! twice the processor time where they go back before the next one, and four times where they go back at once. But gigabytes
+//! pass through a server in a second. So freed pages are kept as long as there is room for them, and go back at once where
+//! the process takes much more than its operators may.
 
 use std::env;
 use std::time::Duration;
@@ -22,8 +22,8 @@ const PURGE_DELAY: mi_option_t = 15;
 /// Where an operator says how many milliseconds, as for every program with this allocator.
 const SAID: &str = "MIMALLOC_PURGE_DELAY";
 
-/// After how many milliseconds freed pages go back, which is the allocator's own choice.
-const USUAL: i64 = 1000;
+/// After how many milliseconds freed pages go back.
+const USUAL: i64 = 10_000;
 
 /// What the process may take beside `memory.limit` until they go back at once, in bytes: half of what is to be left to it.
 const BESIDE: u64 = 256 << 20;
@@ -36,6 +36,7 @@ pub(crate) async fn watch(limit: u64) {
     if env::var_os(SAID).is_some() {
         return;
     }
+    set_purge_delay(USUAL);
     let most = limit.saturating_add(BESIDE);
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -74,13 +75,14 @@ mod tests {
 
     #[tokio::test]
     async fn freed_pages_go_back_at_once_while_the_process_takes_much() {
-        // The option is known by its number, and by this number that no other has.
-        assert_eq!(purge_delay(), USUAL);
+        // The option is known by its number; of all options only this one is a thousand before anybody sets it.
+        assert_eq!(purge_delay(), 1000);
         let _ = timeout(2 * LOOK, watch(u64::MAX)).await;
         assert_eq!(purge_delay(), USUAL);
         let much = vec![1_u8; 300 << 20];
         let _ = timeout(2 * LOOK, watch(0)).await;
         assert_eq!((purge_delay(), much.len()), (0, 300 << 20));
-        set_purge_delay(USUAL);
+        let _ = timeout(2 * LOOK, watch(u64::MAX)).await;
+        assert_eq!(purge_delay(), USUAL);
     }
 }
