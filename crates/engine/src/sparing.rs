@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use datafusion::common::tree_node::TreeNode;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::LogicalPlan;
@@ -15,7 +15,7 @@ use datafusion::physical_plan::joins::{
 };
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, execute_stream};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::deep::Deep;
@@ -67,6 +67,20 @@ pub(crate) fn holds_rows(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
             || node.is::<NestedLoopJoinExec>()
             || node.is::<CrossJoinExec>())
     })
+}
+
+/// How many operators of the plan hold rows that they can spill, in all of its partitions.
+fn spillers(plan: &Arc<dyn ExecutionPlan>) -> Result<usize> {
+    let mut count = 0;
+    plan.apply(|node| {
+        let is_sort = |sort: &SortExec| sort.fetch().is_none();
+        let has_groups = |aggregate: &AggregateExec| !aggregate.group_expr().is_empty();
+        if node.downcast_ref().is_some_and(is_sort) || node.downcast_ref().is_some_and(has_groups) {
+            count += node.output_partitioning().partition_count();
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(count)
 }
 
 /// The rows of a query; should it run out of memory before the first of them, those of the next run that does not.
@@ -196,6 +210,7 @@ impl Again {
         session: &SessionState,
         physical: Arc<dyn ExecutionPlan>,
     ) -> Result<SendableRecordBatchStream> {
+        self.share.expect(spillers(&physical)?);
         let context = counted(self.share.context(session), self.gauge.as_ref())?;
         execute_stream(traced(yielding(physical)?)?, context)
     }

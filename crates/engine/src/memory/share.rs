@@ -185,6 +185,14 @@ impl Share {
         self.pool.lock().parts = Some(Parts::default());
     }
 
+    /// So many operators that can spill are to come. Partitions begin one after the other, and the first of them must not
+    /// take what the last will need.
+    pub(crate) fn expect(&self, spillers: usize) {
+        if let Some(parts) = &mut self.pool.lock().parts {
+            parts.expect(spillers);
+        }
+    }
+
     /// Whether it was refused what it may have, because others have it.
     pub(crate) fn is_starved(&self) -> bool {
         self.pool.is_starved.load(Ordering::Relaxed)

@@ -21,7 +21,7 @@ const MERGES: usize = 5;
 /// Who shares, and what each of them has.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
-    /// How many there are at the moment, and how many were there at the same time.
+    /// How many there are at the moment, and how many were there, or are expected, at the same time.
     spillers: Count,
     channels: Count,
     /// In bytes, by the number of the consumer. What a sort holds is in several reservations.
@@ -70,6 +70,11 @@ impl Count {
 }
 
 impl Parts {
+    /// So many operators that can spill, and are no channels, are to come.
+    pub(super) fn expect(&mut self, spillers: usize) {
+        self.spillers.most = self.spillers.most.max(spillers);
+    }
+
     pub(super) fn register(&mut self, consumer: &MemoryConsumer) {
         match Kind::of(consumer) {
             Kind::Sort | Kind::Spiller => self.spillers.add(),

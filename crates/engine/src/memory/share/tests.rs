@@ -197,6 +197,21 @@ fn in_a_divided_query_each_sort_has_a_part_that_no_other_takes() {
 }
 
 #[test]
+fn the_first_of_those_that_are_expected_leaves_the_others_their_parts() {
+    let shares = shares(1, Some(32 << 20));
+    let share = shares.begin("a").unwrap();
+    share.divide();
+    share.expect(4);
+    let pool: Arc<dyn MemoryPool> = Arc::clone(&share.pool) as _;
+    for _ in 0..4 {
+        let consumer = MemoryConsumer::new("ExternalSorter[0]").with_can_spill(true);
+        let sort = consumer.register(&pool);
+        while sort.try_grow(MIB / 8).is_ok() {}
+        assert_eq!(sort.size(), 21 * MIB / 8);
+    }
+}
+
+#[test]
 fn whoever_has_nothing_gets_its_first_rows() {
     let shares = shares(1, Some(32 << 20));
     let share = shares.begin("a").unwrap();
