@@ -98,7 +98,8 @@ impl Held {
     ) -> bool {
         let all = self.all() + bytes;
         if let Some(parts) = &self.parts {
-            return all <= quota && parts.may_grow(reservation, bytes, quota);
+            return all - parts.beyond(quota).min(all) <= quota
+                && parts.may_grow(reservation, bytes, quota);
         }
         if !reservation.consumer().can_spill() {
             return all <= quota;

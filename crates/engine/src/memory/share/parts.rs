@@ -11,9 +11,9 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 
 use super::channels::is_channel;
 
-/// Of the memory of a query: this part goes to channels between its partitions, which spill what they do not get and lose
-/// nothing by it, and another such part to operators that cannot spill, as long as nobody else has it.
-const SMALL: usize = 16;
+/// Of the memory of a query one part in so many goes to channels between its partitions, which spill what they do not get
+/// and lose nothing by it. Three quarters go to operators that can spill, and the rest to those that cannot.
+const CHANNELS: usize = 16;
 /// What one that can spill holds, and what it merges with, in eighths of its part.
 const HOLDS: usize = 3;
 const MERGES: usize = 5;
@@ -26,6 +26,8 @@ pub(super) struct Parts {
     channels: Count,
     /// In bytes, by the number of the consumer. What a sort holds is in several reservations.
     sorts: HashMap<usize, usize>,
+    /// What all channels hold, in bytes.
+    in_channels: usize,
 }
 
 #[derive(Debug, Default)]
@@ -94,15 +96,25 @@ impl Parts {
 
     pub(super) fn charge(&mut self, reservation: &MemoryReservation, bytes: usize) {
         let consumer = reservation.consumer();
-        if matches!(Kind::of(consumer), Kind::Sort | Kind::Merge) {
-            *self.sorts.entry(consumer.id()).or_default() += bytes;
+        match Kind::of(consumer) {
+            Kind::Sort | Kind::Merge => *self.sorts.entry(consumer.id()).or_default() += bytes,
+            Kind::Channel => self.in_channels += bytes,
+            Kind::Spiller | Kind::Fixed => {}
         }
     }
 
     pub(super) fn refund(&mut self, reservation: &MemoryReservation, bytes: usize) {
-        if let Some(held) = self.sorts.get_mut(&reservation.consumer().id()) {
+        let consumer = reservation.consumer();
+        if let Some(held) = self.sorts.get_mut(&consumer.id()) {
             *held = held.saturating_sub(bytes);
+        } else if Kind::of(consumer) == Kind::Channel {
+            self.in_channels = self.in_channels.saturating_sub(bytes);
         }
+    }
+
+    /// What channels hold beyond their part, because they could not be told to spill: nobody has less for it.
+    pub(super) fn beyond(&self, all: usize) -> usize {
+        self.in_channels.saturating_sub(all / CHANNELS)
     }
 
     /// Whether so much more is within the part of an operator, where all together have so much.
@@ -114,7 +126,7 @@ impl Parts {
     ) -> bool {
         let consumer = reservation.consumer();
         let sort = self.sorts.get(&consumer.id()).copied().unwrap_or(0);
-        let part = (all - all * 2 / SMALL) / self.spillers.most.max(1);
+        let part = all / 4 * 3 / self.spillers.most.max(1);
         // Whoever has nothing gets its first rows, whatever their size: with nothing to spill it could not go on.
         match Kind::of(consumer) {
             Kind::Sort => sort == 0 || sort + bytes <= part / 8 * HOLDS,
@@ -123,7 +135,9 @@ impl Parts {
                 let own = reservation.size();
                 own == 0 || own + bytes <= part / 8 * HOLDS
             }
-            Kind::Channel => reservation.size() + bytes <= all / SMALL / self.channels.most.max(1),
+            Kind::Channel => {
+                reservation.size() + bytes <= all / CHANNELS / self.channels.most.max(1)
+            }
             Kind::Fixed => true,
         }
     }

@@ -1,3 +1,5 @@
+use std::thread;
+
 use super::*;
 
 const MIB: usize = 1 << 20;
@@ -171,14 +173,14 @@ fn in_a_divided_query_each_sort_has_a_part_that_no_other_takes() {
             )
         })
         .collect();
-    // Seven of 32 are the part of each: three eighths to hold rows, five to merge them.
+    // Six of 32 are the part of each: three eighths to hold rows, five to merge them.
     for (sort, merge) in &sorts {
         let greedy =
             |reservation: &MemoryReservation| while reservation.try_grow(MIB / 8).is_ok() {};
         greedy(merge);
-        assert_eq!(merge.size(), 35 * MIB / 8);
+        assert_eq!(merge.size(), 30 * MIB / 8);
         greedy(sort);
-        assert_eq!(sort.size(), 21 * MIB / 8);
+        assert_eq!(sort.size(), 18 * MIB / 8);
         // What a sort holds counts wherever it is.
         let split = sort.split(MIB);
         assert!(sort.try_grow(MIB).is_err());
@@ -189,8 +191,13 @@ fn in_a_divided_query_each_sort_has_a_part_that_no_other_takes() {
     let channel = named("RepartitionExec[0]", true);
     channel.try_grow(2 * MIB).unwrap();
     assert!(channel.try_grow(1).is_err());
+    // While this thread spills into it no other may, and what that one keeps instead is nobody else's loss.
+    let more = || channel.try_grow(4 * MIB);
+    thread::scope(|scope| scope.spawn(more).join())
+        .unwrap()
+        .unwrap();
     let other = named("HashJoinInput", false);
-    other.try_grow(2 * MIB).unwrap();
+    other.try_grow(6 * MIB).unwrap();
     assert!(other.try_grow(1).is_err());
     drop((sorts, channel, other));
     assert_eq!(share.pool.reserved(), 0);
@@ -207,7 +214,7 @@ fn the_first_of_those_that_are_expected_leaves_the_others_their_parts() {
         let consumer = MemoryConsumer::new("ExternalSorter[0]").with_can_spill(true);
         let sort = consumer.register(&pool);
         while sort.try_grow(MIB / 8).is_ok() {}
-        assert_eq!(sort.size(), 21 * MIB / 8);
+        assert_eq!(sort.size(), 18 * MIB / 8);
     }
 }
 
